@@ -1,0 +1,81 @@
+# Everything a newcomer or a CI machine runs. Each target sets up .venv by itself
+# from a lock file with hashes, and does so again only when that lock changes.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+PACKAGES := ledger contracts verifier replay dashboards writ
+# Named one by one so that a missing folder is noticed, not silently skipped.
+CHECKED := $(PACKAGES) tests $(wildcard benchmarks)
+# Pinned here and not in dev.txt: it makes the locks, so it cannot come from them.
+UV_VERSION := 0.13.9
+LOCK_VENV := .cache/lock
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test bench fuzz fmt lock clean venv python-version
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/run.stamp ## Run the demonstration (installs only what running needs)
+	$(BIN)/writ demo
+
+test: $(VENV)/dev.stamp ## Run every gate: lint, types, import direction, tests, coverage
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pyright --warnings
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n auto --cov --cov-report=term-missing:skip-covered
+
+fuzz: $(VENV)/dev.stamp ## Run the property tests for longer, on new random examples
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto -m fuzz tests
+
+bench: $(VENV)/dev.stamp ## Run each benchmark with its defaults
+	@set -e; for file in $(sort $(wildcard benchmarks/*.py)); do \
+	  echo "== $$file"; $(BIN)/python "$$file"; \
+	done
+
+fmt: $(VENV)/dev.stamp ## Format, and apply the lint fixes that are safe
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+venv: $(VENV)/dev.stamp ## Only set up .venv, with all that development needs
+
+lock: $(LOCK_VENV)/stamp ## Resolve the dependencies again and rewrite requirements/
+	$(LOCK_VENV)/bin/uv $(LOCK_FLAGS) --all-extras --output-file requirements/dev.txt pyproject.toml
+	$(LOCK_VENV)/bin/uv $(LOCK_FLAGS) --constraint requirements/dev.txt --no-annotate --output-file requirements/run.txt pyproject.toml
+
+LOCK_FLAGS = pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group build
+
+clean: ## Remove .venv and everything that can be made again
+	rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find $(wildcard $(PACKAGES)) tests $(wildcard benchmarks) -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# A stamp is written last: an install that was interrupted is done again.
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --require-hashes --requirement requirements/dev.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/run.stamp $@
+
+# dev.txt holds run.txt at the same versions, so a venv for development serves here too.
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --require-hashes --requirement requirements/run.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/python: | python-version
+	$(PYTHON) -m venv $(VENV)
+
+python-version:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo 'Writ needs Python 3.11 or newer, and "$(PYTHON)" is not. Name another one: make PYTHON=python3.12 ...' >&2; exit 1; }
+
+$(LOCK_VENV)/stamp: Makefile | python-version
+	$(PYTHON) -m venv $(LOCK_VENV)
+	$(LOCK_VENV)/bin/python -m pip --disable-pip-version-check install --quiet uv==$(UV_VERSION)
+	@touch $@
