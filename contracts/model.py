@@ -1,0 +1,154 @@
+"""What a contract means once it is expanded: facts and rules, and nothing else.
+
+The document (`contracts.document`) is what a person writes; this is what the engines run. Everything here is frozen data without
+behaviour, so that both engines, the explanation and the naive reference in the tests read one and the same thing.
+Source: docs/spec/contract-language.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Effect(StrEnum):
+    """What a violated rule does to the decision, from harmless to final."""
+
+    ALLOW = "allow"
+    WARN = "warn"
+    APPROVE = "approve"
+    ESCALATE = "escalate"
+    DENY = "deny"
+
+
+class Verdict(StrEnum):
+    """A rule's result. Undecidable is never folded into satisfied."""
+
+    SATISFIED = "satisfied"
+    VIOLATED = "violated"
+    UNDECIDABLE = "undecidable"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in the contract's file a fact or rule comes from. Lines and columns count from 1; 0 is unknown."""
+
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One aggregate over history. Conditions are CEL text with `values.x` already expanded.
+
+    `aggregate` is count, seen, sum, min, max, last or list; `value` its expression (empty for count and seen);
+    `source` is action, outcome, observation, approval, message, run.opened, run.closed or switch; `tools` narrows it (empty: all).
+    `within` is in microseconds.
+    """
+
+    name: str
+    aggregate: str
+    source: str
+    value: str = ""
+    tools: tuple[str, ...] = ()
+    where: str = ""
+    over: str = "run"
+    by: str = ""
+    at: str = ""
+    within: int | None = None
+    attempts: str = "allowed"
+    unknown: str = "undecidable"
+    reserve: str = ""
+    default: Any = None
+    reference: bool = False
+    position: Position = Position()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What must follow a record: `until` is "run.closed", or `within` is a number of microseconds."""
+
+    source: str
+    tools: tuple[str, ...] = ()
+    where: str = ""
+    over: str = "run"
+    by: str = ""
+    at: str = ""
+    until: str = ""
+    within: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One condition over one kind of record and the facts as of it.
+
+    `subject` is action, message, outcome or run.closed; `tools` narrows actions and outcomes (empty: all).
+    `undecidable` is the effect on a decision when the result is undecidable.
+    """
+
+    id: str
+    clause: str
+    subject: str
+    tools: tuple[str, ...] = ()
+    when: str = ""
+    unless: str = ""
+    effect: Effect = Effect.DENY
+    undecidable: Effect = Effect.DENY
+    role: str = ""
+    within: int | None = None
+    expect: Expectation | None = None
+    cites: str = ""
+    says: str = ""
+    position: Position = Position()
+
+    @property
+    def code(self) -> str:
+        """The finding's code, `clause.rest`."""
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool as the contract allows it. Expressions are CEL over `params`."""
+
+    name: str
+    mode: str
+    permission: str = ""
+    schema: Mapping[str, Any] | None = None
+    target: str = ""
+    estimate_cost: str = ""
+    estimate_value: str = ""
+    currency: str = ""
+    irreversible: str = ""
+    compensation: str = ""
+    position: Position = Position()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The policy's values: `plain`, or by the value of `by` with `default` (None: no default)."""
+
+    plain: Mapping[str, Any] = field(default_factory=dict)
+    by: str = ""
+    cases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    default: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """An expanded contract, ready to be run by either engine. `digest` is the hash of the document's text."""
+
+    name: str
+    version: str
+    digest: str
+    service: str
+    owner: str
+    permissions: tuple[str, ...]
+    modes: tuple[str, ...]
+    tools: Mapping[str, Tool]
+    limits: Limits
+    facts: tuple[Fact, ...]
+    rules: tuple[Rule, ...]
+    policy: Mapping[str, str] = field(default_factory=dict)
+    kill_switch_roles: tuple[str, ...] = ()
+    safe_modes: tuple[str, ...] = ("read",)
