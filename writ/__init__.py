@@ -1,0 +1,3 @@
+"""The composition: the command line, the service, the demonstration."""
+
+__all__: list[str] = []
