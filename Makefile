@@ -1,10 +1,12 @@
-# Everything a newcomer or a CI machine runs. Each target sets up .venv by itself
-# from a lock file with hashes, and does so again only when that lock changes.
+# Everything that a newcomer or a CI machine runs. Each target sets up .venv by itself from a lock
+# with hashes, and does so again only when that lock changes.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# What builds it is in the locks: nothing is downloaded here.
+INSTALL_PROJECT = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 PACKAGES := ledger contracts verifier replay dashboards writ
 # Each of these must be covered by itself: a large package must not hide a small one.
 COVERED := ledger contracts verifier replay
@@ -59,16 +61,23 @@ clean: ## Remove .venv and everything that can be made again
 	rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find $(wildcard $(PACKAGES)) tests $(wildcard benchmarks) -type d -name __pycache__ -prune -exec rm -rf {} +
 
-# A stamp is written last: an install that was interrupted is done again.
-$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet --require-hashes --requirement requirements/dev.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+# A stamp is written last: an install that was interrupted is done again. The project has a stamp
+# of its own, so that an edited setting in pyproject.toml does not go through the whole lock again.
+$(VENV)/dev.stamp: $(VENV)/dev.lock.stamp pyproject.toml
+	$(INSTALL_PROJECT)
 	@touch $(VENV)/run.stamp $@
 
-# dev.txt holds run.txt at the same versions, so a venv for development serves here too.
-$(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(BIN)/python
-	$(PIP) install --quiet --require-hashes --requirement requirements/run.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+$(VENV)/dev.lock.stamp: requirements/dev.txt | $(BIN)/python
+	$(PIP) install --quiet --require-hashes --requirement $<
+	@touch $(VENV)/run.lock.stamp $@
+
+# dev.txt holds all of run.txt at the same versions, so a venv for development serves here too.
+$(VENV)/run.stamp: $(VENV)/run.lock.stamp pyproject.toml
+	$(INSTALL_PROJECT)
+	@touch $@
+
+$(VENV)/run.lock.stamp: requirements/run.txt | $(BIN)/python
+	$(PIP) install --quiet --require-hashes --requirement $<
 	@touch $@
 
 $(BIN)/python: | python-version
@@ -76,7 +85,7 @@ $(BIN)/python: | python-version
 
 python-version:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo 'Writ needs Python 3.11 or newer, and "$(PYTHON)" is not. Name another one: make PYTHON=python3.12 ...' >&2; exit 1; }
+	  echo 'Writ needs Python 3.11 or newer, and "$(PYTHON)" is not one. Name another: make PYTHON=python3.12 ...' >&2; exit 1; }
 
 $(LOCK_VENV)/stamp: Makefile | python-version
 	$(PYTHON) -m venv $(LOCK_VENV)
