@@ -1,0 +1,202 @@
+"""Strict JSON: one value, one sequence of bytes.
+
+Parsers differ on what JSON leaves open: of two equal keys one takes the first, another the last;
+one reads a large integer exactly, another rounds it. Whoever can choose the parser could then
+choose the meaning. So bytes are accepted only if parsing and writing them again gives the
+identical bytes, and that is checked before anything reads them.
+Source: docs/spec/ledger-format.md, *Strict JSON*.
+"""
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+import orjson
+
+from ledger.errors import EncodingError
+
+# Limits: docs/spec/ledger-format.md, *Strict JSON*.
+MAX_RECORD = 1_048_576
+MAX_HEADER = 65_535
+MAX_DEPTH = 64
+MAX_INTEGER = 2**53 - 1
+
+# INVARIANT: with these options the library writes exactly the specified form; the vectors and a
+# property test hold it to that.
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_NUL = b"\\u0000"
+
+
+def digest(raw: bytes) -> str:
+    """Return the SHA-256 of `raw` as 64 lowercase hexadecimal digits."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def encode(value: object, limit: int = MAX_RECORD) -> bytes:
+    """Write `value` as strict JSON.
+
+    Args:
+        value: None, bool, int, float, str, list or tuple, or dict with text keys, of these at any
+            depth.
+        limit: Most bytes that the result may have.
+
+    Raises:
+        EncodingError: The value has no strict JSON (`encoding.type`, `encoding.number`,
+            `encoding.nul`, `encoding.surrogate`, `encoding.depth`), or it is too long
+            (`encoding.too-long`).
+    """
+    _check(value, 0)
+    try:
+        raw = orjson.dumps(value, option=_OPTIONS)
+    except orjson.JSONEncodeError as error:
+        # What is left after the check: text that is not Unicode.
+        raise EncodingError(
+            f"text holds a lone surrogate, which UTF-8 cannot carry ({error})",
+            code="encoding.surrogate",
+        ) from error
+    if len(raw) > limit:
+        raise _too_long(len(raw), limit)
+    return raw
+
+
+def decode(raw: bytes, limit: int = MAX_RECORD) -> Any:  # noqa: ANN401  (any JSON value)
+    """Read strict JSON.
+
+    Args:
+        raw: The bytes, exactly as stored or received.
+        limit: Most bytes that are read.
+
+    Raises:
+        EncodingError: The bytes are not JSON (`encoding.not-json`), or are JSON but not its
+            strict writing (`encoding.not-strict`, with the offset of the first difference), or
+            exceed a limit.
+    """
+    if len(raw) > limit:
+        raise _too_long(len(raw), limit)
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise EncodingError(
+            f"not JSON: {error.msg} at character {error.pos}", code="encoding.not-json"
+        ) from error
+    _check_quickly(value, raw)
+    try:
+        again = orjson.dumps(value, option=_OPTIONS)
+    except orjson.JSONEncodeError as error:
+        raise EncodingError(
+            f"a number is beyond ±(2^53 - 1) ({error})", code="encoding.number"
+        ) from error
+    if again != raw:
+        at = _first_difference(raw, again)
+        raise EncodingError(
+            f"byte {at}: not in strict form (order or repetition of keys, white space, escapes or numbers); "
+            f"expected {again[at : at + 16]!r}, found {raw[at : at + 16]!r}",
+            offset=at,
+        )
+    return value
+
+
+def call_digest(tool: str, params: object) -> str:
+    X
+    return digest(encode({"params": params, "tool": tool}))
+
+
+def representable(value: object) -> object:
+    """Return `value` if strict JSON can hold it, else `{"raw": base64}` of its JSON text.
+
+    A value that already has the shape `{"raw": text}` is wrapped as well, so that a wrapped value
+    can always be told from a plain one.
+
+    Raises:
+        EncodingError: The value is not JSON at all (`encoding.type`), or too long even when
+            wrapped.
+    """
+    if not _looks_wrapped(value):
+        try:
+            encode(value)
+        except EncodingError as error:
+            if error.code in {"encoding.type", "encoding.too-long"}:
+                raise
+        else:
+            return value
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+    wrapped = {"raw": base64.b64encode(text.encode("ascii")).decode("ascii")}
+    encode(wrapped)
+    return wrapped
+
+
+def _looks_wrapped(value: object) -> bool:
+    if not isinstance(value, dict) or set(cast("dict[object, object]", value)) != {"raw"}:
+        return False
+    return isinstance(cast("dict[str, object]", value)["raw"], str)
+
+
+def _too_long(length: int, limit: int) -> EncodingError:
+    return EncodingError(
+        f"{length} bytes, and at most {limit} are accepted", code="encoding.too-long"
+    )
+
+
+def _first_difference(left: bytes, right: bytes) -> int:
+    for at, (one, other) in enumerate(zip(left, right, strict=False)):
+        if one != other:
+            return at
+    return min(len(left), len(right))
+
+
+def _check_quickly(value: object, raw: bytes) -> None:
+    """Return what makes two calls the same: the digest of tool and parameters as recorded."""
+    # Brackets inside strings count too, so this only ever sends too much to the exact check.
+    if _NUL in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        _check(value, 0)
+
+
+def _check(value: object, depth: int) -> None:
+    """Raise unless strict JSON can hold `value`; lone surrogates are left to the writer."""
+    kind = type(value)
+    if kind is str:
+        _check_text(cast("str", value))
+    elif kind is dict:
+        _check_object(cast("Mapping[object, object]", value), depth + 1)
+    elif kind is list or kind is tuple:
+        _check_depth(depth + 1)
+        for item in cast("list[object]", value):
+            _check(item, depth + 1)
+    else:
+        _check_scalar(value)
+
+
+def _check_object(value: Mapping[object, object], depth: int) -> None:
+    _check_depth(depth)
+    for key, item in value.items():
+        if type(key) is not str:
+            raise EncodingError(f"the key {key!r} is not text", code="encoding.type")
+        _check_text(key)
+        _check(item, depth)
+
+
+def _check_scalar(value: object) -> None:
+    kind = type(value)
+    if kind is int:
+        if abs(cast("int", value)) > MAX_INTEGER:
+            raise EncodingError(f"{value} is beyond ±(2^53 - 1)", code="encoding.number")
+    elif kind is float:
+        if not math.isfinite(cast("float", value)):
+            raise EncodingError(f"{value} is not a number JSON has", code="encoding.number")
+    elif value is not None and kind is not bool:
+        # A subclass of a plain type is refused too: what it means is in code that the bytes would
+        # not carry.
+        raise EncodingError(f"JSON has no {kind.__name__}", code="encoding.type")
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise EncodingError("text holds U+0000", code="encoding.nul")
+
+
+def _check_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise EncodingError(f"nested deeper than {MAX_DEPTH}", code="encoding.depth")
