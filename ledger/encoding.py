@@ -92,15 +92,15 @@ def decode(raw: bytes, limit: int = MAX_RECORD) -> Any:  # noqa: ANN401  (any JS
     if again != raw:
         at = _first_difference(raw, again)
         raise EncodingError(
-            f"byte {at}: not in strict form (order or repetition of keys, white space, escapes or numbers); "
-            f"expected {again[at : at + 16]!r}, found {raw[at : at + 16]!r}",
+            f"byte {at}: not in strict form (order or repetition of keys, white space, escapes, "
+            f"numbers); expected {again[at : at + 16]!r}, found {raw[at : at + 16]!r}",
             offset=at,
         )
     return value
 
 
 def call_digest(tool: str, params: object) -> str:
-    X
+    """Return what makes two calls the same: the digest of tool and parameters as recorded."""
     return digest(encode({"params": params, "tool": tool}))
 
 
