@@ -1,0 +1,40 @@
+"""A contract ready to run: read, expanded, and every condition checked against its types."""
+
+from typing import Any
+
+from contracts import conditions
+from contracts.draft import Draft
+from contracts.errors import ContractError, ContractErrors
+from contracts.expansion import draft_contract
+from contracts.model import Contract
+from contracts.reading import parse_contract
+
+
+def load_contract(text: str | bytes, name: str = "<contract>") -> Contract:
+    """Read, expand and check a contract.
+
+    Args:
+        text: The YAML.
+        name: What errors call the text, usually its file name.
+
+    Raises:
+        ContractErrors: Every error of the first step that found any: markup, document, expansion, conditions.
+    """
+    draft, contract = draft_contract(parse_contract(text, name))
+    if draft.errors:
+        raise ContractErrors(draft.errors)
+    check = getattr(conditions, "check_contract", None)
+    problems = check(contract) if check else []
+    if problems:
+        raise ContractErrors(_as_error(draft, problem) for problem in problems)
+    return contract
+
+
+def _as_error(draft: Draft, problem: Any) -> ContractError:
+    place, where = problem.position, f"in `{problem.where}`"
+    written = draft.written.get((problem.where, problem.expression))
+    if written and written.text == problem.expression:
+        place = draft.source.within(written.place, written.text, max(problem.column - 1, 0))
+    elif written:
+        place, where = written.place, f"{where}, expanded to `{problem.expression}`"
+    return draft.source.error("condition.type", f"{where}: {problem.message}", place)
