@@ -1,0 +1,107 @@
+"""Which `approve` rules are lifted for an action that resumes a held one.
+
+Source: docs/spec/contract-language.md, *Decision*.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from contracts.instants import micros
+from contracts.lineage import Lineage, Placed
+from contracts.model import Contract, Effect, Rule
+from ledger.encoding import call_digest
+
+APPROVE = "approve"
+APPROVER = "approver"
+"""The role that a rule asks for when it names none."""
+
+
+class ApprovalBook:
+    """The approvals and resumes of a history, by the action that they concern."""
+
+    def __init__(self) -> None:
+        self._approvals: dict[str, list[Placed]] = {}
+        self._resumes: dict[str, list[int]] = {}
+
+    def remember(self, placed: Placed) -> None:
+        """Make an entry part of the history."""
+        record = placed.event.record
+        if placed.subject == "approval":
+            self._approvals.setdefault(record["action"], []).append(placed)
+        elif placed.subject == "action" and "resumes" in record:
+            self._resumes.setdefault(record["resumes"], []).append(placed.event.index)
+
+    def lifted(self, contract: Contract, placed: Placed, lineage: Lineage) -> dict[str, int]:
+        """Return the ids of the rules that are lifted for an action, each with the index of its approval."""
+        resumed = placed.event.record.get("resumes")
+        proposed = lineage.action(resumed) if placed.subject == "action" and resumed else None
+        if proposed is None or not _same_call(placed, proposed):
+            return {}
+        found: dict[str, int] = {}
+        for rule in contract.rules:
+            if rule.effect is Effect.APPROVE:
+                index = next(self._valid(contract, rule, placed, proposed), None)
+                if index is not None:
+                    found[rule.id] = index
+        return found
+
+    def _valid(
+        self, contract: Contract, rule: Rule, placed: Placed, proposed: Placed
+    ) -> Iterator[int]:
+        """Yield the indexes of the approvals that lift a rule for an action."""
+        digest, until = proposed.event.digest, placed.event.index
+        heard = [each for each in self._approvals.get(digest, ()) if each.event.index < until]
+        resumes = [index for index in self._resumes.get(digest, ()) if index < until]
+        # What an approver said last on this rule is what holds.
+        last = {each.record["by"]: each for each in heard if _concerns(each, rule)}
+        for each in last.values():
+            consumed = any(index > each.event.index for index in resumes)
+            good = each.record["verdict"] == APPROVE and not consumed
+            if (
+                good
+                and _entitled(contract, rule, each, placed)
+                and not _expired(rule, each, placed)
+            ):
+                yield each.event.index
+
+
+def _same_call(placed: Placed, proposed: Placed) -> bool:
+    mine, other = placed.event.record, proposed.event.record
+    same = all(mine.get(name) == other.get(name) for name in ("tool", "target", "run"))
+    return same and _call(mine) == _call(other)
+
+
+def _call(record: Any) -> str:
+    return call_digest(record["tool"], record["params"])
+
+
+def _concerns(approval: Placed, rule: Rule) -> bool:
+    return approval.record.get("rule") in (None, rule.id)
+
+
+def _entitled(contract: Contract, rule: Rule, approval: Placed, placed: Placed) -> bool:
+    """Return whether the approver holds the role, and is nobody who has a stake in the action."""
+    identity = approval.event.identity
+    if identity.get("registered") is not True:
+        return False
+    requester = None if placed.run is None else placed.run.opened.get("requester")
+    speakers = {contract.service, placed.record.get("by"), requester}
+    owners = {contract.owner, placed.event.identity.get("owner"), requester}
+    return (
+        (rule.role or APPROVER) in identity.get("roles", ())
+        and approval.record["by"] not in speakers
+        and identity.get("owner") not in owners
+    )
+
+
+def _expired(rule: Rule, approval: Placed, placed: Placed) -> bool:
+    """Return whether an approval has run out; one that may have has."""
+    stated = approval.record.get("expires_at")
+    ends = [] if stated is None else [micros(stated)]
+    if rule.within is not None:
+        ends.append(None if approval.time is None else approval.time + rule.within)
+    if not ends:
+        return False
+    if placed.time is None or placed.event.imported is not approval.event.imported:
+        return True
+    return any(end is None or end <= placed.time for end in ends)

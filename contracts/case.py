@@ -1,0 +1,225 @@
+"""One record at its place in history, as conditions see it: its variables, and the facts as of it.
+
+Everything is made when first read and kept for the rest of the record: a fact that no rule reads costs nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.coercion import plain
+from contracts.conditions import Condition, Evaluator, Undecidable, condition, explained
+from contracts.facts import FactMemory, FactResult
+from contracts.instants import for_cel
+from contracts.lineage import Lineage, Placed
+from contracts.model import Contract
+from contracts.scanning import NOTHING, Reads
+from contracts.view import Absent, Views, identity_view, run_view
+
+
+class World:
+    """What all records of one contract's engine share: views, lineage, facts, limits."""
+
+    def __init__(self, contract: Contract, evaluator: Evaluator) -> None:
+        self.contract = contract
+        self.evaluator = evaluator
+        self.views = Views(contract, evaluator)
+        self.lineage = Lineage()
+        self.facts = {
+            fact.name: FactMemory(fact, level, evaluator)
+            for level, fact in enumerate(contract.facts)
+        }
+        self.top = len(contract.facts)
+        by = contract.limits.by
+        self.limits_by = condition(evaluator, by, self.top) if by else None
+        names = self.limits_by.reads.facts if self.limits_by else frozenset[str]()
+        self.limits_level = max((self.level(name) + 1 for name in names), default=0)
+
+    def level(self, fact: str) -> int:
+        """Return how many facts are declared before this one; all, for a name that is none."""
+        known = self.facts.get(fact)
+        return self.top if known is None else known.level
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Conditions that are asked of one set of variables, which is made once a record."""
+
+    reads: Reads
+    level: int
+
+
+class Groups:
+    """Which conditions share a set of variables, for records of one kind and tool.
+
+    Those without facts share one: they can be asked at any time. A rule's conditions share another, with all facts that rules read.
+    A condition on facts that is not a rule's has one of its own: the facts that it sees end before it.
+    """
+
+    def __init__(self, rules: Iterable[Condition], others: Iterable[Condition], top: int) -> None:
+        self._of: dict[int, Group] = {}
+        self._keep: list[Condition] = []
+        self._share(list(rules), top)
+        self._share([each for each in others if each.is_plain], 0)
+
+    def _share(self, conditions: list[Condition], level: int) -> None:
+        reads = NOTHING
+        for each in conditions:
+            reads |= each.reads
+        group = Group(reads, level)
+        self._of.update({id(each): group for each in conditions})
+        self._keep.extend(conditions)  # an id names a condition only while it lives
+
+    def of(self, asked: Condition) -> Group:
+        """Return the group in which a condition is asked."""
+        group = self._of.get(id(asked))
+        if group is None:
+            group = self._of[id(asked)] = Group(asked.reads, asked.level)
+            self._keep.append(asked)
+        return group
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A group's variables, ready; and why some of them, or some facts, are not there."""
+
+    binding: Any
+    missing: Mapping[str, str]
+    failed: Mapping[str, str]
+
+
+class Case:
+    """One record at its place in history."""
+
+    __slots__ = ("_bound", "_facts", "_groups", "_limits", "_params", "_world", "placed")
+
+    def __init__(self, world: World, placed: Placed, groups: Groups) -> None:
+        self._world = world
+        self._groups = groups
+        self._bound: dict[int, _Bound] = {}
+        self._facts: dict[str, FactResult] = {}
+        self._params: Any = None
+        self._limits: Any = None
+        self.placed = placed
+
+    def ask(self, asked: Condition) -> Any:
+        """Return the condition's value, or `Undecidable` with the reason."""
+        group = self._groups.of(asked)
+        bound = self._bound.get(id(group))
+        if bound is None:
+            bound = self._bound[id(group)] = self._bind(group)
+        value = asked.program.run(bound.binding)
+        if isinstance(value, Undecidable):
+            return Undecidable(explained(asked.text, value.reason, bound.missing, bound.failed))
+        return value
+
+    def fact(self, name: str) -> FactResult:
+        """Return a fact as of the record."""
+        found = self._facts.get(name)
+        if found is None:
+            memory = self._world.facts.get(name)
+            found = FactResult(None, "not declared") if memory is None else memory.read(self)
+            self._facts[name] = found
+        return found
+
+    def variable(self, root: str, members: Iterable[str] | None, level: int) -> Any:
+        """Return a variable with the members that are read, or `Absent` with the reason.
+
+        Args:
+            root: The variable's name.
+            members: The members that are read, None for all.
+            level: How many of the contract's facts its condition may see.
+        """
+        placed = self.placed
+        if root == "params":
+            if self._params is None:
+                self._params = self._world.views.params(placed)
+            return self._params
+        if root == "action":
+            return self._world.views.action(placed, members)
+        if root == "run":
+            return _run(placed, members)
+        if root == "identity":
+            return for_cel(identity_view(placed.event.identity))
+        if root == "limits":
+            return self._limits_at(level)
+        if root == "evidence":
+            return self._evidence()
+        if root == placed.subject:
+            return self._world.views.record(placed, members)
+        return Absent(f"there is no {root} for {placed.subject}")
+
+    def _evidence(self) -> Any:
+        if self.placed.subject != "action":
+            return Absent(f"there is no evidence for {self.placed.subject}")
+        return for_cel(self._world.views.cited(self.cited()))
+
+    def cited(self) -> list[Placed]:
+        """Return the observations that the action cites."""
+        return self._world.lineage.cited(self.placed.record)
+
+    def _bind(self, group: Group) -> _Bound:
+        values: dict[str, Any] = {}
+        missing: dict[str, str] = {}
+        failed: dict[str, str] = {}
+        for root, members in group.reads.members.items():
+            value = self.variable(root, members, group.level)
+            if isinstance(value, Absent):
+                missing[root] = value.reason
+            else:
+                values[root] = _timed(value) if root != "params" else value
+        if group.reads.facts:
+            values["facts"] = self._known_facts(group, failed)
+        return _Bound(self._world.evaluator.bind(values), missing, failed)
+
+    def _known_facts(self, group: Group, failed: dict[str, str]) -> dict[str, Any]:
+        known: dict[str, Any] = {}
+        for name in sorted(group.reads.facts):
+            if self._world.level(name) >= group.level:
+                failed[name] = "not declared before it is read"
+                continue
+            result = self.fact(name)
+            if result.reason:
+                failed[name] = result.reason
+            else:
+                known[name] = for_cel(result.value)
+        return known
+
+    def _limits_at(self, level: int) -> Any:
+        if self._world.limits_level > level:
+            return Absent("limits: they rest on a fact that is declared later")
+        if self._limits is None:
+            self._limits = Absent("limits: they rest on themselves")
+            self._limits = self._chosen_limits()
+        return self._limits
+
+    def _chosen_limits(self) -> Any:
+        limits = self._world.contract.limits
+        if self._world.limits_by is None:
+            return plain(dict(limits.plain))
+        value = self.ask(self._world.limits_by)
+        if isinstance(value, Undecidable):
+            return Absent(f"limits: {value.reason}")
+        chosen = limits.cases.get(value) if isinstance(value, str) else None
+        chosen = limits.default if chosen is None else chosen
+        if chosen is None:
+            return Absent(f"limits: no case for {value!r}, and no default")
+        return plain(dict(chosen))
+
+
+def _run(placed: Placed, members: Iterable[str] | None) -> Any:
+    if placed.run is None:
+        return Absent(f"run: this {placed.subject} stands in no run")
+    view = run_view(placed.run)
+    return view if members is None else {name: view[name] for name in members if name in view}
+
+
+def _timed(value: Any) -> Any:
+    """Make the times among a variable's members CEL's."""
+    if isinstance(value, dict):
+        return {name: _timed_member(item) for name, item in value.items()}
+    return value
+
+
+def _timed_member(value: Any) -> Any:
+    return for_cel(value) if hasattr(value, "tzinfo") else value

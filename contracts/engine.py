@@ -1,0 +1,280 @@
+"""The engine on running counters: one contract, one pass over history.
+
+Feed it every valid entry in index order. For each it judges the rules on history as it was before, and only then lets the entry count.
+The guard previews a proposed action on the same counters, so that guard and verifier can not differ.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contracts.approvals import ApprovalBook
+from contracts.case import Case, Groups, World
+from contracts.conditions import CelEvaluator, Condition, Evaluator, Undecidable, condition
+from contracts.decision import Decision, decide
+from contracts.facts import FactMemory
+from contracts.history import Event
+from contracts.instants import micros, written
+from contracts.lineage import Placed
+from contracts.model import Contract, Rule, Verdict
+from contracts.obligations import Obligations
+from contracts.results import RuleResult
+
+SHOWN = 120
+"""How many characters of one value a result shows."""
+
+
+class OrderError(ValueError):
+    """Entries were handed over in an order that a valid ledger can not have."""
+
+    def __init__(self, index: int, why: str) -> None:
+        self.index = index
+        super().__init__(f"entry {index}: {why}; feed the valid entries in index order")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledRule:
+    """A rule with its conditions."""
+
+    rule: Rule
+    when: Condition | None
+    unless: Condition | None
+    facts: tuple[str, ...]
+    cites_evidence: bool
+    expected: str
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """Its conditions."""
+        return [each for each in (self.when, self.unless) if each is not None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What happens to records of one kind and tool: which rules judge them, and which facts they touch."""
+
+    rules: tuple[CompiledRule, ...]
+    memories: tuple[FactMemory, ...]
+    groups: Groups
+
+
+class Engine:
+    """One contract over one history.
+
+    Raises:
+        ConditionError: A condition of the contract can not be compiled (`check_contract` says which, and where).
+        ValueError: A tool's schema is no JSON Schema.
+    """
+
+    def __init__(self, contract: Contract, evaluator: Evaluator | None = None) -> None:
+        self.contract = contract
+        self._world = World(contract, CelEvaluator() if evaluator is None else evaluator)
+        self._rules = [self._compiled(rule) for rule in contract.rules]
+        self._obligations = Obligations(contract.rules, self._world)
+        self._approvals = ApprovalBook()
+        self._plans: dict[tuple[str, str, bool], Plan] = {}
+        self._last_index = -1
+        self._last_time = 0
+
+    # ---------------------------------------------------------------------- reading
+
+    def observe(self, event: Event) -> list[RuleResult]:
+        """Judge an entry and let it count.
+
+        Returns:
+            The results of the rules for it, and of the obligations that it settles (these stand at earlier indexes).
+
+        Raises:
+            OrderError: The index, or the time of a live record, goes back.
+        """
+        self._check_order(event)
+        placed = self._world.lineage.place(event)
+        settled = self._obligations.pass_time(placed)
+        results: list[RuleResult] = []
+        if placed.subject:
+            plan = self._plan(placed)
+            case = Case(self._world, placed, plan.groups)
+            settled += self._obligations.settle(case)
+            results = self._judged(plan, case)
+            self._count(plan, case)
+        self._world.lineage.remember(placed)
+        self._approvals.remember(placed)
+        settled.sort(key=lambda result: result.index)
+        return settled + results
+
+    def preview(self, event: Event) -> list[RuleResult]:
+        """Judge a proposed entry on history as it is, without letting it count. Obligations take no part."""
+        placed = self._world.lineage.place(event)
+        plan = self._plan(placed)
+        case = Case(self._world, placed, plan.groups)
+        return [self._result(each, case) for each in plan.rules if each.rule.expect is None]
+
+    def decide(self, event: Event, results: Iterable[RuleResult]) -> Decision:
+        """Return the decision on an action from its rules' results, approvals before it taken into account.
+
+        Args:
+            event: The action, observed already or only previewed.
+            results: What `observe` or `preview` returned for it.
+        """
+        placed = self._world.lineage.place(event)
+        mine = [each for each in results if each.index == event.index]
+        lifted = self._approvals.lifted(self.contract, placed, self._world.lineage)
+        return decide(self.contract, mine, lifted)
+
+    def finish(self) -> list[RuleResult]:
+        """Return the obligations that history leaves open: undecidable, pending."""
+        return self._obligations.pending()
+
+    # --------------------------------------------------------------------- planning
+
+    def _compiled(self, rule: Rule) -> CompiledRule:
+        def made(text: str) -> Condition | None:
+            return condition(self._world.evaluator, text, self._world.top) if text else None
+
+        when, unless = made(rule.when), made(rule.unless)
+        found = [each for each in (when, unless) if each is not None]
+        names = {name for each in found for name in each.reads.facts}
+        expected = " and ".join(
+            ([f"not ({rule.when})"] if rule.when else []) + ([rule.unless] if rule.unless else [])
+        )
+        if rule.when and rule.unless:
+            expected = f"{rule.unless}, where {rule.when}"
+        return CompiledRule(
+            rule,
+            when,
+            unless,
+            tuple(sorted(names, key=self._world.level)),
+            any("evidence" in each.reads.members for each in found),
+            expected,
+        )
+
+    def _plan(self, placed: Placed) -> Plan:
+        run = placed.run
+        mine = run is not None and run.opened.get("service") == self.contract.service
+        key = (placed.subject, placed.tool, mine)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._planned(placed, mine=mine)
+        return plan
+
+    def _planned(self, placed: Placed, *, mine: bool) -> Plan:
+        rules = tuple(each for each in self._rules if mine and _applies(each.rule, placed))
+        memories = tuple(each for each in self._world.facts.values() if each.takes(placed))
+        asked = [condition for each in rules for condition in each.conditions]
+        read = {name for each in rules for name in each.facts}
+        others = [one for each in memories for one in _remembering(each, placed)]
+        others += [
+            memory.at
+            for name, memory in self._world.facts.items()
+            if name in read and memory.at is not None
+        ]
+        return Plan(rules, memories, Groups(asked, others, self._world.top))
+
+    # ---------------------------------------------------------------------- judging
+
+    def _judged(self, plan: Plan, case: Case) -> list[RuleResult]:
+        results: list[RuleResult] = []
+        for each in plan.rules:
+            result = self._result(each, case)
+            if each.rule.expect is None:
+                results.append(result)
+            elif (opened := self._opened(each, case, result)) is not None:
+                results.append(opened)
+        return results
+
+    def _opened(self, each: CompiledRule, case: Case, trigger: RuleResult) -> RuleResult | None:
+        """Return the result of a rule with `expect`, None where something must still follow."""
+        if trigger.verdict is Verdict.VIOLATED:
+            return self._obligations.open(each.rule, case, trigger)
+        return trigger
+
+    def _result(self, each: CompiledRule, case: Case) -> RuleResult:
+        verdict, reason = _verdict(each, case)
+        facts = {name: case.fact(name) for name in each.facts}
+        rests = {index for found in facts.values() for index in found.rests_on}
+        if each.cites_evidence:
+            rests.update(cited.event.index for cited in case.cited())
+        return RuleResult(
+            case.placed.event.index,
+            each.rule,
+            verdict,
+            reason,
+            {name: found.value for name, found in facts.items() if not found.reason},
+            tuple(sorted(rests)),
+            each.expected,
+            "" if verdict is Verdict.SATISFIED else _recorded(each, case),
+        )
+
+    def _count(self, plan: Plan, case: Case) -> None:
+        noted = [(memory, memory.note(case)) for memory in plan.memories]
+        for memory, note in noted:
+            if note is not None:
+                memory.apply(note)
+
+    def _check_order(self, event: Event) -> None:
+        if event.index <= self._last_index:
+            raise OrderError(event.index, f"it comes after entry {self._last_index}")
+        self._last_index = event.index
+        if event.imported:
+            return
+        time = micros(event.recorded_at)
+        if time is None or time < self._last_time:
+            raise OrderError(event.index, "its time goes back, or is none")
+        self._last_time = time
+
+
+def _applies(rule: Rule, placed: Placed) -> bool:
+    if rule.subject != placed.subject:
+        return False
+    return not rule.tools or placed.tool in rule.tools
+
+
+def _remembering(memory: FactMemory, placed: Placed) -> list[Condition]:
+    """Return the conditions that are asked of a record which a fact remembers."""
+    held = placed.subject == "action" and memory.reserve is not None
+    wanted = (memory.by, memory.reserve) if held else (memory.where, memory.by, memory.value)
+    return [each for each in wanted if each is not None]
+
+
+def _verdict(each: CompiledRule, case: Case) -> tuple[Verdict, str]:
+    """Return a rule's verdict: violated where `when` is true (or absent) and `unless` is false (or absent)."""
+    when = True if each.when is None else _truth(case.ask(each.when))
+    if when is False:
+        return Verdict.SATISFIED, ""
+    unless = False if each.unless is None else _truth(case.ask(each.unless))
+    if unless is True:
+        return Verdict.SATISFIED, ""
+    for found in (when, unless):
+        if isinstance(found, Undecidable):
+            return Verdict.UNDECIDABLE, found.reason
+    return Verdict.VIOLATED, ""
+
+
+def _truth(value: Any) -> bool | Undecidable:
+    if isinstance(value, bool | Undecidable):
+        return value
+    return Undecidable("the condition is not true or false")
+
+
+def _recorded(each: CompiledRule, case: Case) -> str:
+    """Write what a rule read: every member that it names, and its facts."""
+    shown: dict[str, str] = {}
+    for one in each.conditions:
+        for root, members in sorted(one.reads.members.items()):
+            value = case.variable(root, members, one.level)
+            for name in sorted(members or ()):
+                if isinstance(value, dict) and name in value:
+                    shown[f"{root}.{name}"] = _written(value[name])
+    for name in each.facts:
+        found = case.fact(name)
+        shown[f"facts.{name}"] = f"none ({found.reason})" if found.reason else _written(found.value)
+    return ", ".join(f"{name} = {text}" for name, text in shown.items())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, datetime):
+        return written(value)
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -1,0 +1,342 @@
+"""One fact's running counters: what each record adds, and what the fact is as of a record.
+
+A record is first *noted* (its `where`, key and value are computed on history as it was before it), and only then applied: no record
+counts for itself. Source: docs/spec/contract-language.md, *Facts*.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from contracts.coercion import MAX_LIST
+from contracts.conditions import Condition, Evaluator, Undecidable, condition
+from contracts.counters import (
+    INTEGER,
+    MAX_RESTS,
+    SUM,
+    Entry,
+    Reading,
+    Reserve,
+    Total,
+    Window,
+    joined,
+    kind_of,
+)
+from contracts.lineage import REFERENCE, Placed
+from contracts.model import Fact
+
+Key = tuple[str, Any]
+
+UNKEYED: Key = ("", "")
+ORDERED = frozenset({INTEGER, "double", "string", "timestamp"})
+KEYS = frozenset({INTEGER, "string", "bool"})
+MAX_INT = 2**63 - 1
+
+
+class Asking(Protocol):
+    """A record at its place in history, of which conditions can be asked."""
+
+    @property
+    def placed(self) -> Placed:
+        """The record."""
+        ...
+
+    def ask(self, asked: Condition) -> Any:
+        """Return the condition's value, or `Undecidable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FactResult:
+    """A fact as of a record: its value, or why it has none, and the indexes of the entries that it rests on."""
+
+    value: Any
+    reason: str = ""
+    rests_on: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a record does to a fact. `keys` is None where its key is an error: that spoils every key.
+
+    `entry` is None where the record does not count; `holds` and `settles` name the action that is reserved or released.
+    """
+
+    scope: str
+    keys: tuple[Key, ...] | None
+    entry: Entry | None
+    time: int | None
+    lasting: bool = False
+    holds: str = ""
+    settles: str = ""
+
+
+def keys_of(value: Any) -> tuple[Key, ...] | Undecidable:
+    """Return the distinct keys that a `by` or `at` says, in order of first occurrence. A bool is no int."""
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    kinds = [kind_of(one) for one in values]
+    for kind, one in zip(kinds, values, strict=True):
+        if kind not in KEYS:
+            return Undecidable(f"a key must be a string, int or bool, and this is {_named(one)}")
+    return tuple(dict.fromkeys(zip(kinds, values, strict=True)))
+
+
+def _named(value: Any) -> str:
+    names = {list: "a list", dict: "a map", type(None): "null"}
+    kind = kind_of(value)
+    return names.get(type(cast("object", value)), f"a {kind}") if kind == "other" else f"a {kind}"
+
+
+class _Cell:
+    """The memory of one key in one scope; `spoiled` where no window ends the error."""
+
+    __slots__ = ("memory", "reserve", "spoiled")
+
+    def __init__(self, fact: Fact) -> None:
+        self.memory = Total(fact.aggregate) if fact.within is None else Window(fact.aggregate)
+        self.reserve = Reserve() if fact.reserve else None
+        self.spoiled: Entry | None = None
+
+    def add(self, entry: Entry, time: int | None, *, lasting: bool) -> None:
+        if lasting:
+            self.spoiled = self.spoiled or entry
+        else:
+            self.memory.add(entry, time)
+
+
+class FactMemory:
+    """A fact and its counters, for every scope and key."""
+
+    def __init__(self, fact: Fact, level: int, evaluator: Evaluator) -> None:
+        self.fact = fact
+        self.level = level
+
+        def made(text: str) -> Condition | None:
+            return condition(evaluator, text, level) if text else None
+
+        self.where = made(fact.where)
+        self.by = made(fact.by)
+        self.at = made(fact.at or fact.by) if fact.by else None
+        self.value = made(fact.value)
+        self.reserve = made(fact.reserve)
+        self._cells: dict[tuple[str, Key | None], _Cell] = {}
+        self._held: dict[str, list[Reserve]] = {}
+
+    # ------------------------------------------------------------------ remembering
+
+    def takes(self, placed: Placed) -> bool:
+        """Return whether a record of this kind and tool can touch the fact."""
+        kinds = ("action", "outcome") if self.fact.reserve else (self.fact.source,)
+        if placed.subject not in kinds:
+            return False
+        return not self.fact.tools or placed.tool in self.fact.tools
+
+    def note(self, case: Asking) -> Note | None:
+        """Return what a record does to the fact, None where nothing. Nothing is changed yet."""
+        placed = case.placed
+        scope = self._scope(placed)
+        holds = settles = ""
+        if self.fact.reserve and placed.its_action is not None:
+            digest = placed.its_action.event.digest
+            holds, settles = (digest, "") if placed.subject == "action" else ("", digest)
+        if scope is None or (self.fact.attempts == "allowed" and not placed.counts_as_allowed):
+            return None if not settles else Note("", (), None, None, settles=settles)
+        keys, entry = self._entry(case, holding=bool(holds))
+        if entry is None:
+            return None if not settles else Note("", (), None, None, settles=settles)
+        time, lasting = placed.time, False
+        if self.fact.within is not None and not holds and (why := self._untimed(placed)):
+            entry, lasting = Entry(entry.index, reason=entry.reason or why), True
+        return Note(scope, keys, entry, time, lasting, holds, settles)
+
+    def _scope(self, placed: Placed) -> str | None:
+        scope = placed.scope(self.fact.over)
+        if scope is None and self.fact.reference and self.fact.over == "run":
+            return REFERENCE if placed.run is None else None
+        return scope
+
+    def _untimed(self, placed: Placed) -> str:
+        """Return why a remembered record can not be held against a window, else nothing."""
+        if placed.time is None:
+            return "it has no event time"
+        if placed.event.imported and self.fact.over != "run":
+            return "it is imported, and its time is proven within its run only"
+        return ""
+
+    def _entry(self, case: Asking, *, holding: bool) -> tuple[tuple[Key, ...] | None, Entry | None]:
+        """Return the record's keys and entry; no entry where it does not count or is skipped."""
+        index = case.placed.event.index
+        where = True if self.where is None or holding else case.ask(self.where)
+        if where is False:
+            return (), None
+        keys = (UNKEYED,) if self.by is None else self._keys(case, self.by)
+        value = case.ask(self.reserve) if holding and self.reserve else self._value(case)
+        reason = ""
+        for name, found in (("where", _truth(where)), ("key", keys), ("value", value)):
+            if isinstance(found, Undecidable) and not reason:
+                reason = f"its {name}: {found.reason}"
+        if not reason and (wrong := self._wrong(value, holding=holding)):
+            reason = f"its value: {wrong}"
+        if reason and self.fact.unknown == "skip":
+            return (), None
+        spoils_all = isinstance(keys, Undecidable)
+        return (None if spoils_all else keys), Entry(index, None if reason else value, reason)
+
+    def _keys(self, case: Asking, asked: Condition) -> tuple[Key, ...] | Undecidable:
+        value = case.ask(asked)
+        return value if isinstance(value, Undecidable) else keys_of(value)
+
+    def _value(self, case: Asking) -> Any:
+        return None if self.value is None else case.ask(self.value)
+
+    def _wrong(self, value: Any, *, holding: bool) -> str:
+        """Return why a value is none that the aggregate takes, else nothing."""
+        kind = kind_of(value)
+        if holding or self.fact.aggregate == SUM:
+            return "" if kind == INTEGER else f"not an int but {_named(value)}"
+        if self.fact.aggregate in ("min", "max") and (kind not in ORDERED or value != value):
+            return f"{_named(value)} has no order"
+        return ""
+
+    def apply(self, note: Note) -> None:
+        """Make what was noted part of the fact's memory."""
+        for reserve in self._held.pop(note.settles, ()):
+            reserve.settle(note.settles)
+        if note.entry is None:
+            return
+        for key in (None,) if note.keys is None else note.keys:
+            cell = self._cell(note.scope, key)
+            if note.holds and cell.reserve is not None:
+                cell.reserve.hold(note.holds, note.entry)
+                self._held.setdefault(note.holds, []).append(cell.reserve)
+            else:
+                cell.add(note.entry, note.time, lasting=note.lasting)
+                self._forget(cell, note)
+
+    def _cell(self, scope: str, key: Key | None) -> _Cell:
+        cell = self._cells.get((scope, key))
+        if cell is None:
+            cell = self._cells[scope, key] = _Cell(self.fact)
+        return cell
+
+    def _forget(self, cell: _Cell, note: Note) -> None:
+        """Drop what has left the window. Within a run two clocks may meet, so there nothing is dropped."""
+        # INVARIANT: beyond a run only live records are kept in a window, and their times never go back.
+        timed = isinstance(cell.memory, Window) and note.time is not None and not note.lasting
+        if timed and self.fact.over != "run" and self.fact.within is not None:
+            cast("Window", cell.memory).forget(cast("int", note.time) - self.fact.within)
+
+    # --------------------------------------------------------------------- answering
+
+    def read(self, case: Asking) -> FactResult:
+        """Return the fact as of a record. Nothing is changed."""
+        placed = case.placed
+        scope = placed.scope(self.fact.over)
+        if scope is None:
+            return FactResult(None, f"this {placed.subject} stands in no {self.fact.over}")
+        if self.fact.within is not None and (why := self._unproven(placed)):
+            return FactResult(None, why)
+        if self.at is None:
+            return self._answer(placed, scope, UNKEYED)
+        asked = case.ask(self.at)
+        keys = asked if isinstance(asked, Undecidable) else keys_of(asked)
+        if isinstance(keys, Undecidable):
+            return FactResult(None, f"its key here: {keys.reason}")
+        if not isinstance(asked, list):
+            return self._answer(placed, scope, keys[0])
+        return _listed([self._answer(placed, scope, key) for key in keys])
+
+    def _unproven(self, placed: Placed) -> str:
+        """Return why a deciding record can not be held against a window, else nothing."""
+        if placed.time is None:
+            return f"this {placed.subject} has no event time"
+        if placed.event.imported and self.fact.over != "run":
+            return f"this {placed.subject} is imported, and its time is proven within its run only"
+        return ""
+
+    def _answer(self, placed: Placed, scope: str, key: Key) -> FactResult:
+        readings: list[Reading] = []
+        scopes = (scope, REFERENCE) if self.fact.reference else (scope,)
+        for each in scopes:
+            for cell in (self._cells.get((each, None)), self._cells.get((each, key))):
+                if cell is not None:
+                    readings.extend(self._readings(cell, placed, foreign=each == REFERENCE))
+        return self._result(joined(self.fact.aggregate, readings or [Reading()]))
+
+    def _readings(self, cell: _Cell, placed: Placed, *, foreign: bool) -> list[Reading]:
+        """Return what one memory says, its lasting error and its open actions included."""
+        found: list[Reading] = []
+        if cell.spoiled is not None:
+            found.append(Reading(error=cell.spoiled))
+        if cell.reserve is not None:
+            # An outcome is judged with its value in its own hands: its action's reservation would count it twice.
+            own = placed.its_action if placed.subject == "outcome" else None
+            found.append(cell.reserve.read("" if own is None else own.event.digest))
+        if self.fact.within is None or placed.time is None:
+            found.append(cell.memory.read(None, None))
+        elif foreign and placed.event.imported:
+            found.append(_timeless(cast("Window", cell.memory)))
+        else:
+            found.append(cell.memory.read(placed.time - self.fact.within, placed.time))
+        return found
+
+    def _result(self, reading: Reading) -> FactResult:
+        aggregate = self.fact.aggregate
+        if reading.error is not None:
+            error = reading.error
+            return FactResult(None, f"record {error.index}: {error.reason}", (error.index,))
+        if aggregate == "count":
+            return FactResult(reading.count, "", reading.recent)
+        if aggregate == "seen":
+            return FactResult(reading.count > 0, "", reading.recent)
+        if aggregate == SUM:
+            if abs(reading.total) > MAX_INT:
+                return FactResult(None, "a sum beyond 64 bits", reading.recent)
+            return FactResult(reading.total, "", reading.recent)
+        rests = tuple(entry.index for entry in reading.entries[-MAX_RESTS:])
+        if aggregate == "list":
+            return _within_limit([entry.value for entry in reading.entries], rests)
+        return self._single(reading.entries, rests)
+
+    def _single(self, entries: Sequence[Entry], rests: tuple[int, ...]) -> FactResult:
+        if entries:
+            return FactResult(entries[0].value, "", rests)
+        if self.fact.default is not None:
+            return FactResult(self.fact.default)
+        over = "the ledger" if self.fact.over == "ledger" else f"this {self.fact.over}"
+        window = "" if self.fact.within is None else " and its window"
+        return FactResult(None, f"no record in {over}{window}")
+
+
+def _truth(value: Any) -> Any:
+    if isinstance(value, bool | Undecidable):
+        return value
+    return Undecidable(f"not true or false but {_named(value)}")
+
+
+def _timeless(window: Window) -> Reading:
+    """Return what reference data are to an imported record: nothing where there are none, else an error."""
+    found = window.newest()
+    if found is None:
+        return Reading()
+    return Reading(
+        error=Entry(
+            found.index,
+            reason="it stands in no run, and this record's time is proven within its run only",
+        )
+    )
+
+
+def _within_limit(values: list[Any], rests: tuple[int, ...]) -> FactResult:
+    if len(values) > MAX_LIST:
+        return FactResult(None, f"a list of more than {MAX_LIST} values", rests)
+    return FactResult(values, "", rests)
+
+
+def _listed(results: Sequence[FactResult]) -> FactResult:
+    """Return the list of the answers under each key; one that is none makes the whole fact none."""
+    rests = tuple(sorted({index for each in results for index in each.rests_on})[-MAX_RESTS:])
+    for each in results:
+        if each.reason:
+            return FactResult(None, each.reason, each.rests_on)
+    return _within_limit([each.value for each in results], rests)

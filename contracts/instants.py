@@ -1,0 +1,60 @@
+"""Points in time: RFC 3339 text, integer microseconds since 1970, and what CEL takes for a timestamp.
+
+Arithmetic on times is done on integers, so that the edge of a window is exact.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+SECOND = 1_000_000
+"""Microseconds in a second."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(text: object) -> int | None:
+    """Return the microseconds since 1970 that an RFC 3339 text names, or None where it names none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return None if moment.tzinfo is None else (moment - _EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError):
+        return None
+
+
+def moment(at: int) -> datetime:
+    """Return microseconds since 1970 as an aware datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def moment_of(text: object) -> datetime | None:
+    """Return what an RFC 3339 text names as an aware datetime in UTC, or None where it names nothing."""
+    at = micros(text)
+    return None if at is None else moment(at)
+
+
+def written(at: datetime) -> str:
+    """Write a datetime as the ledger writes times: UTC, six fractional digits and `Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def for_cel(value: Any) -> Any:
+    """Return a plain value in which every datetime and timedelta is the message that CEL takes."""
+    if isinstance(value, datetime):
+        stamp = Timestamp()
+        stamp.FromDatetime(value)
+        return stamp
+    if isinstance(value, timedelta):
+        span = Duration()
+        span.FromTimedelta(value)
+        return span
+    if isinstance(value, list):
+        return [for_cel(item) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: for_cel(item) for key, item in cast("dict[Any, Any]", value).items()}
+    return value

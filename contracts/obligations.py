@@ -1,0 +1,269 @@
+"""Rules with `expect`: what must follow a record, and whether it did.
+
+A duty is opened at the record that triggers it and settled by a later one: by the record that it waits for, by the close of its run,
+or by an event time past its deadline. Source: docs/spec/contract-language.md, *Rules*.
+"""
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.conditions import Condition, Undecidable, condition
+from contracts.case import Case, World
+from contracts.facts import UNKEYED, Key, keys_of
+from contracts.lineage import RUN_CLOSED, Placed
+from contracts.model import Expectation, Rule, Verdict
+from contracts.results import RuleResult
+
+PENDING = "pending"
+
+
+@dataclass(slots=True, eq=False)
+class Duty:
+    """One thing that must still follow. `maybe` says of a record that may have been it, where that can not be told."""
+
+    order: tuple[int, int]
+    rule: Rule
+    placed: Placed
+    scope: str
+    open_keys: set[Key]
+    deadline: int | None
+    facts: Mapping[str, Any]
+    rests_on: tuple[int, ...]
+    expected: str
+    maybe: str = ""
+    settled: bool = False
+    met_by: list[int] = field(default_factory=list[int])
+
+    def result(self, verdict: Verdict, reason: str = "", by: tuple[int, ...] = ()) -> RuleResult:
+        """Return the result that stands at the record which triggered the duty."""
+        self.settled = True
+        rests = tuple(sorted({*self.rests_on, *self.met_by, *by}))
+        index = self.placed.event.index
+        return RuleResult(index, self.rule, verdict, reason, self.facts, rests, self.expected)
+
+    def failed(self, by: int) -> RuleResult:
+        """Return that it did not follow; undecidable where some record may have been it."""
+        if self.maybe:
+            return self.result(Verdict.UNDECIDABLE, self.maybe, (by,))
+        return self.result(Verdict.VIOLATED, by=(by,))
+
+    def comparable(self, placed: Placed) -> bool:
+        """Return whether a later entry's event time can be held against this duty's."""
+        if placed.time is None:
+            return False
+        if not self.placed.event.imported:
+            return not placed.event.imported
+        mine, other = self.placed.run, placed.run
+        return mine is not None and other is not None and mine.digest == other.digest
+
+
+class Waiting:
+    """The open duties of one rule, by scope and key."""
+
+    def __init__(self, rule: Rule, expect: Expectation, number: int, world: World) -> None:
+        def made(text: str) -> Condition | None:
+            return condition(world.evaluator, text, world.top) if text else None
+
+        self.rule = rule
+        self.expect = expect
+        self.number = number
+        self.where = made(expect.where)
+        self.by = made(expect.by)
+        self.at = made(expect.at or expect.by) if expect.by else None
+        self.expected = _in_words(expect)
+        self.scopes: dict[str, dict[Key, dict[int, Duty]]] = {}
+
+    def matches(self, placed: Placed) -> bool:
+        """Return whether a record is of the kind and tool that the rule waits for."""
+        if placed.subject != self.expect.source:
+            return False
+        return not self.expect.tools or placed.tool in self.expect.tools
+
+    def add(self, duty: Duty) -> None:
+        """Wait for a duty."""
+        keys = self.scopes.setdefault(duty.scope, {})
+        for key in duty.open_keys:
+            keys.setdefault(key, {})[id(duty)] = duty
+
+    def drop(self, duty: Duty) -> None:
+        """Wait no longer for a duty."""
+        keys = self.scopes.get(duty.scope, {})
+        for key in [key for key, duties in keys.items() if id(duty) in duties]:
+            del keys[key][id(duty)]
+            if not keys[key]:
+                del keys[key]
+
+    def meet(self, case: Case) -> Iterable[Duty]:
+        """Hold a record against the open duties, and yield those that it completes."""
+        scope = case.placed.scope(self.expect.over)
+        keys = self.scopes.get(scope) if scope is not None else None
+        if not keys:
+            return
+        where = True if self.where is None else case.ask(self.where)
+        if where is False:
+            return
+        found = (UNKEYED,) if self.by is None else _keys(case, self.by)
+        wanted = list(keys) if isinstance(found, Undecidable) else found
+        doubt = next((one.reason for one in (where, found) if isinstance(one, Undecidable)), "")
+        if not doubt and where is not True:
+            doubt = "its where is not true or false"
+        for key in list(wanted):
+            for duty in list(keys.get(key, {}).values()):
+                if _meets(duty, key, case.placed, doubt):
+                    yield duty
+
+
+def _meets(duty: Duty, key: Key, placed: Placed, doubt: str) -> bool:
+    """Note that a record stands under a duty's key; return True where the duty wants nothing more."""
+    index = placed.event.index
+    if not doubt and duty.deadline is not None and not duty.comparable(placed):
+        doubt = "its event time can not be compared"
+    if doubt:
+        duty.maybe = duty.maybe or f"record {index} may be what must follow: {doubt}"
+        return False
+    if key in duty.open_keys:
+        duty.open_keys.discard(key)
+        duty.met_by.append(index)
+    return not duty.open_keys
+
+
+def _keys(case: Case, asked: Condition) -> tuple[Key, ...] | Undecidable:
+    value = case.ask(asked)
+    return value if isinstance(value, Undecidable) else keys_of(value)
+
+
+def _in_words(expect: Expectation) -> str:
+    tools = f" of {', '.join(expect.tools)}" if expect.tools else ""
+    where = f" where {expect.where}" if expect.where else ""
+    by = f" under the same {expect.by}" if expect.by else ""
+    end = f" before {expect.until}" if expect.until else ""
+    within = f" within {expect.within / 1_000_000:g}s" if expect.within is not None else ""
+    return f"{expect.source}{tools}{where}{by}{end}{within}"
+
+
+class Obligations:
+    """All open duties of a contract."""
+
+    def __init__(self, rules: Sequence[Rule], world: World) -> None:
+        self._waiting = {
+            rule.id: Waiting(rule, rule.expect, number, world)
+            for number, rule in enumerate(rules)
+            if rule.expect is not None
+        }
+        self._by_run: dict[str, list[Duty]] = {}
+        self._live: list[tuple[int, tuple[int, int], Duty]] = []
+        self._claimed: dict[str, list[tuple[int, tuple[int, int], Duty]]] = {}
+        self._all: dict[int, Duty] = {}
+
+    def open(self, rule: Rule, case: Case, base: RuleResult) -> RuleResult | None:
+        """Open the duty that a record triggers; return a result where it is settled at once.
+
+        Args:
+            rule: The rule.
+            case: The record that triggers it.
+            base: The facts that the trigger read, and what they rest on.
+        """
+        waiting = self._waiting[rule.id]
+        expect, placed = waiting.expect, case.placed
+        scope = placed.scope(expect.over)
+        keys = (UNKEYED,) if waiting.at is None else _keys(case, waiting.at)
+        deadline = None
+        if expect.within is not None and placed.time is not None:
+            deadline = placed.time + expect.within
+        duty = Duty(
+            (placed.event.index, waiting.number),
+            rule,
+            placed,
+            scope or "",
+            set() if isinstance(keys, Undecidable) else set(keys),
+            deadline,
+            base.facts,
+            base.rests_on,
+            waiting.expected,
+        )
+        if why := _undecided(scope, keys, expect, placed):
+            return duty.result(Verdict.UNDECIDABLE, why)
+        if not duty.open_keys:
+            return duty.result(Verdict.SATISFIED)
+        if expect.until and placed.run is not None and placed.run.closed is not None:
+            return duty.failed(placed.event.index)
+        self._wait(duty, waiting)
+        return None
+
+    def _wait(self, duty: Duty, waiting: Waiting) -> None:
+        waiting.add(duty)
+        self._all[id(duty)] = duty
+        run = duty.placed.run
+        if waiting.expect.until and run is not None:
+            self._by_run.setdefault(run.digest, []).append(duty)
+        if duty.deadline is not None:
+            item = (duty.deadline, duty.order, duty)
+            if not duty.placed.event.imported:
+                heapq.heappush(self._live, item)
+            elif run is not None:
+                heapq.heappush(self._claimed.setdefault(run.digest, []), item)
+
+    def pass_time(self, placed: Placed) -> list[RuleResult]:
+        """Settle the duties whose deadline an entry's event time has passed."""
+        if placed.time is None:
+            return []
+        heaps = [] if placed.event.imported else [self._live]
+        if placed.run is not None and placed.run.digest in self._claimed:
+            heaps.append(self._claimed[placed.run.digest])
+        results: list[RuleResult] = []
+        for heap in heaps:
+            while heap and heap[0][0] < placed.time:
+                duty = heapq.heappop(heap)[2]
+                if not duty.settled:
+                    results.append(self._end(duty, duty.failed(placed.event.index)))
+        return results
+
+    def settle(self, case: Case) -> list[RuleResult]:
+        """Settle the duties that a record meets, and those that end with the run that it closes."""
+        results: list[RuleResult] = []
+        for waiting in self._waiting.values():
+            if waiting.scopes and waiting.matches(case.placed):
+                results.extend(
+                    self._end(duty, duty.result(Verdict.SATISFIED))
+                    for duty in list(waiting.meet(case))
+                    if not duty.settled
+                )
+        placed = case.placed
+        if placed.subject == RUN_CLOSED and placed.run is not None:
+            for duty in self._by_run.pop(placed.run.digest, []):
+                if not duty.settled:
+                    results.append(self._end(duty, duty.failed(placed.event.index)))
+        return results
+
+    def _end(self, duty: Duty, result: RuleResult) -> RuleResult:
+        self._waiting[duty.rule.id].drop(duty)
+        del self._all[id(duty)]
+        return result
+
+    def pending(self) -> list[RuleResult]:
+        """Return the duties that history leaves open."""
+        duties = sorted(self._all.values(), key=lambda duty: duty.order)
+        return [
+            RuleResult(
+                duty.placed.event.index,
+                duty.rule,
+                Verdict.UNDECIDABLE,
+                PENDING,
+                duty.facts,
+                tuple(sorted({*duty.rests_on, *duty.met_by})),
+                duty.expected,
+            )
+            for duty in duties
+        ]
+
+
+def _undecided(scope: str | None, keys: Any, expect: Expectation, placed: Placed) -> str:
+    if scope is None:
+        return f"this {placed.subject} stands in no {expect.over}"
+    if isinstance(keys, Undecidable):
+        return f"its key here: {keys.reason}"
+    if expect.within is not None and placed.time is None:
+        return f"this {placed.subject} has no event time"
+    return ""

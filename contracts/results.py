@@ -1,0 +1,33 @@
+"""The result of one rule for one record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.model import Rule, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RuleResult:
+    """Whether a rule held for a record, and on what that rests.
+
+    Attributes:
+        index: The entry that the result stands at; for an obligation the one that triggered it.
+        rule: The rule.
+        verdict: Satisfied, violated or undecidable.
+        reason: Why it is undecidable; empty otherwise.
+        facts: The facts that the rule reads and that have a value, by name.
+        rests_on: Indexes of other entries that the result rests on, ascending: of facts the most recent ones, cited observations,
+            and what settled an obligation.
+        expected: What the rule asks for.
+        recorded: What the rule read, where it is not satisfied.
+    """
+
+    index: int
+    rule: Rule
+    verdict: Verdict
+    reason: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    rests_on: tuple[int, ...] = ()
+    expected: str = ""
+    recorded: str = ""

@@ -1,0 +1,346 @@
+"""Records as conditions see them: one variable a kind of record, each a map that has no member where the record has none.
+
+Only members that some condition reads are made: the digest of a call or the check of a schema costs more than most rules.
+Source: docs/spec/contract-language.md, *Views*.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import jsonschema_rs
+
+from contracts.coercion import Coercion, coercion, holds_long_list, holds_raw, plain
+from contracts.conditions import CelEvaluator, Evaluator, Program, Undecidable
+from contracts.instants import SECOND, moment, moment_of
+from contracts.lineage import Placed, Run
+from contracts.model import Contract, Tool
+from ledger.encoding import call_digest
+
+Member = Callable[[Placed], Any]
+Members = Iterable[str] | None
+
+
+class Absent:
+    """That a view has no such member or variable, and why."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+
+
+ABSENT: Final = Absent()
+
+
+def _field(name: str) -> Member:
+    """Return a member that is a field of the record, as it is."""
+
+    def member(placed: Placed) -> Any:
+        value = placed.event.record.get(name)
+        return ABSENT if value is None else plain(value)
+
+    return member
+
+
+def _open(name: str) -> Member:
+    """Return a member that holds any JSON, absent where a part of it could not be represented."""
+
+    def member(placed: Placed) -> Any:
+        value = placed.event.record.get(name)
+        return ABSENT if value is None or holds_raw(value) else plain(value)
+
+    return member
+
+
+def _instant(name: str) -> Member:
+    """Return a member that is a time that the record states."""
+
+    def member(placed: Placed) -> Any:
+        return moment_of(placed.event.record.get(name)) or ABSENT
+
+    return member
+
+
+def _nested(name: str, inner: str) -> Member:
+    def member(placed: Placed) -> Any:
+        value = (placed.event.record.get(name) or {}).get(inner)
+        return ABSENT if value is None else value
+
+    return member
+
+
+def _index(placed: Placed) -> Any:
+    return placed.event.index
+
+
+def _time(placed: Placed) -> Any:
+    return ABSENT if placed.time is None else moment(placed.time)
+
+
+def _call(placed: Placed) -> Any:
+    return call_digest(placed.record["tool"], placed.record["params"])
+
+
+def _seconds(placed: Placed) -> Any:
+    """Return the seconds from the action to the outcome, where both have a time on one clock."""
+    action = placed.action
+    if action is None or placed.time is None or action.time is None:
+        return ABSENT
+    if placed.event.imported is not action.event.imported:
+        return ABSENT
+    return (placed.time - action.time) / SECOND
+
+
+def _observation_run(placed: Placed) -> Any:
+    return ABSENT if placed.run is None else placed.run.digest
+
+
+_PLACE: dict[str, Member] = {"index": _index, "time": _time}
+
+_ACTION: dict[str, Member] = {
+    "tool": _field("tool"),
+    "call": _call,
+    "turn": _field("turn"),
+    "call_id": _field("call_id"),
+    "channel": _field("channel"),
+    "idempotency_key": _field("idempotency_key"),
+    "resumes": _field("resumes"),
+    "compensates": _field("compensates"),
+    "by": _field("by"),
+    "digest": lambda placed: placed.event.digest,
+    "imported": lambda placed: placed.event.imported,
+    "claimed_version": _nested("contract", "version"),
+    "claimed_digest": _nested("contract", "digest"),
+    "decision": _nested("decision", "effect"),
+    **_PLACE,
+}
+
+_OUTCOME: dict[str, Member] = {
+    "status": _field("status"),
+    "error": _field("error"),
+    "fields": _open("fields"),
+    "result_digest": _field("result_digest"),
+    "cost": _field("cost"),
+    "value": _field("value"),
+    "tokens": _field("tokens"),
+    "seconds": _seconds,
+    **_PLACE,
+}
+
+_OBSERVATION: dict[str, Member] = {
+    "kind": _field("what"),
+    "source": _field("source"),
+    "observer": _field("observer"),
+    "self_attested": lambda placed: placed.record.get("self_attested") is True,
+    "ref": _field("ref"),
+    "digest": _field("digest"),
+    "fields": _open("fields"),
+    "observed_at": _instant("observed_at"),
+    "run": _observation_run,
+    **_PLACE,
+}
+
+_MESSAGE: dict[str, Member] = {
+    "role": _field("role"),
+    "turn": _field("turn"),
+    "content": lambda placed: placed.record.get("content") or "",
+    "cost": _field("cost"),
+    "tokens": _field("tokens"),
+    **_PLACE,
+}
+
+_APPROVAL: dict[str, Member] = {
+    "verdict": _field("verdict"),
+    "rule": _field("rule"),
+    "expires_at": _instant("expires_at"),
+    "reason": _field("reason"),
+    "by": _field("by"),
+    **_PLACE,
+}
+
+_SWITCH: dict[str, Member] = {
+    "state": _field("state"),
+    "mode": _field("mode"),
+    "reason": _field("reason"),
+    "by": _field("by"),
+    **_PLACE,
+}
+
+_RECORDS: dict[str, dict[str, Member]] = {
+    "outcome": _OUTCOME,
+    "observation": _OBSERVATION,
+    "message": _MESSAGE,
+    "approval": _APPROVAL,
+    "switch": _SWITCH,
+}
+
+_RUN_FIELDS = (
+    "ref",
+    "service",
+    "goal",
+    "channel",
+    "workflow",
+    "domain",
+    "requester",
+    "parent",
+    "model",
+    "prompt_digest",
+    "policy",
+)
+
+
+def _chosen(table: Mapping[str, Member], members: Members, placed: Placed) -> dict[str, Any]:
+    names = table if members is None else members
+    made = {name: table[name](placed) for name in names if name in table}
+    return {name: value for name, value in made.items() if not isinstance(value, Absent)}
+
+
+def run_view(run: Run) -> dict[str, Any]:
+    """Return the variable `run`, as of the place at which `run` is the run's state."""
+    opened = run.opened
+    view: dict[str, Any] = {"id": run.digest, "imported": run.imported}
+    view.update({name: plain(opened[name]) for name in _RUN_FIELDS if opened.get(name) is not None})
+    attributes = opened.get("attributes")
+    if attributes is not None and not holds_raw(attributes):
+        view["attributes"] = plain(attributes)
+    if run.closed is not None:
+        ends = {name: run.closed.get(name) for name in ("outcome", "value")}
+        view.update({name: plain(value) for name, value in ends.items() if value is not None})
+    return view
+
+
+def identity_view(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variable `identity` from what the authority says of who wrote the record."""
+    view: dict[str, Any] = plain(dict(identity))
+    view["registered"] = identity.get("registered") is True
+    if isinstance(delegated := view.get("delegated"), dict):
+        for name in ("since", "until"):
+            at = moment_of(delegated.pop(name, None))
+            delegated.update({} if at is None else {name: at})
+    return view
+
+
+class ToolView:
+    """What a contract makes of the calls of one tool."""
+
+    def __init__(self, tool: Tool, evaluator: Evaluator) -> None:
+        self.tool = tool
+        self._evaluator = evaluator
+        self._coerce: Coercion = coercion(tool.schema)
+        self._validator = None if tool.schema is None else validator(tool.schema)
+        texts = {
+            "target": tool.target,
+            "cost": tool.estimate_cost,
+            "value": tool.estimate_value,
+        }
+        self._programs: dict[str, Program] = {
+            name: evaluator.compile(text) for name, text in texts.items() if text
+        }
+
+    def params(self, recorded: Any) -> Any:
+        """Return parameters as a condition sees them."""
+        return self._coerce(recorded)
+
+    def conforms(self, recorded: Any) -> bool:
+        """Return whether parameters, as recorded, satisfy the tool's schema."""
+        return self._validator is None or self._validator.is_valid(recorded)
+
+    def computed(self, name: str, params: Any) -> Any:
+        """Return `target`, or the micros of the estimate `cost` or `value`; None where not in the contract."""
+        program = self._programs.get(name)
+        if program is None:
+            return None
+        values = {} if isinstance(params, Absent) else {"params": params}
+        found = program.run(self._evaluator.bind(values))
+        return ABSENT if isinstance(found, Undecidable) or found is None else found
+
+
+def _refuse_reference(uri: str) -> Any:
+    """Refuse to follow a schema's reference to another document: nothing here may reach a network."""
+    raise ValueError(f"{uri}: a schema may only refer to itself")
+
+
+def validator(schema: Mapping[str, Any]) -> Any:
+    """Return the check of a JSON Schema.
+
+    Raises:
+        ValueError: It is not a JSON Schema, or refers to another document.
+    """
+    return jsonschema_rs.validator_for(dict(schema), retriever=_refuse_reference)
+
+
+class Views:
+    """The variables of a contract's conditions. `limits` and `facts` are not here: they rest on more than one record."""
+
+    def __init__(self, contract: Contract, evaluator: Evaluator | None = None) -> None:
+        evaluator = CelEvaluator() if evaluator is None else evaluator
+        self._tools = {name: ToolView(tool, evaluator) for name, tool in contract.tools.items()}
+        self._own: dict[str, Member] = {
+            "mode": lambda placed: self._of_tool(placed, "mode"),
+            "known": lambda placed: placed.tool in self._tools,
+            "permission": lambda placed: self._of_tool(placed, "permission"),
+            "conforms": self._conforms,
+            "target": self._target,
+            "estimate": self._estimate,
+        }
+        self._action = {**_ACTION, **self._own}
+
+    def params(self, placed: Placed) -> Any:
+        """Return the variable `params`, or `Absent` with the reason."""
+        action = placed.its_action
+        if action is None:
+            return Absent(f"params: this {placed.subject} belongs to no action")
+        recorded = action.record["params"]
+        if holds_raw(recorded):
+            return Absent("params is not JSON, or holds a value that is not")
+        if holds_long_list(recorded):
+            return Absent("params holds a list of more than 256 elements")
+        tool = self._tools.get(action.tool)
+        return plain(recorded) if tool is None else tool.params(plain(recorded))
+
+    def action(self, placed: Placed, members: Members = None) -> Any:
+        """Return the variable `action`, or `Absent` where the record belongs to none."""
+        action = placed.its_action
+        if action is None:
+            return Absent(f"action: this {placed.subject} belongs to no action")
+        return _chosen(self._action, members, action)
+
+    def record(self, placed: Placed, members: Members = None) -> dict[str, Any]:
+        """Return the record's own variable: `outcome`, `observation`, `message`, `approval` or `switch`."""
+        return _chosen(_RECORDS[placed.subject], members, placed)
+
+    def cited(self, observations: Iterable[Placed]) -> list[dict[str, Any]]:
+        """Return the variable `evidence`: the observations that an action cites."""
+        return [_chosen(_OBSERVATION, None, placed) for placed in observations]
+
+    def _of_tool(self, placed: Placed, name: str) -> Any:
+        tool = self._tools.get(placed.tool)
+        return (getattr(tool.tool, name) if tool else "") or ABSENT
+
+    def _conforms(self, placed: Placed) -> Any:
+        tool = self._tools.get(placed.tool)
+        recorded = placed.record["params"]
+        if tool is None or holds_raw(recorded) or holds_long_list(recorded):
+            return ABSENT
+        return tool.conforms(recorded)
+
+    def _target(self, placed: Placed) -> Any:
+        tool = self._tools.get(placed.tool)
+        found = tool.computed("target", self.params(placed)) if tool else None
+        return _field("target")(placed) if found is None else found
+
+    def _estimate(self, placed: Placed) -> Any:
+        estimate = dict(plain(placed.record.get("estimate") or {}))
+        tool = self._tools.get(placed.tool)
+        for name in ("cost", "value") if tool else ():
+            micros = tool.computed(name, self.params(placed)) if tool else None
+            if micros is not None:
+                estimate.pop(name, None)
+                estimate.update(_money(name, micros, tool.tool.currency if tool else ""))
+        return estimate or ABSENT
+
+
+def _money(name: str, micros: Any, currency: str) -> dict[str, Any]:
+    if not isinstance(micros, int) or isinstance(micros, bool):
+        return {}
+    return {name: {"currency": currency, "micros": micros} if currency else {"micros": micros}}
