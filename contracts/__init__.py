@@ -32,6 +32,8 @@ What is wrong is said all at once, each with its place:
 
 from contracts.errors import ContractError, ContractErrors
 from contracts.expansion import expand
+from contracts.explaining import explain
+from contracts.linting import LintMessage, Severity, lint
 from contracts.loading import load_contract
 from contracts.model import Contract
 from contracts.reading import ContractDocument, parse_contract
@@ -41,7 +43,11 @@ __all__ = [
     "ContractDocument",
     "ContractError",
     "ContractErrors",
+    "LintMessage",
+    "Severity",
     "expand",
+    "explain",
+    "lint",
     "load_contract",
     "parse_contract",
 ]

@@ -1,9 +1,9 @@
-"""What the clauses cost and recovery expand to (docs/spec/contract-language.md, the table of rules)."""
+"""What the clauses cost and recovery expand to: docs/spec/contract-language.md, its table."""
 
 from contracts.clauses import FAILED
 from contracts.document import Containment, OnFailure, RunBudget, Throttle
 from contracts.draft import Draft
-from contracts.expressions import cel_duration, cel_list, cel_string, microseconds
+from contracts.expressions import cel_list, cel_string, microseconds
 from contracts.model import Effect, Expectation, Rule
 
 ASSISTANT = 'message.role == "assistant"'
@@ -52,7 +52,7 @@ def _budget_currency(draft: Draft) -> str:
 
 
 def _micros(money: str, currency: str) -> str:
-    """The amount; in another currency it is an error, for it can be neither counted nor left out."""
+    """The amount; in another currency an error, as it can be neither counted nor left out."""
     if not currency:
         return f"{money}.micros"
     return f"{{{cel_string(currency)}: {money}.micros}}[{money}.currency]"
@@ -90,7 +90,8 @@ def _spent(draft: Draft) -> str:
     )
     estimating = _estimating(draft, "cost")
     _same_currency(draft, estimating, currency)
-    # A tool with an estimate costs something, so its outcomes must say what; any other costs what they say.
+    # A tool with an estimate costs something, so its outcomes must say what.
+    # Any other costs what its outcomes say.
     must = f' || (action.tool in {cel_list(estimating)} && outcome.status != "skipped")'
     carried = f"has(outcome.cost){must if estimating else ''}"
     tools = draft.fact(
@@ -165,7 +166,7 @@ def _call_budgets(draft: Draft, budget: RunBudget) -> None:
             _budget(draft, "tool_calls", f"{calls} >= {budget.tool_calls}", says)
         if budget.steps is not None:
             said = draft.fact("cost.steps", "count", "message", where=ASSISTANT, position=place)
-            says = f"a run takes at most {budget.steps} steps: messages of the assistant and tool calls"
+            says = f"a run takes at most {budget.steps} steps (assistant messages, tool calls)"
             _budget(draft, "steps", f"{said} + {calls} >= {budget.steps}", says)
     for number, (tool, most) in enumerate(budget.calls.items()):
         del number
@@ -239,7 +240,7 @@ def _throttle(draft: Draft, throttle: Throttle, number: int) -> None:
             "cost",
             "action",
             when=f"{earlier} >= {throttle.calls}",
-            says=f"at most {throttle.calls} tool calls in {throttle.within} over one {throttle.over}",
+            says=f"at most {throttle.calls} tool calls in {throttle.within} of one {throttle.over}",
             position=place,
         )
     )
@@ -290,8 +291,9 @@ def _kill_switch(draft: Draft) -> None:
             "recovery.kill-switch",
             "recovery",
             "action",
-            # A tool that is not known has no mode, so safe mode does not decide it: undecidable, hence denied.
-            when=f'{state} == "kill" || ({state} == "safe" && !(action.mode in {cel_list(allowed)}))',
+            # An unknown tool has no mode: safe mode leaves it undecidable, hence denied.
+            when=f'{state} == "kill"'
+            f' || ({state} == "safe" && !(action.mode in {cel_list(allowed)}))',
             says="nothing runs while the service is stopped; in safe mode only "
             + (", ".join(allowed) or "nothing"),
             position=place,
@@ -320,7 +322,7 @@ def _containment(draft: Draft, bound: Containment) -> None:
             tools=tools,
             **window,
         )
-        # A list as a key gives one value for each distinct element: its size is the number of entities.
+        # A list as a key gives one value for each distinct element: its size counts them.
         distinct = draft.fact(
             "recovery.containment.entities",
             "seen",

@@ -1,5 +1,6 @@
-"""What the clauses identity, scope, evidence, policy and tools expand to (docs/spec/contract-language.md, the table of rules)."""
+"""What the clauses identity to tools expand to: docs/spec/contract-language.md, its table."""
 
+from dataclasses import replace
 from typing import Final
 
 from contracts.document import Evidence, Tool
@@ -51,7 +52,7 @@ def identity_rules(draft: Draft) -> None:
                 "action",
                 needing,
                 unless=_permitted(draft.clauses.identity.permissions),
-                says="the contract, and the authority where it lists any, give the tool's permission",
+                says="the contract, and the authority if it lists any, give the permission",
                 position=draft.source.key_at("identity", "permissions"),
             )
         )
@@ -159,15 +160,9 @@ def evidence_rules(draft: Draft) -> None:
             position=draft.source.at(*path),
         )
         if item.require:
-            draft.rule(_with(rule, unless=draft.cel(item.require, name, *path, "require")))
+            draft.rule(replace(rule, unless=draft.cel(item.require, name, *path, "require")))
         for suffix, condition in checks:
-            draft.rule(_with(rule, id=f"{name}.{suffix}", when=condition))
-
-
-def _with(rule: Rule, **changes: str) -> Rule:
-    from dataclasses import replace
-
-    return replace(rule, **changes)
+            draft.rule(replace(rule, id=f"{name}.{suffix}", when=condition))
 
 
 def _evidence_checks(item: Evidence) -> list[tuple[str, str]]:
@@ -335,7 +330,8 @@ def _breaker(draft: Draft, name: str, tool: Tool) -> None:
             "action",
             (name,),
             when=tripped,
-            says=f"after {breaker.failures} failures in {breaker.within} no call of {name} for {breaker.cooldown}",
+            says=f"{breaker.failures} failures of {name} in {breaker.within} stop it"
+            f" for {breaker.cooldown}",
             position=place,
         )
     )

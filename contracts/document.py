@@ -1,7 +1,9 @@
 """The contract as a person writes it: seven clauses, then facts, values and rules.
 
-Nothing here means anything yet. `contracts.expansion` turns a document into facts and rules; `contracts.reading` makes a document from
-text. The keys are those of docs/spec/contract-language.md, and docs/reference/contract.schema.json is generated from this module.
+Nothing here means anything yet. `contracts.expansion` turns a document into facts and rules;
+`contracts.reading` makes a document from text. The keys are those of
+docs/spec/contract-language.md, and docs/reference/contract.schema.json is generated from this
+module.
 """
 
 from typing import Annotated, Any, Final, Literal, cast
@@ -115,7 +117,7 @@ class Duties(_Part):
 
 
 class Delegation(_Part):
-    """By whom, and for how long, the service may act: the half-open time from `since` to `until`."""
+    """By whom and when the service may act: the half-open time from `since` to `until`."""
 
     by: Text
     since: Instant

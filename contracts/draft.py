@@ -1,17 +1,18 @@
 """A contract while it is being expanded: facts and rules so far, and what is wrong with them.
 
-Clauses (`contracts.clauses`, `contracts.budgets`) write their facts and rules here. Whatever a person wrote in CEL goes through
-`Draft.cel`, which puts `values` in place and looks up the names; what the clauses themselves write is trusted.
+Clauses (`contracts.clauses`, `contracts.budgets`) write their facts and rules here. Whatever a
+person wrote in CEL goes through `Draft.cel`, which puts `values` in place and looks up the names;
+what the clauses themselves write is trusted.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from contracts.document import Clauses
 from contracts.errors import ContractError, did_you_mean
-from contracts.expressions import Problem, references, substitute, without_comments
+from contracts.expressions import Problem, Reference, references, substitute, without_comments
 from contracts.markup import Path, Source
 from contracts.model import Effect, Fact, Position, Rule
 from contracts.reading import ContractDocument
@@ -33,7 +34,7 @@ OF_TOOLS: Final = ("action", "outcome", "observation", "approval")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A condition as a person wrote it, and where; to find the place of a problem in the expanded one."""
+    """A condition as a person wrote it, and where: the place of what is wrong in its expansion."""
 
     text: str
     place: Position
@@ -59,6 +60,7 @@ class Draft:
         self.errors: list[ContractError] = []
         self.written: dict[tuple[str, str], Written] = {}
         self.values: dict[str, str] = {}
+        self.used_values: set[str] = set()
         self.limit_names = _limit_names(document.clauses.policy.limits)
         self._expand_values()
 
@@ -77,9 +79,13 @@ class Draft:
     def _expand_values(self) -> None:
         for name, text in self.clauses.values.items():
             path: Path = ("values", name)
-            self.values[name] = substitute(
-                without_comments(text), self.values, self._reporter(path, text)
-            )
+            self.values[name] = self._substitute(text, self._reporter(path, text))
+
+    def _substitute(self, text: str, report: Callable[[Problem], None]) -> str:
+        bare = without_comments(text)
+        uses = (use for use in references(bare) if use.root == "values")
+        self.used_values.update(use.member for use in uses)
+        return substitute(bare, self.values, report)
 
     def _reporter(self, path: Path, text: str) -> Callable[[Problem], None]:
         def report(problem: Problem) -> None:
@@ -104,8 +110,7 @@ class Draft:
         if not text:
             return ""
         report = self._reporter(path, text)
-        bare = without_comments(text)
-        expanded = substitute(bare, self.values, report)
+        expanded = self._substitute(text, report)
         known = self.clauses.facts if facts is None else facts
         for problem in _name_problems(expanded, known, self.clauses.facts, self.limit_names):
             # In an expanded expression an offset says nothing about the text that was written.
@@ -192,7 +197,7 @@ class Draft:
         return f"facts.{unique}"
 
     def rule(self, rule: Rule) -> None:
-        """Add a rule; a second one of the same id is an error, for results could not be told apart."""
+        """Add a rule; a second of the same id is an error, as results could not be told apart."""
         first = next((other for other in self.rules if other.id == rule.id), None)
         if first is not None:
             message = f"the rule `{rule.id}` is there already, from line {first.position.line}"
@@ -212,8 +217,12 @@ def undecidable_effect(said: str | None, effect: Effect) -> Effect:
 def _limit_names(limits: Mapping[str, Any]) -> frozenset[str]:
     if "by" not in limits:
         return frozenset(limits)
-    cases = (case for name, case in limits.items() if name != "by" and isinstance(case, dict))
-    return frozenset(name for case in cases for name in case)
+    return frozenset(
+        name
+        for case, values in limits.items()
+        if case != "by" and isinstance(values, dict)
+        for name in cast("dict[str, Any]", values)
+    )
 
 
 def _name_problems(
@@ -221,7 +230,7 @@ def _name_problems(
 ) -> Iterable[Problem]:
     for use in references(expression):
         if use.root == "facts":
-            problem = _fact_problem(use.member, use.in_has, facts, all_facts)
+            problem = _fact_problem(use, facts, all_facts)
         elif use.root == "limits" and use.member and use.member not in limits:
             said = f"`limits.{use.member}` is not declared; add it under `policy.limits`"
             problem = ("limits.unknown", said, did_you_mean(use.member, limits))
@@ -232,20 +241,18 @@ def _name_problems(
 
 
 def _fact_problem(
-    member: str,
-    in_has: bool,
-    facts: Collection[str],
-    all_facts: Collection[str],  # noqa: FBT001 - internal
+    use: Reference, facts: Collection[str], all_facts: Collection[str]
 ) -> tuple[str, str, str] | None:
+    member = use.member
     if not member:
         return "facts.whole", "`facts` stands for nothing by itself; say `facts.NAME`", ""
     if member not in all_facts:
         said = f"`facts.{member}` is not declared; declare it under `facts`"
         return "facts.unknown", said, did_you_mean(member, facts)
     if member not in facts:
-        said = f"`facts.{member}` cannot be used here: only facts declared further up, and in `tools` none"
+        said = f"`facts.{member}` cannot be used here: only facts from above, and in `tools` none"
         return "facts.later", said, ""
-    if in_has:
-        said = f"has(facts.{member}) cannot tell empty from undecidable; declare a `seen` fact and ask that"
+    if use.in_has:
+        said = f"has(facts.{member}) cannot tell empty from undecidable; ask a `seen` fact"
         return "facts.has", said, ""
     return None

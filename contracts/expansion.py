@@ -1,7 +1,8 @@
 """Clauses to facts and rules: the whole meaning of a contract, for both engines.
 
-Everything is text in, text out: a clause becomes the CEL that a person could have written. What the table in
-docs/spec/contract-language.md calls a rule is a `contracts.model.Rule` here, with the place it came from.
+Everything is text in, text out: a clause becomes the CEL that a person could have written. What the
+table in docs/spec/contract-language.md calls a rule is a `contracts.model.Rule` here, with the
+place it came from.
 """
 
 from collections.abc import Mapping
@@ -77,6 +78,7 @@ def _contract(
         policy={key: value for key, value in policy.model_dump().items() if value is not None},
         kill_switch_roles=switch.roles if switch else (),
         safe_modes=safe.allow if safe else ("read",),
+        duties=clauses.identity.duties.model_dump() if clauses.identity.duties else {},
     )
 
 
@@ -101,10 +103,9 @@ def _limits(draft: Draft) -> Limits:
         _limit_values(draft, written, ("policy", "limits"))
         return Limits(plain=written)
     by = written["by"]
-    if not isinstance(by, str):
-        draft.refuse(
-            "limits.by", "`by` needs an expression that gives the case", "policy", "limits", "by"
-        )
+    if not isinstance(by, str) or any(use.root == "limits" for use in references(by)):
+        message = "`by` needs an expression that gives the case, without `limits` themselves"
+        draft.refuse("limits.by", message, "policy", "limits", "by")
         return Limits()
     cases: dict[str, Mapping[str, Any]] = {}
     for name, case in written.items():

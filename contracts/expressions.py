@@ -1,8 +1,9 @@
 """CEL as text: the little that has to be known of it before it is compiled.
 
-`values.x` is put in place of its name here, and the names of facts and limits are looked up, so that a misspelt one is reported with a
-suggestion. That needs the words of an expression, not its tree: strings, comments and selections (`a.values`) must be told from the
-variable `values`, and nothing else.
+`values.x` is put in place of its name here, and the names of facts and limits are looked up, so
+that a misspelt one is reported with a suggestion. That needs the words of an expression, not its
+tree: strings, comments and selections (`a.values`) must be told from the variable `values`, and
+nothing else.
 """
 
 import re
@@ -21,8 +22,11 @@ MICROSECONDS: Final = {
 }
 # Words that CEL keeps for itself or for languages that embed it: none of them can be selected.
 RESERVED: Final = frozenset(
-    "as break const continue else false for function if import in let loop package namespace null "
-    "return true var void while".split()
+    (
+        *("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import"),
+        *("in", "let", "loop", "namespace", "null", "package", "return", "true", "var", "void"),
+        "while",
+    )
 )
 
 _TOKEN: Final = re.compile(
@@ -43,7 +47,10 @@ _TOKEN: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word of an expression; `kind` is space (comments too), string, name, quoted, number or sign."""
+    """One word of an expression.
+
+    `kind` is space (comments too), string, name, quoted, number or sign.
+    """
 
     kind: str
     text: str
@@ -72,7 +79,7 @@ class Problem:
 
 
 def tokens(expression: str) -> list[Token]:
-    """Cut an expression into words; what is no CEL becomes single signs, for the compiler to refuse."""
+    """Cut an expression into words; what is no CEL becomes signs, for the compiler to refuse."""
     return [
         Token(match.lastgroup or "", match[0], match.start())
         for match in _TOKEN.finditer(expression)

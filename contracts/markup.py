@@ -1,15 +1,17 @@
 """Text to plain values with the place of each: the part of YAML that a contract may use.
 
-A contract is signed by its text, so what a person reads must be all there is. Anchors, aliases, merge keys and tags make one place
-of a file change the meaning of another; they are refused, and with them every bomb that is built of them. Duplicate keys are refused
-because readers disagree on which of them counts. Plain scalars mean what YAML 1.2's core schema says (`on` and `yes` are texts).
+A contract is signed by its text, so what a person reads must be all there is. Anchors, aliases,
+merge keys and tags make one place of a file change the meaning of another; they are refused, and
+with them every bomb that is built of them. Duplicate keys are refused because readers disagree on
+which of them counts. Plain scalars mean what YAML 1.2's core schema says (`on` and `yes` are
+texts).
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -70,11 +72,14 @@ class Source:
         return Position(1, 1)
 
     def key_at(self, *path: str | int) -> Position:
-        """Where the key of the value at the path stands; list items have none, their value serves."""
+        """Where the key of the value at the path stands; for a list's item, the item."""
         return self.keys.get(path) or self.at(*path)
 
     def within(self, place: Position, value: str, offset: int) -> Position:
-        """Where a character of a text value stands; the value's beginning where quoting or folding hides it."""
+        """Where a character of a text value stands.
+
+        Where quoting or folding hides it, the value's beginning.
+        """
         lines = self.text.splitlines()
         if place.line > len(lines):
             return place
@@ -96,7 +101,7 @@ class Source:
     def error(
         self, code: str, message: str, place: Position | None = None, hint: str = ""
     ) -> ContractError:
-        """An error of this file at a place."""
+        """Make an error of this file at a place."""
         line, column = (place.line, place.column) if place else (1, 1)
         return ContractError(code, message, self.file, line, column, hint)
 
@@ -148,13 +153,17 @@ def _events(text: str, file: str) -> Iterator[Event]:
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        said = " ".join(part for part in (error.context, error.problem) if part)
-        raise ContractErrors([_syntax(said, file, line, column)]) from None
+        raise ContractErrors([_marked(error, file)]) from None
     except (YAMLError, ValueError, LookupError, AssertionError, AttributeError, TypeError) as error:
         # The parser's own slips on malformed input (an escape beyond Unicode, say) come as these.
         raise ContractErrors([_syntax(str(error).splitlines()[0], file, 1, 1)]) from None
+
+
+def _marked(error: Any, file: str) -> ContractError:  # noqa: ANN401 - the parser is not typed
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    said = " ".join(part for part in (error.context, error.problem) if part)
+    return _syntax(said, file, line, column)
 
 
 def _syntax(said: str, file: str, line: int, column: int) -> ContractError:
@@ -251,7 +260,7 @@ class _Builder:
     def _key(self, event: Event) -> str:
         self._plain_only(event)
         if isinstance(event, ScalarEvent):
-            return str(event.value)
+            return _text(event)
         # What such a key holds would have to be read past; nothing after it is worth reporting.
         self._refuse(
             event, "yaml.key", "a key that is no text; write a plain word before the colon"
@@ -259,7 +268,7 @@ class _Builder:
         raise ContractErrors(self.fatal)
 
     def _scalar(self, event: ScalarEvent) -> object:
-        text = str(event.value)
+        text = _text(event)
         if event.style or event.tag:
             return text
         if text in _WORDS:
@@ -287,6 +296,10 @@ class _Builder:
         return int(text)
 
 
+def _text(event: ScalarEvent) -> str:
+    return str(cast("Any", event).value)
+
+
 def _place(event: Event) -> Position:
-    mark = event.start_mark
+    mark = cast("Any", event).start_mark
     return Position(mark.line + 1, mark.column + 1)

@@ -152,3 +152,4 @@ class Contract:
     policy: Mapping[str, str] = field(default_factory=dict)
     kill_switch_roles: tuple[str, ...] = ()
     safe_modes: tuple[str, ...] = ("read",)
+    duties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

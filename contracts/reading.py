@@ -1,7 +1,8 @@
 """From text to document: every error with its file, line and column, and what to do about it.
 
-Reading takes three steps, and each reports all that it finds: the markup (`contracts.markup`), the document (this module), and what the
-document means (`contracts.expansion`). A step is taken only where the one before found nothing, so that one slip gives one error.
+Reading takes three steps, and each reports all that it finds: the markup (`contracts.markup`), the
+document (this module), and what the document means (`contracts.expansion`). A step is taken only
+where the one before found nothing, so that one slip gives one error.
 """
 
 import hashlib
@@ -19,6 +20,8 @@ from contracts.document import PATTERNS, Clauses
 from contracts.errors import ContractError, ContractErrors, did_you_mean
 from contracts.markup import Path, Source, read_markup
 
+# Characters of a wrong value that an error quotes.
+SHOWN: Final = 60
 NEEDED: Final = {
     "string_type": "a text is needed here",
     "int_type": "a whole number is needed here",
@@ -190,7 +193,7 @@ def _field(model: type[BaseModel], step: str | int) -> type[BaseModel] | None:
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - typing's own objects
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    for part in getattr(annotation, "__args__", ()):
+    for part in getattr(cast("Any", annotation), "__args__", ()):
         yield from _models_in(part)
 
 
@@ -223,7 +226,7 @@ def _shown(value: object) -> str:
     if isinstance(value, list | tuple):
         return "a list" if value else "an empty list"
     text = json.dumps(value, ensure_ascii=False)
-    return f"`{text if len(text) <= 60 else text[:57] + '...'}`"
+    return f"`{text if len(text) <= SHOWN else text[:SHOWN] + '...'}`"
 
 
 # --------------------------------------------------------------------- parameter schemas
@@ -263,7 +266,7 @@ def _invalid_schema(
     source: Source, schema: Mapping[str, object], path: Path
 ) -> Iterator[ContractError]:
     try:
-        validator_for(schema)
+        validator_for(dict(schema))
     except SchemaError as error:
         place = source.at(*path, *(step for step in error.instance_path))
         yield source.error("schema.invalid", f"no JSON Schema: {error.message}", place)

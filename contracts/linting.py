@@ -1,0 +1,392 @@
+"""What is wrong or risky with a contract: each finding with its place and what to do.
+
+An **error** keeps the contract from doing what its clauses promise; a **warning** is a risk that
+somebody should accept knowingly; a **note** is worth a look. What keeps a contract from being read
+at all is reported here too, as errors.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from contracts.document import Clauses
+from contracts.draft import Draft
+from contracts.errors import ContractError, ContractErrors, did_you_mean
+from contracts.expansion import draft_contract
+from contracts.expressions import references
+from contracts.lint_facts import CLAIMED, GROUNDED, facts_behind, limits_grounded, uses_of
+from contracts.loading import condition_errors
+from contracts.markup import Path
+from contracts.model import Contract, Effect, Fact, Position, Rule
+from contracts.reading import ContractDocument, parse_contract
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class LintMessage:
+    """One finding.
+
+    Attributes:
+        severity: Error, warning or note.
+        code: Stable name of the kind of finding.
+        line: From 1.
+        column: From 1.
+        message: What is wrong or risky, and what to do.
+        file: The name under which the contract was read.
+    """
+
+    severity: Severity
+    code: str
+    line: int
+    column: int
+    message: str
+    file: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}"
+        return f"{place}: {self.severity}: {self.code}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What every check looks at, and how it reports."""
+
+    draft: Draft
+    contract: Contract
+
+    @property
+    def clauses(self) -> Clauses:
+        return self.draft.clauses
+
+    def at(self, severity: Severity, code: str, message: str, *path: str | int) -> LintMessage:
+        return self.on(severity, code, message, self.draft.source.key_at(*path))
+
+    def on(self, severity: Severity, code: str, message: str, place: Position) -> LintMessage:
+        file = self.draft.source.file
+        return LintMessage(severity, code, place.line, place.column, message, file)
+
+
+Check = Callable[[_Case], Iterator[LintMessage]]
+
+
+def lint(contract: ContractDocument | str | bytes, name: str = "<contract>") -> list[LintMessage]:
+    """Report what is wrong or risky.
+
+    Args:
+        contract: A document, or its text.
+        name: What findings call a text, usually its file name; a document knows its own.
+
+    Returns:
+        Findings in the order of the file. A text that is no contract gives its errors.
+    """
+    try:
+        document = (
+            contract if isinstance(contract, ContractDocument) else parse_contract(contract, name)
+        )
+    except ContractErrors as failure:
+        return [_from_error(error) for error in failure.errors]
+    draft, expanded = draft_contract(document)
+    errors = draft.errors or condition_errors(draft, expanded)
+    case = _Case(draft, expanded)
+    found = [_from_error(error) for error in errors]
+    found += [message for check in CHECKS for message in check(case)]
+    return sorted(found, key=lambda message: (message.line, message.column, message.code))
+
+
+def _from_error(error: ContractError) -> LintMessage:
+    hint = f" ({error.hint})" if error.hint else ""
+    message = f"{error.message}{hint}"
+    return LintMessage(Severity.ERROR, error.code, error.line, error.column, message, error.file)
+
+
+# ----------------------------------------------------------------------- identity, scope
+
+
+def _duties(case: _Case) -> Iterator[LintMessage]:
+    duties = case.clauses.identity.duties
+    if duties is None:
+        return
+    owners: dict[str, str] = {}
+    for duty in ("build", "approve", "run"):
+        for number, person in enumerate(getattr(duties, duty)):
+            if (other := owners.setdefault(person, duty)) != duty:
+                message = f"{person} has the duties {other} and {duty}; give one to somebody else"
+                place = case.draft.source.at("identity", "duties", duty, number)
+                yield case.on(Severity.ERROR, "identity.duties", message, place)
+
+
+def _delegation(case: _Case) -> Iterator[LintMessage]:
+    delegation = case.clauses.identity.delegation
+    if delegation and delegation.since >= delegation.until:
+        message = "the delegation ends before it begins, so every action violates it; correct it"
+        yield case.at(Severity.ERROR, "identity.delegation", message, "identity", "delegation")
+
+
+def _permissions(case: _Case) -> Iterator[LintMessage]:
+    held = case.clauses.identity.permissions
+    needed = {tool.permission for tool in case.clauses.tools.values()}
+    for name, tool in case.clauses.tools.items():
+        if tool.permission and tool.permission not in held:
+            hint = did_you_mean(tool.permission, held)
+            message = (
+                f"`{name}` needs `{tool.permission}`, which identity.permissions lacks, so that no"
+                f" call of it is ever in order; add it or correct it. {hint}"
+            ).rstrip()
+            yield case.at(
+                Severity.ERROR, "identity.permission", message, "tools", name, "permission"
+            )
+    for number, permission in enumerate(held):
+        if permission not in needed:
+            message = f"no tool needs the permission `{permission}`; remove it"
+            place = case.draft.source.at("identity", "permissions", number)
+            yield case.on(Severity.NOTE, "identity.permission-unused", message, place)
+
+
+def _modes(case: _Case) -> Iterator[LintMessage]:
+    modes = case.clauses.scope.modes
+    for name, tool in case.clauses.tools.items():
+        if tool.mode not in modes:
+            message = (
+                f"`{name}` has the mode {tool.mode}, which scope.modes lacks, so that no call of"
+                " it is ever in order; add the mode or remove the tool"
+            )
+            yield case.at(Severity.WARNING, "scope.mode", message, "tools", name, "mode")
+    had = {tool.mode for tool in case.clauses.tools.values()}
+    for number, mode in enumerate(modes):
+        if mode not in had:
+            message = f"no tool has the mode {mode}; remove it until one has"
+            place = case.draft.source.at("scope", "modes", number)
+            yield case.on(Severity.NOTE, "scope.mode-unused", message, place)
+
+
+# ---------------------------------------------------------------------------- tools
+
+
+def _executing(case: _Case) -> Iterator[LintMessage]:
+    for name, tool in case.clauses.tools.items():
+        path: Path = ("tools", name)
+        if tool.mode != "execute":
+            continue
+        if not tool.compensation and not tool.irreversible:
+            message = (
+                f"`{name}` executes and cannot be taken back; give `compensation`,"
+                " or say why not in `irreversible`"
+            )
+            yield case.at(Severity.ERROR, "recovery.compensation", message, *path)
+        if not tool.idempotency:
+            message = (
+                f"`{name}` may act twice on one request; give `idempotency`, a key in `params`"
+            )
+            yield case.at(Severity.WARNING, "tools.idempotency", message, *path)
+        if tool.params is None:
+            message = f"`{name}` takes any parameters, unchecked; give `params`, a JSON Schema"
+            yield case.at(Severity.WARNING, "tools.params", message, *path)
+
+
+def _repair(case: _Case) -> Iterator[LintMessage]:
+    for name, tool in case.clauses.tools.items():
+        if tool.compensation and tool.irreversible:
+            message = f"`{name}` has a compensation and is irreversible; keep the one that is true"
+            yield case.at(
+                Severity.WARNING, "recovery.contradiction", message, "tools", name, "irreversible"
+            )
+        if tool.fallback == name:
+            message = f"`{name}` falls back to itself; name another tool or `deny`"
+            yield case.at(Severity.ERROR, "tools.fallback", message, "tools", name, "fallback")
+
+
+# ----------------------------------------------------------------- facts, values, limits
+
+
+def _unused_facts(case: _Case) -> Iterator[LintMessage]:
+    contract = case.contract
+    read = {name for rule in contract.rules for name in facts_behind(contract, *uses_of(rule))}
+    read |= facts_behind(contract, contract.limits.by)
+    for name, fact in case.clauses.facts.items():
+        if name not in read:
+            message = f"no rule reads the fact `{name}`; use it or remove it"
+            yield case.at(Severity.WARNING, "facts.unused", message, "facts", name)
+        if fact.unknown == "skip":
+            message = (
+                f"`{name}` leaves out records that it cannot read; they then count as if they had"
+                " never happened"
+            )
+            yield case.at(Severity.NOTE, "facts.skip", message, "facts", name, "unknown")
+
+
+def _unused_values(case: _Case) -> Iterator[LintMessage]:
+    used = case.draft.used_values
+    for name in case.clauses.values:
+        if name not in used:
+            message = f"nothing uses the value `{name}`; use it or remove it"
+            yield case.at(Severity.WARNING, "values.unused", message, "values", name)
+
+
+def _limits(case: _Case) -> Iterator[LintMessage]:
+    limits = case.contract.limits
+    yield from _unused_limits(case)
+    if not limits.by:
+        return
+    if limits.default is None:
+        message = "a case that is not listed leaves every rule on limits undecidable; add `default`"
+        yield case.at(Severity.NOTE, "limits.default", message, "policy", "limits")
+    cases = {**limits.cases, **({} if limits.default is None else {"default": limits.default})}
+    names = {name for case_values in cases.values() for name in case_values}
+    for name, case_values in cases.items():
+        if missing := sorted(names - set(case_values)):
+            message = f"the case `{name}` has no {', '.join(missing)}, which others have; add it"
+            yield case.at(Severity.WARNING, "limits.incomplete", message, "policy", "limits", name)
+
+
+def _unused_limits(case: _Case) -> Iterator[LintMessage]:
+    contract = case.contract
+    parts: list[Fact | Rule] = [*contract.rules, *contract.facts]
+    texts = [text for part in parts for text in uses_of(part)]
+    uses = [use for text in texts for use in references(text) if use.root == "limits"]
+    read = {use.member for use in uses}
+    if "" in read:
+        return
+    for path in _limit_paths(contract):
+        if path[-1] not in read:
+            message = f"no rule reads `limits.{path[-1]}`; use it or remove it"
+            yield case.at(Severity.NOTE, "limits.unused", message, *path)
+
+
+def _limit_paths(contract: Contract) -> Iterator[Path]:
+    """One place for each name: where it is first given."""
+    limits = contract.limits
+    yield from (("policy", "limits", name) for name in limits.plain)
+    seen: set[str] = set()
+    for case, values in limits.cases.items():
+        yield from (("policy", "limits", case, name) for name in values if name not in seen)
+        seen |= set(values)
+
+
+# -------------------------------------------------------------------------- claims
+
+
+def _claimed_limits(case: _Case) -> Iterator[LintMessage]:
+    by = case.contract.limits.by
+    if by and not limits_grounded(case.contract):
+        message = (
+            "the case of the limits rests on what the agent says alone, so it can choose its own"
+            " limits; take it from an observation, by a fact"
+        )
+        yield case.at(Severity.WARNING, "limits.claimed", message, "policy", "limits", "by")
+
+
+def _claimed_thresholds(case: _Case) -> Iterator[LintMessage]:
+    for rule in case.contract.rules:
+        roots = CLAIMED.of(case.contract, rule.when, rule.unless)
+        if rule.effect is not Effect.APPROVE or not roots:
+            continue
+        if GROUNDED.of(case.contract, rule.when, rule.unless):
+            continue
+        severity = Severity.NOTE if roots == {"params"} else Severity.WARNING
+        message = (
+            f"`{rule.id}` rests on what the agent says alone ({', '.join(sorted(roots))}): it can"
+            " avoid the approval by saying something else; compare with a fact from an observation"
+        )
+        yield case.on(severity, "approve.claimed", message, rule.position)
+
+
+# ------------------------------------------------------------------- rules and sentences
+
+
+def _unreachable(case: _Case) -> Iterator[LintMessage]:
+    never = {
+        tool
+        for number, item in enumerate(case.clauses.scope.forbidden)
+        if item.when in {"", "true"}
+        for tool in case.draft.subject(item.for_, "scope", "forbidden", number, "for")[1]
+    }
+    for rule in case.contract.rules:
+        if rule.when == "false" or rule.unless == "true":
+            message = f"`{rule.id}` can never be violated; correct its condition or remove it"
+            yield case.on(Severity.WARNING, "rule.unreachable", message, rule.position)
+        if (
+            rule.effect in {Effect.APPROVE, Effect.ESCALATE}
+            and rule.tools
+            and set(rule.tools) <= never
+        ):
+            message = (
+                f"`{rule.id}` is about actions that are always forbidden; remove one of the two"
+            )
+            yield case.on(Severity.WARNING, "rule.shadowed", message, rule.position)
+
+
+def _sentences(case: _Case) -> Iterator[LintMessage]:
+    sentences = case.clauses.policy.sentences
+    cited = {rule.cites for rule in case.contract.rules}
+    for number, sentence in enumerate(sentences):
+        if sentence not in cited:
+            message = (
+                f"no rule cites the sentence `{sentence}`; write the rule, or say where it is kept"
+            )
+            place = case.draft.source.at("policy", "sentences", number)
+            yield case.on(Severity.WARNING, "policy.uncited", message, place)
+    for rule in case.contract.rules:
+        if sentences and rule.cites and rule.cites not in sentences:
+            hint = did_you_mean(rule.cites, sentences)
+            message = f"`{rule.cites}` is not among policy.sentences; correct it or list it. {hint}"
+            yield case.on(Severity.WARNING, "policy.sentence", message.rstrip(), rule.position)
+
+
+# ------------------------------------------------------------------------ cost, recovery
+
+
+def _stopping(case: _Case) -> Iterator[LintMessage]:
+    recovery = case.clauses.recovery
+    if not recovery or not recovery.kill_switch:
+        message = "nobody is named to stop this service; add `recovery.kill_switch` with its roles"
+        yield case.at(Severity.WARNING, "recovery.kill-switch", message, "recovery")
+    bound = recovery.containment if recovery else None
+    path = ("recovery", "containment")
+    if bound and not any(rule.id == "recovery.containment" for rule in case.contract.rules):
+        message = "no tool executes, so there is nothing to contain; remove it until one does"
+        yield case.at(Severity.NOTE, "recovery.containment", message, *path)
+    if (
+        bound
+        and bound.value_micros
+        and not any(tool.estimate_value for tool in case.contract.tools.values())
+    ):
+        message = (
+            "no tool declares `estimate.value`, so that only recorded values count and nothing is"
+            " reserved; declare it"
+        )
+        yield case.at(Severity.WARNING, "recovery.value", message, *path, "value_micros")
+
+
+def _currency(case: _Case) -> Iterator[LintMessage]:
+    cost = case.clauses.cost
+    budget = cost.per_run if cost else None
+    if budget and budget.cost_micros is not None and not budget.currency:
+        message = "a budget without a currency adds up whatever comes; name the currency"
+        yield case.at(Severity.WARNING, "cost.currency", message, "cost", "per_run", "cost_micros")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    _duties,
+    _delegation,
+    _permissions,
+    _modes,
+    _executing,
+    _repair,
+    _unused_facts,
+    _unused_values,
+    _limits,
+    _claimed_limits,
+    _claimed_thresholds,
+    _unreachable,
+    _sentences,
+    _stopping,
+    _currency,
+)
