@@ -1,0 +1,271 @@
+"""Conformance: every record decided again, under the contract in force at its place.
+
+One engine for each contract that was ever activated sees all valid entries, because a contract's
+facts are over all history. Its results count for the records that it was in force for.
+Source: docs/spec/contract-language.md, *Version in force*, *Rules*, *Decision*.
+"""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from contracts.engine import Engine
+from contracts.errors import ContractErrors
+from contracts.loading import load_contract
+from contracts.model import Contract, Rule, Verdict
+from contracts.results import RuleResult
+from contracts.versions import VersionHistory
+from ledger.records import Action, Approval, Message, Outcome, RunClosed
+from verifier.coverage import Coverage, gaps, unclosed
+from verifier.decisions import Decisions, Derived
+from verifier.drafts import Draft
+from verifier.entries import ValidEntry
+from verifier.findings import SEVERITY_OF, Result, Severity, shortened
+from verifier.founding import Founding
+from verifier.integrity import Reading
+from verifier.report import Conformance, JudgedContract, RuleCount, Tally
+
+# Records that a contract has rules for.
+JUDGED = (Action, Message, Outcome, RunClosed)
+# The rule that says what `coverage.outcome-missing` says, where a contract has it.
+OUTCOME_RULE = "recovery.outcome"
+
+
+@dataclass(slots=True)
+class _Counts:
+    """The results of one rule so far."""
+
+    rule: Rule
+    results: Counter[str] = field(default_factory=Counter[str])
+    reasons: Counter[str] = field(default_factory=Counter[str])
+
+    def tally(self) -> Tally:
+        return Tally(
+            satisfied=self.results["satisfied"],
+            violated=self.results["violated"],
+            undecidable=self.results["undecidable"],
+            reasons=dict(sorted(self.reasons.items())),
+        )
+
+
+class _Judging:
+    """One contract at work: its engine, and how its rules came out."""
+
+    def __init__(self, number: int, contract: Contract) -> None:
+        self.number = number
+        self.contract = contract
+        self.engine = Engine(contract)
+        self.counts = {rule.id: _Counts(rule) for rule in contract.rules}
+        self.judged = 0
+        self.wants_outcomes = OUTCOME_RULE in self.counts
+
+
+class Judge:
+    """Judges the valid entries of one reading.
+
+    Args:
+        founding: The contracts that were published and activated.
+        reading: The reading whose entries are judged: its runs, streams and what it left out.
+    """
+
+    def __init__(self, founding: Founding, reading: Reading) -> None:
+        self._reading = reading
+        self._versions = VersionHistory()
+        self._drafts: list[Draft] = []
+        self._judging: dict[str, _Judging] = {}
+        self._unreadable: dict[str, str] = {}
+        self._load(founding)
+        # For each entry the number of the contract in force there; 0 for none. Obligations are
+        # settled later, and count under the contract of the record that they stand at.
+        self._under = array("H")
+        self._decisions = Decisions()
+        self._coverage = Coverage()
+        self._kinds: Counter[str] = Counter()
+
+    @property
+    def contracts(self) -> dict[str, Contract]:
+        """The contracts at work, by digest."""
+        return {digest: judging.contract for digest, judging in self._judging.items()}
+
+    def _load(self, founding: Founding) -> None:
+        for digest, index in sorted(founding.activated.items(), key=lambda item: item[1]):
+            if digest not in founding.texts:
+                continue
+            try:
+                contract = load_contract(founding.texts[digest], f"contract {digest[:12]}")
+            except ContractErrors as errors:
+                self._unreadable[digest] = str(errors.errors[0])
+                self._drafts.append(_unreadable(digest, index, self._unreadable[digest]))
+            else:
+                self._judging[digest] = _Judging(len(self._judging) + 1, contract)
+
+    def observe(self, valid: ValidEntry) -> None:
+        """Judge the next valid entry, and let it count."""
+        event, record = valid.event, valid.record
+        self._kinds[record.kind] += 1
+        self._versions.observe(event)
+        current = self._in_force(valid)
+        self._under.extend([0] * (event.index + 1 - len(self._under)))
+        self._under[event.index] = current.number if current else 0
+        if current:
+            current.judged += 1
+        own: list[RuleResult] = []
+        for judging in self._judging.values():
+            results = judging.engine.observe(event)
+            self._take(judging, results)
+            if judging is current:
+                own = results
+        self._follow(valid, current, own)
+
+    def finish(self) -> tuple[Conformance, list[Draft]]:
+        """Return what was counted and found, once every entry was observed."""
+        for judging in self._judging.values():
+            self._take(judging, judging.engine.finish())
+        streams = self._reading.streams
+        self._drafts.extend(self._coverage.finish(self._reading.references.runs))
+        self._drafts.extend(gaps(streams.gaps))
+        self._drafts.extend(unclosed(streams.unclosed(), self._reading.size))
+        judged = [judging for judging in self._judging.values() if judging.judged]
+        conformance = Conformance(
+            performed=True,
+            contracts=tuple(_named(judging) for judging in judged),
+            counts=tuple(count for judging in judged for count in _counted(judging)),
+            records=dict(sorted(self._kinds.items())),
+        )
+        return conformance, self._drafts
+
+    def _in_force(self, valid: ValidEntry) -> _Judging | None:
+        """Return the contract in force for a record that contracts judge."""
+        record, event = valid.record, valid.event
+        if not isinstance(record, JUDGED):
+            return None
+        run = self._reading.references.runs.get(record.run)
+        found = self._versions.in_force(run.service, event) if run else None
+        if found is None:
+            if isinstance(record, Action):
+                self._drafts.append(_no_contract(event.index, run.service if run else "?"))
+            return None
+        return self._judging.get(found[1])
+
+    def _take(self, judging: _Judging, results: Iterable[RuleResult]) -> None:
+        """Count results at the entries that this contract was in force for."""
+        for result in results:
+            if self._under[result.index] != judging.number:
+                continue
+            counts = judging.counts[result.rule.id]
+            counts.results[result.verdict.value] += 1
+            if result.verdict is Verdict.UNDECIDABLE:
+                counts.reasons[shortened(result.reason)] += 1
+            if result.verdict is not Verdict.SATISFIED:
+                self._drafts.append(_broken_rule(result, judging.contract))
+
+    def _follow(
+        self, valid: ValidEntry, current: _Judging | None, results: list[RuleResult]
+    ) -> None:
+        """Compare decisions with what was done, and watch for what is missing."""
+        record, event = valid.record, valid.event
+        if isinstance(record, Action):
+            derived = _derived(valid, current, results)
+            self._drafts.extend(self._decisions.action(valid, record, derived))
+            allowed = record.decision is None or record.decision.effect == "allow"
+            if allowed and not (current and current.wants_outcomes):
+                self._coverage.action(record.run, event.digest, event.index)
+        elif isinstance(record, Approval):
+            self._decisions.approval(valid, record)
+        elif isinstance(record, Outcome):
+            self._drafts.extend(self._decisions.outcome(valid, record))
+            self._coverage.outcome(record.run, record.action)
+        elif isinstance(record, RunClosed):
+            self._drafts.extend(self._coverage.closed(record.run, event.index))
+
+
+def _derived(
+    valid: ValidEntry, current: _Judging | None, results: list[RuleResult]
+) -> Derived | None:
+    """Return the decision on a live action that carries one, derived again."""
+    record = valid.record
+    if current is None or valid.event.imported:
+        return None
+    if not isinstance(record, Action) or record.decision is None:
+        return None
+    mine = [result for result in results if result.index == valid.event.index]
+    rests_on = {index for result in mine for index in _rests_on(result)}
+    contract = current.contract
+    decision = current.engine.decide(valid.event, mine)
+    return Derived(decision, contract.version, contract.digest, tuple(sorted(rests_on)))
+
+
+def _rests_on(result: RuleResult) -> tuple[int, ...]:
+    return () if result.verdict is Verdict.SATISFIED else result.rests_on
+
+
+def _broken_rule(result: RuleResult, contract: Contract) -> Draft:
+    rule = result.rule
+    expected = f"{rule.says} ({shortened(result.expected)})" if rule.says else result.expected
+    return Draft(
+        code=rule.code,
+        index=result.index,
+        severity=SEVERITY_OF[rule.effect],
+        result=Result(result.verdict.value),
+        rule=rule.id,
+        contract=contract.digest,
+        contract_line=rule.position.line,
+        expected=expected,
+        recorded=result.recorded,
+        rests_on=result.rests_on,
+        says=rule.says,
+        cites=rule.cites,
+        reason=result.reason,
+    )
+
+
+def _no_contract(index: int, service: str) -> Draft:
+    return Draft(
+        code="coverage.no-contract",
+        index=index,
+        severity=Severity.HIGH,
+        result=Result.UNDECIDABLE,
+        expected=f"a contract in force for {service}",
+        recorded="none was in force here",
+        reason="no contract in force",
+    )
+
+
+def _unreadable(digest: str, index: int, why: str) -> Draft:
+    return Draft(
+        code="coverage.contract-unreadable",
+        index=index,
+        severity=Severity.HIGH,
+        result=Result.UNDECIDABLE,
+        contract=digest,
+        expected="a contract whose text this version can read",
+        recorded=why,
+        reason="what it was in force for could not be judged",
+    )
+
+
+def _named(judging: _Judging) -> JudgedContract:
+    contract = judging.contract
+    return JudgedContract(
+        name=contract.name,
+        version=contract.version,
+        digest=contract.digest,
+        service=contract.service,
+        judged=judging.judged,
+    )
+
+
+def _counted(judging: _Judging) -> list[RuleCount]:
+    return [
+        RuleCount(
+            contract=judging.contract.digest,
+            rule=rule.id,
+            clause=rule.clause,
+            effect=rule.effect.value,
+            line=rule.position.line,
+            says=rule.says,
+            tally=judging.counts[rule.id].tally(),
+        )
+        for rule in judging.contract.rules
+    ]

@@ -1,0 +1,218 @@
+"""What a guard decided and what happened then, against what the ledger says it should have decided.
+
+Only live actions that carry a decision are compared: an imported one was decided by somebody else.
+Source: docs/spec/contract-language.md, *Decision*.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from contracts.decision import Decision
+from contracts.model import Effect
+from ledger.encoding import call_digest
+from ledger.records import Action, Approval, Outcome
+from verifier.drafts import Draft
+from verifier.entries import ValidEntry
+from verifier.findings import Severity
+
+ORDER = (Effect.ALLOW, Effect.WARN, Effect.APPROVE, Effect.ESCALATE, Effect.DENY)
+HELD = frozenset({"approve", "escalate"})
+# A tool was called, whatever came of it.
+EXECUTED = frozenset({"ok", "error", "timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """The decision as the ledger's own history gives it, and the entries that it rests on."""
+
+    decision: Decision
+    version: str
+    contract: str
+    rests_on: tuple[int, ...] = ()
+
+    @property
+    def effect(self) -> Effect:
+        """What should have been decided."""
+        return self.decision.effect
+
+    @property
+    def reasons(self) -> tuple[tuple[str, str, str], ...]:
+        """What was not satisfied, as (rule, result, effect), in the contract's order."""
+        return tuple(
+            (reason.rule, reason.result.value, reason.effect.value)
+            for reason in self.decision.reasons
+        )
+
+
+@dataclass(slots=True)
+class _Held:
+    """An action that was proposed and not carried out, until somebody approves it."""
+
+    index: int
+    call: str
+    target: str | None
+    run: str
+    approved_at: list[int] = field(default_factory=list[int])
+    resumed_at: int | None = None
+
+
+class Decisions:
+    """Compares decisions, one live action after the other."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, _Held] = {}
+        self._denied: dict[str, tuple[int, str]] = {}
+
+    def action(self, valid: ValidEntry, action: Action, derived: Derived | None) -> list[Draft]:
+        """Return what is wrong with the decision that an action carries."""
+        if action.decision is None or valid.event.imported:
+            return []
+        index, effect = valid.event.index, action.decision.effect
+        drafts = self._resumed(index, action)
+        if derived is not None:
+            drafts.extend(_compared(valid, action, derived, explained=bool(drafts)))
+        digest = valid.event.digest
+        if effect in HELD:
+            call = call_digest(action.tool, action.params)
+            self._held[digest] = _Held(index, call, action.target, action.run)
+        elif effect == "deny":
+            self._denied[digest] = (index, effect)
+        return drafts
+
+    def approval(self, valid: ValidEntry, approval: Approval) -> None:
+        """Take note of somebody's word on a proposed action."""
+        held = self._held.get(approval.action)
+        if held is None:
+            return
+        if approval.verdict == "approve":
+            held.approved_at.append(valid.event.index)
+        else:
+            held.approved_at.clear()
+
+    def outcome(self, valid: ValidEntry, outcome: Outcome) -> list[Draft]:
+        """Return what is wrong when a tool was called although its action was not allowed."""
+        if outcome.status not in EXECUTED:
+            return []
+        if outcome.action in self._denied:
+            code, (index, effect) = "executed-despite-deny", self._denied[outcome.action]
+        elif outcome.action in self._held:
+            code, index, effect = "executed-without-approval", self._held[outcome.action].index, ""
+        else:
+            return []
+        return [
+            Draft(
+                code=f"decision.{code}",
+                index=valid.event.index,
+                severity=Severity.CRITICAL,
+                expected=f"no call: the decision was {effect or 'to wait for an approval'}",
+                recorded=f"the tool was called, outcome {outcome.status}",
+                rests_on=(index,),
+            )
+        ]
+
+    def _resumed(self, index: int, action: Action) -> list[Draft]:
+        """Compare an action that was allowed on an approval with what was approved."""
+        decision = action.decision
+        if action.resumes is None or decision is None or decision.effect != "allow":
+            return []
+        held = self._held.get(action.resumes)
+        if held is None:
+            return [_approval("mismatch", index, "it resumes an action that was not held", ())]
+        rests_on = (held.index, *held.approved_at)
+        if held.resumed_at is not None:
+            what = f"the approval was consumed at entry {held.resumed_at}"
+            return [_approval("reused", index, what, (*rests_on, held.resumed_at))]
+        held.resumed_at = index
+        call = call_digest(action.tool, action.params)
+        if (call, action.target, action.run) != (held.call, held.target, held.run):
+            what = "tool, parameters, target or run are not those of the proposed action"
+            return [_approval("mismatch", index, what, rests_on)]
+        if not held.approved_at:
+            return [_without_approval(index, held.index)]
+        return []
+
+
+def _approval(code: str, index: int, what: str, rests_on: tuple[int, ...]) -> Draft:
+    return Draft(
+        code=f"decision.approval-{code}",
+        index=index,
+        severity=Severity.CRITICAL,
+        expected="an approval of this very action, used once",
+        recorded=what,
+        rests_on=rests_on,
+    )
+
+
+def _without_approval(index: int, held: int) -> Draft:
+    return Draft(
+        code="decision.executed-without-approval",
+        index=index,
+        severity=Severity.CRITICAL,
+        expected="an approval of the proposed action",
+        recorded="it was resumed, and nobody had approved it",
+        rests_on=(held,),
+    )
+
+
+def _compared(
+    valid: ValidEntry, action: Action, derived: Derived, *, explained: bool
+) -> list[Draft]:
+    """Compare a decision with the derived one. `explained`: the difference was found already."""
+    index, decision, drafts = valid.event.index, action.decision, list[Draft]()
+    if decision is None:
+        return drafts
+    if action.contract is not None and action.contract.digest != derived.contract:
+        drafts.append(
+            _decision(
+                "wrong-version",
+                index,
+                derived,
+                f"version {derived.version} ({derived.contract[:12]}…)",
+                f"version {action.contract.version} ({action.contract.digest[:12]}…)",
+            )
+        )
+    if not valid.exact:
+        expected = "an exact submission: decided on the very history that it follows"
+        recorded = "another entry could have come between, unseen"
+        drafts.append(_decision("stale-basis", index, derived, expected, recorded))
+    if decision.effect != str(derived.effect):
+        if not explained:
+            drafts.append(_effect(index, decision.effect, derived))
+        return drafts
+    reasons = tuple((reason.rule, reason.result, reason.effect) for reason in decision.reasons)
+    if reasons != derived.reasons and not explained:
+        expected, recorded = _listed(derived.reasons), _listed(reasons)
+        drafts.append(_decision("reasons-differ", index, derived, expected, recorded))
+    return drafts
+
+
+def _effect(index: int, recorded: str, derived: Derived) -> Draft:
+    weaker = ORDER.index(Effect(recorded)) < ORDER.index(derived.effect)
+    expected = f"{derived.effect} because of {_listed(derived.reasons)}"
+    code = "false-allow" if weaker else "false-deny"
+    return _decision(code, index, derived, expected, f"the guard decided {recorded}")
+
+
+def _listed(reasons: Sequence[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{rule} {result}" for rule, result, _ in reasons) or "no reason"
+
+
+_SEVERITY = {
+    "false-allow": Severity.CRITICAL,
+    "false-deny": Severity.MEDIUM,
+    "wrong-version": Severity.HIGH,
+    "reasons-differ": Severity.MEDIUM,
+    "stale-basis": Severity.MEDIUM,
+}
+
+
+def _decision(code: str, index: int, derived: Derived, expected: str, recorded: str) -> Draft:
+    return Draft(
+        code=f"decision.{code}",
+        index=index,
+        severity=_SEVERITY[code],
+        contract=derived.contract,
+        expected=expected,
+        recorded=recorded,
+        rests_on=derived.rests_on,
+    )

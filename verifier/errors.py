@@ -1,0 +1,33 @@
+"""What keeps a verification from starting; what it finds is a finding, not an error."""
+
+
+class VerifierError(Exception):
+    """Base of every error of this package.
+
+    Attributes:
+        code: Stable name of what went wrong, `subject.what`.
+    """
+
+    code = "verifier"
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code or type(self).code
+
+
+class TrustError(VerifierError):
+    """The trust file cannot be used."""
+
+    code = "trust.malformed"
+
+
+class SourceError(VerifierError):
+    """What should be verified cannot be opened, or is no ledger."""
+
+    code = "source.unreadable"
+
+
+class NotVerifiedError(VerifierError):
+    """The ledger does not hold, so nothing may be built on it."""
+
+    code = "ledger.not-verified"

@@ -1,0 +1,212 @@
+"""Step 0: what the ledger rests on, before any entry is judged; and step 6, which follows from it.
+
+Genesis names the root keys, and the trust file pins genesis. Root keys sign the authority
+documents, which say who may write what. All documents are read ahead: a later one can say that a
+key was compromised earlier. Contracts are read ahead too, because the facts of a contract are over
+all history, also over what came before it was published.
+Source: docs/spec/ledger-format.md, *Authority*, *Trust file*.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from ledger.authority import AuthorityHistory, Standing
+from ledger.encoding import digest, from_base64
+from ledger.entry import parse_header
+from ledger.errors import (
+    AuthorityError,
+    LedgerError,
+    MissingEntryError,
+    RecordError,
+    StoreError,
+    UnreadableEntryError,
+)
+from ledger.keys import verify_signature
+from ledger.records import (
+    Activation,
+    AnyRecord,
+    Authority,
+    ContractText,
+    Genesis,
+    parse_record,
+)
+from ledger.store import Store
+from ledger.submission import Submission, signed_text
+from verifier.entries import BrokenLedgerError, Entry, Problem
+from verifier.trust import Trust
+
+# Strict JSON has one way to write a member, so that these bytes are in every record of the kind.
+_GOVERNANCE = (b'"kind":"activation"', b'"kind":"authority"', b'"kind":"contract"')
+# Roles that let an identity write what is not imported.
+_LIVE = frozenset({"agent", "observer"})
+
+
+@dataclass(slots=True)
+class Ahead:
+    """The governance records that reading ahead found; nothing in them has been checked."""
+
+    authority: list[tuple[int, Authority]] = field(default_factory=list[tuple[int, Authority]])
+    texts: dict[str, str] = field(default_factory=dict[str, str])
+    activated: dict[str, int] = field(default_factory=dict[str, int])
+
+
+class Founding:
+    """Step 0, passed: the ledger's name, and everybody who may ever write in it.
+
+    Attributes:
+        genesis: Digest of the genesis record.
+        origin: The ledger's origin line.
+        texts: Contract texts by digest, as published.
+        activated: Digests of contracts that are activated, with the index of the first activation.
+    """
+
+    def __init__(self, genesis: str, origin: str, history: AuthorityHistory, ahead: Ahead) -> None:
+        self.genesis = genesis
+        self.origin = origin
+        self.texts: Mapping[str, str] = ahead.texts
+        self.activated: Mapping[str, int] = ahead.activated
+        self._history = history
+        self._identity = lru_cache(maxsize=4096)(self._identity_in)
+
+    @classmethod
+    def read(cls, store: Store, trust: Trust | None) -> "Founding":
+        """Check genesis against the trust file, and every authority document in its order.
+
+        Raises:
+            BrokenLedgerError: One of them fails.
+        """
+        raw = _first(store)
+        genesis_digest = digest(raw)
+        if trust is not None and genesis_digest != trust.genesis:
+            what = "its genesis record is not the one that the trust file pins"
+            raise BrokenLedgerError(0, 0, "trust", what)
+        genesis = _genesis(raw)
+        if trust is not None and genesis.origin != trust.origin:
+            what = f"its origin is {genesis.origin}, and the trust file pins {trust.origin}"
+            raise BrokenLedgerError(0, 0, "trust", what)
+        ahead = _ahead(store)
+        return cls(genesis_digest, genesis.origin, _folded(genesis, ahead), ahead)
+
+    def head_keys(self, size: int) -> tuple[bytes, ...]:
+        """Return the keys that may sign a head of this size."""
+        return self._history.head_keys(size)
+
+    def owner(self, identity: str, index: int) -> str:
+        """Return the named person who answers for an identity; empty where none is registered."""
+        return str(self.identity(identity, index).get("owner", ""))
+
+    def identity(self, identity: str, index: int) -> dict[str, Any]:
+        """Return what the authority says of an identity at this place."""
+        found = self._history.in_force(index)
+        return self._identity(identity, found.index + 1 if found else 0)
+
+    def _identity_in(self, identity: str, index: int) -> dict[str, Any]:
+        return self._history.identity_at(index, identity)
+
+    def only_imports(self, identity: str, index: int) -> bool:
+        """Return whether all that an identity may write is claimed by somebody else's source."""
+        roles = set(self.identity(identity, index).get("roles", ()))
+        return "importer" in roles and not roles & _LIVE
+
+    # ----------------------------------------------------------------- steps 5 and 6
+
+    def signature_problem(self, submission: Submission, signature: str) -> Problem | None:
+        """Return why this is not a signature by a key that this ledger ever knew."""
+        key = self._history.public_key(submission.key)
+        if key is None:
+            what = f"the key {submission.key[:12]}… is in no authority document"
+            return Problem(6, "entitlement", what)
+        try:
+            verify_signature(key, signed_text(submission), from_base64(signature))
+        except LedgerError:
+            what = f"the key {submission.key[:12]}… did not sign these records in this order"
+            return Problem(5, "signature", what)
+        return None
+
+    def entitlement_problem(
+        self, entry: Entry, record: AnyRecord, submission: Submission
+    ) -> Problem | None:
+        """Return why the key could not speak for this identity, as this kind, at this place."""
+        answer = self._history.entitled(entry.index, submission.key, record)
+        if answer.standing is Standing.REFUSED:
+            return Problem(6, "entitlement", answer.why)
+        return None
+
+    def compromised(self, index: int, key: str) -> bool:
+        """Return whether what this key wrote at this index is in doubt."""
+        since = self._history.compromised.get(key)
+        return since is not None and index >= since
+
+
+def _genesis(raw: bytes) -> Genesis:
+    try:
+        record = parse_record(raw)
+    except LedgerError as error:
+        raise BrokenLedgerError(0, 0, "genesis", f"its genesis record: {error}") from error
+    if not isinstance(record, Genesis):
+        raise BrokenLedgerError(0, 0, "genesis", f"it begins with a record of kind {record.kind}")
+    return record
+
+
+def _folded(genesis: Genesis, ahead: Ahead) -> AuthorityHistory:
+    if not ahead.authority:
+        raise BrokenLedgerError(1, 0, "authority", "there is no authority document")
+    index = 0
+    try:
+        history = AuthorityHistory.of(genesis)
+        for index, record in ahead.authority:
+            history = history.fold(index, record)
+    except AuthorityError as error:
+        raise BrokenLedgerError(index, 0, "authority", str(error)) from error
+    return history
+
+
+def _first(store: Store) -> bytes:
+    """Return the record of entry 0."""
+    try:
+        raw = store.row(0).record
+    except MissingEntryError:
+        raw = None
+    except UnreadableEntryError as error:
+        raise BrokenLedgerError(0, 2, "unreadable", str(error)) from error
+    if raw is None:
+        raise BrokenLedgerError(0, 0, "genesis", "there is no genesis record")
+    return raw
+
+
+def _ahead(store: Store) -> Ahead:
+    """Collect the governance records, in index order.
+
+    It ends where one cannot be read or does not match its header: the steps after this meet the
+    same entry, and say what is wrong with it.
+    """
+    found: dict[int, bytes] = {}
+    for mark in _GOVERNANCE:
+        with suppress(StoreError):
+            found.update(store.records_containing(mark))
+    ahead = Ahead()
+    for index, raw in sorted(found.items()):
+        try:
+            if parse_header(store.row(index).header).record != digest(raw):
+                break
+            record = parse_record(raw)
+        except RecordError as error:
+            if b'"kind":"authority"' in raw:
+                raise BrokenLedgerError(index, 0, "authority", str(error)) from error
+        except LedgerError:
+            break
+        else:
+            _collect(ahead, index, record)
+    return ahead
+
+
+def _collect(ahead: Ahead, index: int, record: AnyRecord) -> None:
+    if isinstance(record, Authority):
+        ahead.authority.append((index, record))
+    elif isinstance(record, ContractText):
+        ahead.texts[record.digest] = record.text
+    elif isinstance(record, Activation):
+        ahead.activated.setdefault(record.digest, index)

@@ -1,0 +1,137 @@
+"""Step 5: entries become the submissions that they came in, each signed once by one writer.
+
+The entries of a submission stand next to each other: an append is one transaction under one lock.
+Source: docs/spec/ledger-format.md, *Submission*.
+"""
+
+from dataclasses import dataclass, field
+
+from ledger import merkle
+from ledger.entry import ZEROS
+from ledger.errors import SubmissionError
+from ledger.submission import Submission, submission_of, submission_root, text_digest
+from verifier.entries import Entry, Group, Problem
+
+_Place = tuple[str, str, int, int]
+
+
+class Grouping:
+    """Collects entries until their submission is whole."""
+
+    def __init__(self) -> None:
+        self._open: list[Entry] = []
+
+    def add(self, entry: Entry) -> list[Group]:
+        """Take the next entry, and return the submissions that end before it or with it."""
+        ended: list[Group] = []
+        if self._open and not _continues(self._open[-1], entry):
+            ended.extend(self.finish())
+        if not self._open and entry.header.position != 0:
+            what = f"record {entry.header.position} of a submission whose start is not before it"
+            return [*ended, Group((entry,), what)]
+        self._open.append(entry)
+        if len(self._open) == entry.header.count:
+            ended.append(Group(tuple(self._open)))
+            self._open = []
+        return ended
+
+    def finish(self) -> list[Group]:
+        """Return what was begun and never ended, as not whole."""
+        if not self._open:
+            return []
+        what = f"ends after {len(self._open)} of {self._open[0].header.count} records"
+        group = Group(tuple(self._open), what)
+        self._open = []
+        return [group]
+
+
+def _place(entry: Entry) -> _Place:
+    header = entry.header
+    return header.key, header.stream, header.number, header.count
+
+
+def _continues(before: Entry, entry: Entry) -> bool:
+    return _place(before) == _place(entry) and entry.header.position == before.header.position + 1
+
+
+@dataclass(slots=True)
+class _Stream:
+    number: int
+    text: str
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class Streams:
+    """How far each writer's stream has come, and which leaves there were for a writer to see."""
+
+    genesis: str
+    leaves: bytearray = field(default_factory=bytearray)
+    _streams: dict[tuple[str, str], _Stream] = field(default_factory=dict[tuple[str, str], _Stream])
+    gaps: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
+
+    def read(self, group: Group) -> Submission | Problem:
+        """Return what was signed for, or why the headers do not say it."""
+        first = group.entries[0]
+        if group.problem:
+            return Problem(5, "submission", group.problem)
+        try:
+            submission = submission_of(first.header, self.genesis)
+        except SubmissionError as error:
+            return Problem(5, "submission", str(error))
+        if submission_root([entry.digest for entry in group.entries]) != submission.root:
+            return Problem(5, "submission", "the signed root is not the root of these records")
+        return submission
+
+    def order(self, group: Group, submission: Submission) -> Problem | None:
+        """Check number, link and `seen`; note a gap where numbers are missing."""
+        return self._numbered(submission) or self._seen(group, submission)
+
+    def take(self, group: Group, submission: Submission) -> None:
+        """Continue the stream with this submission."""
+        last = self._streams.get((submission.key, submission.stream))
+        expected = 0 if last is None else last.number + 1
+        if submission.number > expected:
+            self.gaps.append((group.entries[0].index, expected, submission.number))
+        closed = any(entry.value.get("kind") == "stream-close" for entry in group.entries)
+        self._streams[submission.key, submission.stream] = _Stream(
+            submission.number, text_digest(submission), closed
+        )
+
+    def unclosed(self) -> list[tuple[str, str, int]]:
+        """Return key, stream and last number of the streams that nobody closed, in order."""
+        return sorted(
+            (key, stream, state.number)
+            for (key, stream), state in self._streams.items()
+            if not state.closed
+        )
+
+    def _numbered(self, submission: Submission) -> Problem | None:
+        last = self._streams.get((submission.key, submission.stream))
+        if last is None:
+            return None
+        if last.closed:
+            return Problem(5, "number", "its stream was closed before")
+        if submission.number <= last.number:
+            what = f"number {submission.number} repeats: its stream is at {last.number}"
+            return Problem(5, "number", what)
+        if submission.number == last.number + 1 and submission.previous != last.text:
+            return Problem(5, "number", "it does not name the submission before it in its stream")
+        return None
+
+    def _seen(self, group: Group, submission: Submission) -> Problem | None:
+        first, size = group.entries[0].index, submission.seen_size
+        if first < size:
+            return Problem(5, "seen", f"it had seen {size} entries, and stands at {first}")
+        if submission.exact and first != size:
+            what = f"it was to follow entry {size - 1} immediately, and stands at {first}"
+            return Problem(5, "seen", what)
+        if self.leaf(size - 1) != submission.seen_leaf:
+            return Problem(5, "seen", f"the entry {size - 1} that it had seen is not this ledger's")
+        return None
+
+    def leaf(self, index: int) -> str:
+        """Return the leaf hash at `index` in hex; 64 zeros before the first."""
+        if index < 0:
+            return ZEROS
+        return self.leaves[index * merkle.HASH_SIZE : (index + 1) * merkle.HASH_SIZE].hex()

@@ -1,0 +1,139 @@
+"""Steps 1 and 4: the heads that were signed, and the root that the entries really have.
+
+Every checkpoint that the store holds is checked at its size, and the one that the trust file pins
+as well: a ledger that was cut off, or begun anew, cannot have them.
+Source: docs/spec/ledger-format.md, *Checkpoint*.
+"""
+
+from collections.abc import Iterator
+
+from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, parse_note
+from ledger.encoding import to_base64
+from ledger.errors import LedgerError, NoteError, StoreError
+from ledger.merkle import HASH_SIZE, Frontier
+from ledger.store import Store
+from verifier.entries import BrokenLedgerError
+from verifier.errors import TrustError
+from verifier.founding import Founding
+from verifier.trust import Trust
+
+
+class Heads:
+    """The checkpoints of a ledger, checked as its size comes to theirs.
+
+    Attributes:
+        size: Size of the last checkpoint that was confirmed; 0 for none.
+        root: Its root, base64.
+    """
+
+    def __init__(self, store: Store, founding: Founding, trust: Trust | None) -> None:
+        """Take the checkpoints that the store holds, and the one that the trust file pins.
+
+        Raises:
+            TrustError: The pinned checkpoint is none.
+            BrokenLedgerError: The ledger is smaller than the pinned checkpoint.
+        """
+        self._founding = founding
+        self._notes = _notes(store)
+        self._next = next(self._notes, None)
+        self._pinned = _pinned(trust)
+        self._leaves = bytearray()
+        self.size = 0
+        self.root = ""
+
+    def follow(self, leaves: bytearray) -> None:
+        """Share the leaf hashes that the reading collects: they answer what a broken link asks."""
+        self._leaves = leaves
+
+    def check(self, size: int, frontier: Frontier) -> None:
+        """Compare the root with the checkpoints of this size.
+
+        Raises:
+            BrokenLedgerError: One of them is not signed by a head key, or has another root.
+        """
+        if self._pinned is not None and self._pinned.size == size:
+            self._compare(self._pinned, frontier, "the pinned checkpoint")
+        while self._next is not None and self._next[0] <= size:
+            self._confirm(size, *self._next, frontier)
+            self._next = next(self._notes, None)
+
+    def finish(self, size: int) -> None:
+        """Look for what the ledger should still contain.
+
+        Raises:
+            BrokenLedgerError: A checkpoint is of a larger ledger: entries were cut off.
+        """
+        missing = [self._next[0]] if self._next is not None else []
+        if self._pinned is not None:
+            missing.append(self._pinned.size)
+        if missing and max(missing) > size:
+            what = f"a checkpoint was signed over {max(missing)} entries, and {size} are there"
+            raise BrokenLedgerError(size, 4, "truncated", what)
+
+    def covers(self, size: int) -> bool:
+        """Return whether a checkpoint confirmed the first `size` entries."""
+        return self.size >= size
+
+    def frontier_of(self, size: int) -> Frontier:
+        """Return the frontier over the first `size` entries."""
+        frontier = Frontier()
+        for at in range(0, size * HASH_SIZE, HASH_SIZE):
+            frontier.append(bytes(self._leaves[at : at + HASH_SIZE]))
+        return frontier
+
+    def agrees(self, size: int, frontier: Frontier) -> bool:
+        """Return whether the next checkpoint is of this size and has this root."""
+        if self._next is None or self._next[0] != size:
+            return False
+        try:
+            return parse_checkpoint(parse_note(self._next[1]).text).root == frontier.root()
+        except LedgerError:
+            return False
+
+    def _confirm(self, size: int, said: int, note: bytes, frontier: Frontier) -> None:
+        index = max(size - 1, 0)
+        try:
+            keys = self._founding.head_keys(said)
+            checkpoint = open_checkpoint(note, self._founding.origin, keys).checkpoint
+        except LedgerError as error:
+            what = f"the checkpoint at size {said}: {error}"
+            raise BrokenLedgerError(index, 1, "checkpoint", what) from error
+        if checkpoint.size != said or said != size:
+            what = f"a checkpoint of size {checkpoint.size} is kept as one of size {said}"
+            raise BrokenLedgerError(index, 1, "checkpoint", what)
+        self._compare(checkpoint, frontier, f"the checkpoint at size {size}")
+        self.size, self.root = size, to_base64(checkpoint.root)
+
+    def _compare(self, checkpoint: Checkpoint, frontier: Frontier, name: str) -> None:
+        if checkpoint.root == frontier.root():
+            return
+        first, last = self.size, frontier.size - 1
+        where = f"entry {last}" if first == last else f"an entry from {first} to {last}"
+        what = f"{where} is not what it was when {name} was signed: the roots differ"
+        raise BrokenLedgerError(last, 4, "root", what)
+
+
+def _notes(store: Store) -> Iterator[tuple[int, bytes]]:
+    try:
+        yield from store.checkpoints()
+    except StoreError as error:
+        what = f"its checkpoints cannot be read: {error}"
+        raise BrokenLedgerError(error.index or 0, 1, "checkpoint", what) from error
+
+
+def _pinned(trust: Trust | None) -> Checkpoint | None:
+    """Return the pinned checkpoint. Who signed it does not matter: the auditor vouches for it."""
+    if trust is None or not trust.checkpoint:
+        return None
+    try:
+        checkpoint = parse_checkpoint(parse_note(trust.checkpoint.encode()).text)
+    except (NoteError, UnicodeEncodeError) as error:
+        raise TrustError(
+            f"the trust file's checkpoint: {error}", code="trust.checkpoint"
+        ) from error
+    if checkpoint.origin != trust.origin:
+        raise TrustError(
+            f"the trust file's checkpoint is of {checkpoint.origin}, not of {trust.origin}",
+            code="trust.checkpoint",
+        )
+    return checkpoint

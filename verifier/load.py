@@ -1,0 +1,253 @@
+"""Untrusted in, verified out: the one place where a ledger becomes a `VerifiedLedger`.
+
+What builds on a ledger (replay, dashboards) takes this type and no other, and only `open_ledger`
+makes it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+from contracts.history import Event
+from contracts.model import Contract
+from ledger.encoding import to_base64
+from ledger.errors import LedgerError, StoreError
+from ledger.store import Store
+from verifier.conformance import Judge
+from verifier.drafts import Draft, integrity_draft
+from verifier.entries import BrokenLedgerError
+from verifier.errors import NotVerifiedError, SourceError
+from verifier.findings import Finding
+from verifier.founding import Founding
+from verifier.heads import Heads
+from verifier.integrity import Progress, Reading
+from verifier.places import Places, placed
+from verifier.report import (
+    Conformance,
+    Integrity,
+    IntegrityVerdict,
+    LedgerFacts,
+    Report,
+)
+from verifier.trust import Trust
+
+PINNED = "pinned"
+SELF_ASSERTED = "self-asserted"
+
+_SEAL: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedLedger:
+    """A ledger whose integrity holds, with the report that says so. Only `open_ledger` makes one.
+
+    Attributes:
+        report: What the verification found.
+        contracts: The contracts that were in force somewhere in it, by digest.
+    """
+
+    report: Report
+    contracts: dict[str, Contract]
+    _store: Store
+    _founding: Founding
+    _trust: Trust | None
+    _seal: object = field(repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self._seal is not _SEAL:
+            raise ValueError("a verified ledger comes from verifier.load.open_ledger")
+
+    def events(self) -> Iterator[Event]:
+        """Yield the valid entries in index order, up to the size that was verified.
+
+        They are read and checked again: nothing is taken from a store on its word.
+
+        Raises:
+            BrokenLedgerError: The store was changed since.
+        """
+        heads = Heads(self._store, self._founding, self._trust)
+        reading = Reading(self._store, self._founding, heads)
+        for valid in reading.entries():
+            if valid.event.index >= self.report.ledger.size:
+                return
+            yield valid.event
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_ledger(
+    source: str | Path, trust: Trust | None = None, *, progress: Progress | None = None
+) -> VerifiedLedger:
+    """Verify a ledger and open it for what builds on verified ones.
+
+    Args:
+        source: A store's path or database URL.
+        trust: What the verification rests on; None compares the ledger with itself alone.
+        progress: Called now and then with how many entries were read, and how many there are.
+
+    Raises:
+        SourceError: There is no ledger.
+        NotVerifiedError: It does not hold.
+    """
+    store = _opened(source)
+    try:
+        report, founding, contracts = _verified(store, trust, progress)
+    except BaseException:
+        store.close()
+        raise
+    if founding is None or report.integrity.verdict is IntegrityVerdict.BROKEN:
+        store.close()
+        broken = report.integrity.broken
+        what = f"broken at entry {broken.index}: {broken.what}" if broken else "it is broken"
+        raise NotVerifiedError(f"{source}: {what}")
+    return VerifiedLedger(report, contracts, store, founding, trust, _SEAL)
+
+
+def verify_ledger(
+    source: str | Path, trust: Trust | None = None, *, progress: Progress | None = None
+) -> Report:
+    """Verify a ledger: its integrity, and every record in it decided again.
+
+    Args:
+        source: A store's path or database URL.
+        trust: What the verification rests on; None compares the ledger with itself alone.
+        progress: Called now and then with how many entries were read, and how many there are.
+
+    Raises:
+        SourceError: There is no ledger, or it cannot be read at all.
+        TrustError: The trust file cannot be used.
+    """
+    with _opened(source) as store:
+        return verify(store, trust, progress=progress)
+
+
+def verify(store: Store, trust: Trust | None, *, progress: Progress | None = None) -> Report:
+    """Verify an open store. Arguments and errors are those of `verify_ledger`."""
+    return _verified(store, trust, progress)[0]
+
+
+def _opened(source: str | Path) -> Store:
+    try:
+        return Store.open(source)
+    except StoreError as error:
+        raise SourceError(str(error), code=error.code) from error
+
+
+def _verified(
+    store: Store, trust: Trust | None, progress: Progress | None
+) -> tuple[Report, Founding | None, dict[str, Contract]]:
+    founding: Founding | None = None
+    reading: Reading | None = None
+    try:
+        founding = Founding.read(store, trust)
+        heads = Heads(store, founding, trust)
+        reading = Reading(store, founding, heads, progress)
+        judge = Judge(founding, reading)
+        for valid in reading.entries():
+            judge.observe(valid)
+    except BrokenLedgerError as error:
+        return _broken(error, founding, reading, trust), founding, {}
+    except LedgerError as error:
+        raise SourceError(str(error), code=error.code) from error
+    conformance, drafts = judge.finish()
+    places = Places(store, reading)
+    findings = placed([*reading.drafts, *drafts], founding.genesis, places)
+    report = Report(
+        ledger=_facts(founding, heads, reading),
+        integrity=_integrity(heads, reading, trust),
+        conformance=conformance,
+        findings=findings,
+    )
+    return report, founding, judge.contracts
+
+
+def _facts(founding: Founding, heads: Heads, reading: Reading) -> LedgerFacts:
+    return LedgerFacts(
+        origin=founding.origin,
+        genesis=founding.genesis,
+        size=reading.size,
+        root=to_base64(reading.root()),
+        checkpoint_size=heads.size,
+        checkpoint_root=heads.root,
+    )
+
+
+def _integrity(heads: Heads, reading: Reading, trust: Trust | None) -> Integrity:
+    reasons = tuple(_reasons(heads, trust))
+    undecidable = IntegrityVerdict.UNDECIDABLE
+    return Integrity(
+        verdict=undecidable if reasons else IntegrityVerdict.HOLDS,
+        trust=SELF_ASSERTED if trust is None else PINNED,
+        reasons=reasons,
+        not_excluded=tuple(_not_excluded(heads, reading, trust)),
+        submissions=reading.submissions,
+        invalid_submissions=reading.invalid_submissions,
+        invalid_records=reading.invalid_records,
+    )
+
+
+def _reasons(heads: Heads, trust: Trust | None) -> Iterator[str]:
+    if heads.size == 0:
+        yield "no head of this ledger was ever signed: its entries can be compared with nothing"
+    if trust is not None and trust.quorum:
+        yield (
+            f"the trust file asks for {trust.quorum} witnesses, "
+            "and this version does not check cosignatures"
+        )
+
+
+def _not_excluded(heads: Heads, reading: Reading, trust: Trust | None) -> Iterator[str]:
+    if trust is None:
+        yield (
+            "that this is the ledger that it says it is: there was no trust file, so its keys "
+            "vouch for themselves (trust: self-asserted)"
+        )
+    if trust is None or not trust.checkpoint:
+        yield (
+            "that its end was not cut off: no witness and no pinned checkpoint says "
+            "how long it once was"
+        )
+    if 0 < heads.size < reading.size:
+        yield (
+            f"entries {heads.size} to {reading.size - 1}: they follow the last signed head, "
+            "and whoever keeps the ledger could still change them"
+        )
+
+
+def _broken(
+    error: BrokenLedgerError,
+    founding: Founding | None,
+    reading: Reading | None,
+    trust: Trust | None,
+) -> Report:
+    where = error.where
+    genesis = founding.genesis if founding else ""
+    drafts: list[Draft] = list(reading.drafts) if reading else []
+    drafts.append(integrity_draft(where.check, where.index, where.what, step=where.step))
+    findings: tuple[Finding, ...] = placed(drafts, genesis, None)
+    return Report(
+        ledger=LedgerFacts(
+            origin=founding.origin if founding else "",
+            genesis=genesis,
+            size=reading.size if reading else 0,
+        ),
+        integrity=Integrity(
+            verdict=IntegrityVerdict.BROKEN,
+            trust=SELF_ASSERTED if trust is None else PINNED,
+            broken=where,
+            submissions=reading.submissions if reading else 0,
+            invalid_submissions=reading.invalid_submissions if reading else 0,
+            invalid_records=reading.invalid_records if reading else 0,
+        ),
+        conformance=Conformance(performed=False),
+        findings=findings,
+    )

@@ -1,0 +1,181 @@
+"""Steps 8 and 9: what an entry says of time and of earlier entries is so.
+
+Only what a record can point at is remembered: runs, actions and observations, and of a run the
+little that its records are compared with.
+"""
+
+from dataclasses import dataclass
+
+from ledger.records import (
+    Action,
+    AnyRecord,
+    Approval,
+    Erasure,
+    Message,
+    Observation,
+    Outcome,
+    RunClosed,
+    RunOpened,
+)
+from verifier.entries import Entry, Problem
+from verifier.grouping import Streams
+
+
+@dataclass(slots=True)
+class KnownRun:
+    """What is remembered of a run.
+
+    Attributes:
+        index: Entry at which it was opened.
+        service: Whose run it is.
+        ref: The source's own id, or empty.
+        imported: An importer wrote it.
+        claimed: Its source's clock is claimed to be one.
+        last: The latest claimed time in it, or empty.
+        varied: Not all its claimed times are the same.
+        closed: It was closed.
+    """
+
+    index: int
+    service: str
+    ref: str
+    imported: bool
+    claimed: bool
+    last: str = ""
+    varied: bool = False
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    index: int
+    kind: str
+    run: str
+
+
+class References:
+    """What earlier valid entries there are to point at."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+        self._known: dict[bytes, _Known] = {}
+        self._others: set[bytes] = set()
+        self.runs: dict[str, KnownRun] = {}
+
+    def run_of(self, record: AnyRecord) -> str:
+        """Return the digest of the run that a record stands in, or empty."""
+        if isinstance(record, Message | Action | Outcome | RunClosed):
+            return record.run
+        if isinstance(record, Observation):
+            return record.run or self._run_of_action(record.action)
+        if isinstance(record, Approval):
+            return self._run_of_action(record.action)
+        return ""
+
+    def index_of(self, digest: str) -> int | None:
+        """Return where the run, action or observation with this digest stands."""
+        known = self._known.get(bytes.fromhex(digest))
+        return known.index if known else None
+
+    def problem(self, record: AnyRecord) -> Problem | None:
+        """Return what is wrong with the references of a record (step 9)."""
+        for field, kind, digest in _references(record):
+            known = self._known.get(bytes.fromhex(digest))
+            if known is None or known.kind != kind:
+                what = f"{field} names no valid {kind} before it ({digest[:12]}…)"
+                return Problem(9, "reference", what)
+        return self._whole(record) or self._same_run(record)
+
+    def clock_problem(self, record: AnyRecord) -> Problem | None:
+        """Return where a claimed clock is not what its run claims (step 8)."""
+        run = self.runs.get(self.run_of(record))
+        if run is None or not run.claimed:
+            return None
+        if record.at is None:
+            missing = isinstance(record, Message)
+            what = "its run claims a time on every message, and this one has none"
+            return Problem(8, "clock", what) if missing else None
+        if record.at < run.last:
+            what = f"its run claims that time never goes back, and {record.at} is before {run.last}"
+            return Problem(8, "clock", what)
+        if isinstance(record, RunClosed) and not run.varied and record.at == run.last:
+            return Problem(8, "clock", "its run claims a clock, and all its times are the same")
+        return None
+
+    def add(self, entry: Entry, record: AnyRecord, *, imported: bool) -> None:
+        """Remember a valid entry."""
+        if isinstance(record, RunOpened):
+            self._open(entry, record, imported=imported)
+        elif isinstance(record, Action | Observation):
+            known = _Known(entry.index, record.kind, self.run_of(record))
+            self._known[bytes.fromhex(entry.digest)] = known
+        else:
+            self._others.add(bytes.fromhex(entry.digest)[:16])
+        run = self.runs.get(self.run_of(record))
+        if run is not None:
+            _advance(run, record)
+
+    def _open(self, entry: Entry, record: RunOpened, *, imported: bool) -> None:
+        claimed = record.import_ is not None and record.import_.clock == "claimed"
+        self._known[bytes.fromhex(entry.digest)] = _Known(entry.index, "run", entry.digest)
+        self.runs[entry.digest] = KnownRun(
+            index=entry.index,
+            service=record.service,
+            ref=record.ref or "",
+            imported=imported,
+            claimed=claimed,
+            last=record.at or "" if claimed else "",
+        )
+
+    def _run_of_action(self, action: str | None) -> str:
+        known = self._known.get(bytes.fromhex(action)) if action else None
+        return known.run if known else ""
+
+    def _whole(self, record: AnyRecord) -> Problem | None:
+        """An erasure may name a record of any kind, so that any digest has to be remembered."""
+        if isinstance(record, Erasure):
+            digest = bytes.fromhex(record.record)
+            if digest not in self._known and digest[:16] not in self._others:
+                return Problem(9, "reference", "it names no valid record before it")
+        return None
+
+    def _same_run(self, record: AnyRecord) -> Problem | None:
+        """What belongs to an action stands in its run, and names its own entry."""
+        if isinstance(record, Outcome):
+            known = self._known[bytes.fromhex(record.action)]
+            if known.run != record.run:
+                return Problem(9, "reference", "its action stands in another run")
+            if record.leaf is not None and record.leaf != self._streams.leaf(known.index):
+                return Problem(9, "reference", "its leaf is not that of its action's entry")
+        if isinstance(record, Observation) and record.run and record.action:
+            known = self._known[bytes.fromhex(record.action)]
+            if known.run != record.run:
+                return Problem(9, "reference", "its action stands in another run")
+        run = self.runs.get(self.run_of(record))
+        if isinstance(record, RunClosed) and run is not None and run.closed:
+            return Problem(9, "reference", "its run is closed already")
+        return None
+
+
+def _references(record: AnyRecord) -> list[tuple[str, str, str]]:
+    """Return (field, kind that it has to name, digest) for each reference of a record."""
+    found: list[tuple[str, str, str | None]] = []
+    if isinstance(record, Message | Action | Outcome | RunClosed | Observation):
+        found.append(("run", "run", record.run))
+    if isinstance(record, Outcome | Approval | Observation):
+        found.append(("action", "action", record.action))
+    if isinstance(record, RunOpened):
+        found.append(("parent", "run", record.parent))
+    if isinstance(record, Action):
+        found.append(("resumes", "action", record.resumes))
+        found.append(("compensates", "action", record.compensates))
+        found.extend(("evidence", "observation", digest) for digest in record.evidence or ())
+    return [(field, kind, digest) for field, kind, digest in found if digest is not None]
+
+
+def _advance(run: KnownRun, record: AnyRecord) -> None:
+    if isinstance(record, RunClosed):
+        run.closed = True
+    if run.claimed and record.at is not None:
+        run.varied = run.varied or run.last not in {"", record.at}
+        run.last = record.at

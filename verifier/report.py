@@ -1,0 +1,152 @@
+"""The result of a verification, as data that every report is written from.
+
+Everything here follows from the ledger's bytes and the trust file. Time, versions and file names
+belong to the envelope, which whoever writes the report adds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from verifier.findings import Finding, Result, Severity
+
+
+class IntegrityVerdict(StrEnum):
+    """What can be said of the bytes."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    UNDECIDABLE = "undecidable"
+
+
+class ExitCode(IntEnum):
+    """What the command line answers with. Source: docs/spec/report.md, *Exit codes*."""
+
+    HOLDS = 0
+    VIOLATED = 1
+    USAGE = 2
+    UNDECIDABLE = 3
+    UNREADABLE = 4
+    INTERNAL = 5
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where a ledger breaks: the first entry, the step and check that failed, and why."""
+
+    index: int
+    step: int
+    check: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFacts:
+    """What was verified. Roots are base64, as checkpoints write them; digests are hex."""
+
+    origin: str = ""
+    genesis: str = ""
+    size: int = 0
+    root: str = ""
+    checkpoint_size: int = 0
+    checkpoint_root: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Integrity:
+    """Steps 0 to 9: the verdict, what it rests on, and what it leaves open.
+
+    `trust` is `pinned` or `self-asserted`. `reasons` say why a verdict is undecidable;
+    `not_excluded` what this verification could not have noticed. `invalid_submissions` and
+    `invalid_records` were left out of all facts.
+    """
+
+    verdict: IntegrityVerdict
+    trust: str
+    broken: Break | None = None
+    reasons: tuple[str, ...] = ()
+    not_excluded: tuple[str, ...] = ()
+    submissions: int = 0
+    invalid_submissions: int = 0
+    invalid_records: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often a rule came out how; undecidable results by their reason."""
+
+    satisfied: int = 0
+    violated: int = 0
+    undecidable: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """The results of one rule of one contract over the whole ledger."""
+
+    contract: str
+    rule: str
+    clause: str
+    effect: str
+    line: int
+    says: str
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedContract:
+    """A contract that was in force in this ledger, and how many records it judged."""
+
+    name: str
+    version: str
+    digest: str
+    service: str
+    judged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conformance:
+    """Every record decided again. `performed` is false where integrity left nothing to rely on."""
+
+    performed: bool
+    contracts: tuple[JudgedContract, ...] = ()
+    counts: tuple[RuleCount, ...] = ()
+    records: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def total(self) -> Tally:
+        """Return the sums over all rules."""
+        tallies = [count.tally for count in self.counts]
+        return Tally(
+            satisfied=sum(tally.satisfied for tally in tallies),
+            violated=sum(tally.violated for tally in tallies),
+            undecidable=sum(tally.undecidable for tally in tallies),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a verification found: equal for the same bytes and the same trust file."""
+
+    ledger: LedgerFacts
+    integrity: Integrity
+    conformance: Conformance
+    findings: tuple[Finding, ...]
+
+    def exit_code(self) -> ExitCode:
+        """Return the answer: broken or violated, before undecidable, before fine.
+
+        A violation counts whatever its rule's effect is. An undecidable result counts when its
+        rule would have changed a decision (effect above `warn`). Advice never counts.
+        """
+        if self.integrity.verdict is IntegrityVerdict.BROKEN:
+            return ExitCode.VIOLATED
+        counting = [found for found in self.findings if found.severity is not Severity.ADVICE]
+        if any(found.result is Result.VIOLATED for found in counting):
+            return ExitCode.VIOLATED
+        if self.integrity.verdict is IntegrityVerdict.UNDECIDABLE:
+            return ExitCode.UNDECIDABLE
+        if any(found.severity is not Severity.LOW for found in counting):
+            return ExitCode.UNDECIDABLE
+        return ExitCode.HOLDS

@@ -1,0 +1,164 @@
+"""The report that a person reads: verdict, findings, and what it does not prove."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
+
+from verifier.findings import Finding, Result, Severity, shortened
+from verifier.report import ExitCode, IntegrityVerdict, Report
+from verifier.reports.limits import not_proven
+
+# Findings of one rule that are printed in full before the rest is only counted.
+IN_FULL = 5
+SELF_ASSERTED = "trust: self-asserted"
+
+
+def text_report(report: Report, in_full: int = IN_FULL) -> str:
+    """Return the report as text, ended by a newline.
+
+    Args:
+        report: What was found.
+        in_full: How many findings of one rule are printed in full; the rest are counted.
+    """
+    return "\n".join(_lines(report, in_full)) + "\n"
+
+
+def verdict_line(report: Report) -> str:
+    """Return the first line: the verdict on the bytes, and on whose word it rests."""
+    integrity, ledger = report.integrity, report.ledger
+    trust = SELF_ASSERTED if integrity.trust == "self-asserted" else f"trust: {integrity.trust}"
+    return f"Integrity: {integrity.verdict.value.upper()} · {trust} · {ledger.size:,} entries"
+
+
+def _lines(report: Report, in_full: int) -> Iterator[str]:
+    yield verdict_line(report)
+    yield from _integrity(report)
+    yield from _conformance(report)
+    yield f"Answer: {_answer(report)}"
+    for title, chosen in _groups(report.findings):
+        yield ""
+        yield title
+        yield from _grouped(chosen, in_full)
+    yield ""
+    yield "What this report does not prove"
+    for limit in not_proven(report):
+        yield f"  - {limit}"
+
+
+def _integrity(report: Report) -> Iterator[str]:
+    integrity, ledger = report.integrity, report.ledger
+    if broken := integrity.broken:
+        where = f"step {broken.step}, {broken.check}"
+        yield f"  broken at entry {broken.index}: {broken.what} ({where})"
+    for reason in integrity.reasons:
+        yield f"  {reason}"
+    if ledger.origin:
+        yield f"  ledger {ledger.origin}, genesis {ledger.genesis}"
+    if integrity.verdict is IntegrityVerdict.HOLDS:
+        yield f"  root {ledger.root}, checkpoint at size {ledger.checkpoint_size:,}"
+    if integrity.invalid_submissions or integrity.invalid_records:
+        yield (
+            f"  left out of all facts as invalid: {integrity.invalid_submissions:,} of "
+            f"{integrity.submissions:,} submissions, {integrity.invalid_records:,} single records"
+        )
+
+
+def _conformance(report: Report) -> Iterator[str]:
+    conformance = report.conformance
+    if not conformance.performed:
+        yield "Conformance: NOT JUDGED · the ledger has to hold before anything in it can be judged"
+        return
+    total = conformance.total()
+    broken_rules = len({count.rule for count in conformance.counts if count.tally.violated})
+    yield (
+        f"Conformance: {total.violated:,} violated (of {broken_rules} rules) · "
+        f"{total.undecidable:,} undecidable · {total.satisfied:,} satisfied"
+    )
+    for judged in conformance.contracts:
+        name = f"{judged.name} {judged.version} for {judged.service}"
+        yield f"  {name}: {judged.judged:,} records judged"
+
+
+def _answer(report: Report) -> str:
+    answers = {
+        ExitCode.HOLDS: "holds, and nothing in it breaks a rule (exit 0)",
+        ExitCode.VIOLATED: "there are violations, or the ledger is broken (exit 1)",
+        ExitCode.UNDECIDABLE: "no violation, but something that matters is undecidable (exit 3)",
+    }
+    return answers[report.exit_code()]
+
+
+def _groups(findings: tuple[Finding, ...]) -> Iterator[tuple[str, list[Finding]]]:
+    advice = [found for found in findings if found.severity is Severity.ADVICE]
+    rest = [found for found in findings if found.severity is not Severity.ADVICE]
+    for title, chosen in (
+        ("Violated", [found for found in rest if found.result is Result.VIOLATED]),
+        ("Undecidable", [found for found in rest if found.result is Result.UNDECIDABLE]),
+        ("Advice", advice),
+    ):
+        if chosen:
+            yield title, chosen
+
+
+def _grouped(findings: list[Finding], in_full: int) -> Iterator[str]:
+    by_rule = sorted(findings, key=lambda found: (found.rule, found.code, found.contract))
+    groups = groupby(by_rule, key=lambda found: (found.rule, found.code, found.contract))
+    for (rule, code, _), members in groups:
+        group = list(members)
+        first = group[0]
+        name = rule if rule == code else f"{code} ({rule})"
+        yield f"  {name} · {len(group):,}× · {first.severity.value}"
+        if first.says:
+            yield f"    {shortened(first.says)}{_where(first)}"
+        if first.cites:
+            yield f"    cites: {shortened(first.cites)}"
+        if first.result is Result.UNDECIDABLE:
+            yield from _reasons(group)
+        else:
+            yield from _in_full(group, in_full)
+
+
+def _where(found: Finding) -> str:
+    return f" (contract line {found.contract_line})" if found.contract_line else ""
+
+
+def _reasons(group: list[Finding]) -> Iterator[str]:
+    counted = Counter(found.reason for found in group)
+    for reason, count in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
+        first = next(found for found in group if found.reason == reason)
+        yield f"    {count:,}× {shortened(reason)} (first at entry {first.index}, {first.id})"
+
+
+def _in_full(group: list[Finding], in_full: int) -> Iterator[str]:
+    for found in group[:in_full]:
+        yield f"    {found.id}  {place(found)}"
+        if found.expected:
+            yield f"      expected: {shortened(found.expected)}"
+        if found.recorded:
+            yield f"      recorded: {shortened(found.recorded)}"
+        if found.reason:
+            yield f"      because:  {shortened(found.reason)}"
+        if found.rests_on:
+            yield f"      rests on: {_bases(found)}"
+    if len(group) > in_full:
+        yield f"    … and {len(group) - in_full:,} more"
+
+
+def place(found: Finding) -> str:
+    """Return where a finding stands: entry, run, tool."""
+    parts = [f"entry {found.index}"]
+    if found.run:
+        parts.append(f"run {shortened(found.run, 40)}")
+    if found.action:
+        parts.append(found.action)
+    return " · ".join(parts)
+
+
+def _bases(found: Finding) -> str:
+    shown = [
+        f"{basis.index} ({basis.kind}{f' from {basis.source}' if basis.source else ''}"
+        f"{', snapshot' if basis.snapshot else ''})"
+        for basis in found.rests_on[:4]
+    ]
+    more = len(found.rests_on) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
