@@ -123,7 +123,7 @@ def representable(value: object) -> object:
         else:
             return value
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-    wrapped = {"raw": base64.b64encode(text.encode("ascii")).decode("ascii")}
+    wrapped = {"raw": to_base64(text.encode("ascii"))}
     encode(wrapped)
     return wrapped
 
@@ -200,3 +200,23 @@ def _check_text(text: str) -> None:
 def _check_depth(depth: int) -> None:
     if depth > MAX_DEPTH:
         raise EncodingError(f"nested deeper than {MAX_DEPTH}", code="encoding.depth")
+
+
+def to_base64(raw: bytes) -> str:
+    """Write bytes in standard base64 with padding."""
+    return base64.b64encode(raw).decode("ascii")
+
+
+def from_base64(text: str) -> bytes:
+    """Read standard base64, and only the one way of writing it: padded, with no stray bits.
+
+    Raises:
+        EncodingError: Another text (`encoding.base64`).
+    """
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise EncodingError(f"not base64: {error}", code="encoding.base64") from error
+    if to_base64(raw) != text:
+        raise EncodingError("base64 with stray bits in its last digit", code="encoding.base64")
+    return raw

@@ -1,0 +1,336 @@
+"""Taking submissions in: every check that a verifier will make, made before anything is written.
+
+All of it happens while the store's lock is held, so that what was checked is what is written after.
+Source: docs/spec/ledger-format.md, *Submission*, *Authority*.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ledger.authority import AuthorityHistory, Standing
+from ledger.clock import Clock, format_time, parse_time
+from ledger.encoding import digest, to_base64
+from ledger.entry import Header, Seen, header_bytes, leaf_hash, parse_header
+from ledger.errors import (
+    AuthorityError,
+    ClockError,
+    ForeignHeadError,
+    InvalidSignatureError,
+    LedgerError,
+    NotEntitledError,
+    NumberingError,
+    RefusedError,
+    StaleHeadError,
+)
+from ledger.keys import verify_signature
+from ledger.merkle import Frontier
+from ledger.records import AnyRecord, Authority, Genesis, StreamClose, parse_record
+from ledger.rows import Head, Row, StreamState
+from ledger.store import Store
+from ledger.submission import Submission, parse_signed_text, submission_root
+from ledger.writing import Writer
+
+# By how much the ledger's clock may go back and still be clamped: a correction, not another day.
+MAX_CLAMP = timedelta(seconds=1)
+
+_AUTHORITY_MARK = b'"kind":"authority"'
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a record was taken in.
+
+    Attributes:
+        index: Index of its entry.
+        leaf: Leaf hash of its entry, hex.
+        record: Digest of the record: the name by which other records refer to it.
+    """
+
+    index: int
+    leaf: str
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedSubmission:
+    """What a writer hands in: signed text, signature, and the records' bytes in order."""
+
+    text: bytes
+    signature: bytes
+    records: tuple[bytes, ...]
+
+
+class Admission:
+    """The ledger's gate. One for each process; several processes may share the store.
+
+    It remembers who is entitled, and reads on from where it was when others have written.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._authority: AuthorityHistory | None = None
+        self._folded = 0
+        self._genesis = ""
+
+    @contextmanager
+    def open(self) -> Generator["Turn"]:
+        """Hold the ledger's lock. What is admitted in the block is committed at its end.
+
+        Raises:
+            StoreError: The store failed. At the end of the block it is then not known whether it
+                committed.
+        """
+        with self._store.writing() as writer:
+            head, frontier = writer.head()
+            self._catch_up(head.size)
+            turn = Turn(writer, self._clock, self._genesis, self._authority, head, frontier)
+            yield turn
+        # Only now is it true: a transaction that failed has changed nobody's rights.
+        self._genesis, self._authority, self._folded = turn.genesis, turn.authority, turn.head.size
+
+    def _catch_up(self, size: int) -> None:
+        if self._folded < size:
+            known = None if self._authority is None else (self._authority, self._folded)
+            self._authority = read_authority(self._store, known)
+            self._genesis = self._genesis or digest(self._store.row(0).record or b"")
+            self._folded = size
+
+
+def read_authority(
+    store: Store, known: tuple[AuthorityHistory, int] | None = None
+) -> AuthorityHistory:
+    """Fold the authority records of a store, checking their root signatures and nothing else.
+
+    Args:
+        store: The store; what its entries say is not checked here.
+        known: What was folded before, and the index from which to go on.
+
+    Raises:
+        RefusedError: Entry 0 is not a genesis record.
+        LedgerError: The store cannot be read, or an authority document is refused.
+    """
+    if known is None:
+        genesis = parse_record(store.row(0).record or b"")
+        if not isinstance(genesis, Genesis):
+            raise RefusedError("entry 0 is not a genesis record: this is not a ledger")
+        known = AuthorityHistory.of(genesis), 0
+    authority, start = known
+    for index, raw in store.records_containing(_AUTHORITY_MARK, start):
+        record = parse_record(raw)
+        if isinstance(record, Authority):
+            authority = authority.fold(index, record)
+    return authority
+
+
+class Turn:
+    """The gate while it is held: one or more submissions, admitted one after the other."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        clock: Clock,
+        genesis: str,
+        authority: AuthorityHistory | None,
+        head: Head,
+        frontier: Frontier,
+    ) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._frontier = frontier
+        self.genesis = genesis
+        self.authority = authority
+        self.head = head
+
+    def admitted(self, submission: Submission, text: bytes) -> list[Receipt] | None:
+        """Return the receipts of a submission that the ledger has already, else None.
+
+        Raises:
+            NumberingError: The ledger has another text under its number.
+        """
+        state = self._writer.submission(submission.key, submission.stream, submission.number)
+        if state is None:
+            return None
+        if state.text != digest(text):
+            raise NumberingError(
+                f"number {submission.number} of this stream was used for another text",
+                code="append.number-reused",
+                index=state.idx,
+            )
+        return [self._receipt(idx) for idx in range(state.idx, state.idx + state.count)]
+
+    def _receipt(self, idx: int) -> Receipt:
+        raw = self._writer.header(idx)
+        return Receipt(idx, leaf_hash(raw).hex(), parse_header(raw).record)
+
+    def admit(self, handed_in: SignedSubmission) -> list[Receipt]:
+        """Check a submission and write it; one that the ledger has is answered with its receipts.
+
+        Raises:
+            RefusedError: A check failed (see its subclasses). Nothing was written.
+            LedgerError: The text or a record is malformed, or an authority document is refused.
+        """
+        submission = parse_signed_text(handed_in.text)
+        known = self.admitted(submission, handed_in.text)
+        if known is not None:
+            return known
+        raws = handed_in.records
+        digests = [digest(raw) for raw in raws]
+        records = [parse_record(raw) for raw in raws]
+        if (submission.count, submission.root) != (len(raws), submission_root(digests)):
+            raise RefusedError("the signed text is not of these records: count or root differ")
+        authority, genesis = self._founded(records[0], digests[0])
+        if submission.genesis != genesis:
+            raise ForeignHeadError("the submission is for a ledger with another genesis")
+        self._check_number(submission, records)
+        self._check_seen(submission)
+        authority = self._entitled(authority, submission, records)
+        _check_signature(authority, submission, handed_in)
+        rows = self._entries(submission, handed_in, digests)
+        self._write(submission, handed_in, rows, isinstance(records[-1], StreamClose))
+        self.authority, self.genesis = authority, genesis
+        return [
+            Receipt(row.idx, leaf_hash(row.header).hex(), record)
+            for row, record in zip(rows, digests, strict=True)
+        ]
+
+    def _founded(self, first: AnyRecord, first_digest: str) -> tuple[AuthorityHistory, str]:
+        """Return the authority and genesis digest of the ledger, or of the one that begins here."""
+        if self.authority is not None:
+            return self.authority, self.genesis
+        if not isinstance(first, Genesis):
+            raise RefusedError("the first record of a ledger is its genesis")
+        return AuthorityHistory.of(first), first_digest
+
+    def _check_number(self, submission: Submission, records: Sequence[AnyRecord]) -> None:
+        last = self._writer.submission(submission.key, submission.stream)
+        if last is not None and last.closed:
+            raise NumberingError("the stream was closed; begin a new one")
+        number, previous = (last.number + 1, last.text) if last else (0, submission.previous)
+        if (submission.number, submission.previous) != (number, previous):
+            raise NumberingError(
+                f"number {submission.number} does not follow this stream, whose next is {number}"
+            )
+        if any(isinstance(record, StreamClose) for record in records[:-1]):
+            raise NumberingError("a stream's closing is the last record of its last submission")
+        later = records if self.head.size else records[1:]
+        if any(isinstance(record, Genesis) for record in later):
+            raise RefusedError("genesis is the first record of a ledger, and no other")
+
+    def _check_seen(self, submission: Submission) -> None:
+        size = submission.seen_size
+        if submission.exact and size != self.head.size:
+            raise StaleHeadError(
+                f"made on {size} entries, and the ledger has {self.head.size}: decide again"
+            )
+        if size > self.head.size:
+            raise ForeignHeadError(
+                f"the writer has seen {size} entries, and the ledger has {self.head.size}: "
+                "entries are lost, or this is another copy"
+            )
+        if size and submission.seen_leaf != self._leaf(size):
+            raise ForeignHeadError(
+                f"entry {size - 1} is not the one that the writer has seen", index=size - 1
+            )
+
+    def _leaf(self, size: int) -> str:
+        if size == self.head.size:
+            return self.head.leaf
+        return leaf_hash(self._writer.header(size - 1)).hex()
+
+    def _entitled(
+        self, authority: AuthorityHistory, submission: Submission, records: Sequence[AnyRecord]
+    ) -> AuthorityHistory:
+        """Fold in what the records bring of authority, and check each one's entitlement."""
+        for index, record in enumerate(records, start=self.head.size):
+            if isinstance(record, Authority):
+                authority = authority.fold(index, record)
+            elif index == 1:
+                raise AuthorityError(
+                    "the second record of a ledger is its first authority", index=1
+                )
+        for index, record in enumerate(records, start=self.head.size):
+            found = authority.entitled(index, submission.key, record)
+            if found.standing is not Standing.ENTITLED:
+                raise NotEntitledError(f"{found.why} ({found.code})", index=index)
+        if len(authority.documents) == 0:
+            raise AuthorityError("genesis comes together with authority document 1", index=1)
+        return authority
+
+    def _now(self) -> str:
+        now = format_time(self._clock())
+        last = self.head.recorded_at
+        if now >= last:
+            return now
+        if parse_time(last) - parse_time(now) > MAX_CLAMP:
+            raise ClockError(
+                f"the clock says {now}, and the last entry is of {last}: "
+                "set the clock right, then append"
+            )
+        return last
+
+    def _entries(
+        self, submission: Submission, handed_in: SignedSubmission, digests: Sequence[str]
+    ) -> list[Row]:
+        now, prev = self._now(), self.head.leaf
+        rows: list[Row] = []
+        for position, record in enumerate(digests):
+            header = Header(
+                index=self.head.size + position,
+                prev=prev,
+                recorded_at=now,
+                record=record,
+                key=submission.key,
+                stream=submission.stream,
+                number=submission.number,
+                position=position,
+                count=submission.count,
+                previous=submission.previous if position == 0 else None,
+                seen=_seen(submission) if position == 0 else None,
+                exact=submission.exact if position == 0 else None,
+                root=submission.root if position == 0 else None,
+                signature=to_base64(handed_in.signature) if position == 0 else None,
+            )
+            raw = header_bytes(header)
+            prev = leaf_hash(raw).hex()
+            rows.append(Row(header.index, raw, handed_in.records[position]))
+        return rows
+
+    def _write(
+        self,
+        submission: Submission,
+        handed_in: SignedSubmission,
+        rows: Sequence[Row],
+        closes: bool,  # noqa: FBT001  (passed on as it is)
+    ) -> None:
+        frontier = self._frontier.copy()
+        for row in rows:
+            frontier.append(leaf_hash(row.header))
+        now = parse_header(rows[-1].header).recorded_at
+        head = Head(frontier.size, leaf_hash(rows[-1].header).hex(), now)
+        self._writer.add(rows, head, frontier)
+        state = StreamState(
+            submission.number, rows[0].idx, len(rows), digest(handed_in.text), closed=closes
+        )
+        self._writer.add_submission(submission.key, submission.stream, state)
+        self._frontier, self.head = frontier, head
+
+
+def _seen(submission: Submission) -> Seen:
+    return Seen(size=submission.seen_size, leaf=submission.seen_leaf)
+
+
+def _check_signature(
+    authority: AuthorityHistory, submission: Submission, handed_in: SignedSubmission
+) -> None:
+    public_key = authority.public_key(submission.key)
+    try:
+        verify_signature(public_key or b"", handed_in.text, handed_in.signature)
+    except InvalidSignatureError as error:
+        raise NotEntitledError(
+            "the submission's signature does not hold", code="append.signature"
+        ) from error
+    except LedgerError as error:  # pragma: no cover  (the document's keys were checked)
+        raise NotEntitledError(str(error)) from error

@@ -1,0 +1,355 @@
+"""Writing to a ledger: what an agent's code, an importer or a person's command calls.
+
+A client signs for one identity and writes one stream. Records are durable when a call returns: an
+action's record before the action is done, its outcome after, in a later submission.
+Source: docs/spec/ledger-format.md, *Submission*.
+"""
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Self, TypeVar
+
+from pydantic import ValidationError
+
+from ledger.admission import Admission, Receipt, SignedSubmission, Turn
+from ledger.checkpoint import parse_checkpoint, parse_note
+from ledger.clock import Clock, system_clock
+from ledger.encoding import digest
+from ledger.entry import MAX_SUBMISSION, ZEROS
+from ledger.errors import InconsistentHeadError, LedgerError, RecordError, RefusedError
+from ledger.keys import fingerprint
+from ledger.records import AnyRecord, Part, StreamClose, record_bytes
+from ledger.rows import Head
+from ledger.runs import RunHandle, run_on
+from ledger.signing import HeadSigner, Signer
+from ledger.store import Store
+from ledger.submission import Submission, parse_signed_text, signed_text, submission_root
+
+_LOG = logging.getLogger("writ.ledger")
+# A batch is handed in before it holds more than this many bytes.
+_MAX_BATCH_BYTES = 8 * 1_048_576
+
+R = TypeVar("R", bound=Part)
+
+
+class LedgerClient:
+    """One writer. Safe to share between threads; each process makes its own.
+
+    Args:
+        store: Opened with `writable=True`. The client does not close it.
+        signer: The key of the identity.
+        by: The identity that speaks, a SPIFFE URI.
+        clock: The ledger's clock.
+        random: Gives that many unguessable bytes.
+        head_signer: Signs the ledger's head after commits. Without one, somebody else must.
+        checkpoint_every: Sign a head once at least so many entries are new. 0: only on
+            `checkpoint` and `close`.
+
+    Raises:
+        InconsistentHeadError: The store does not continue the last head that was signed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        signer: Signer,
+        by: str,
+        *,
+        clock: Clock = system_clock,
+        random: Callable[[int], bytes] = secrets.token_bytes,
+        head_signer: HeadSigner | None = None,
+        checkpoint_every: int = 1,
+    ) -> None:
+        self.by = by
+        self._store = store
+        self._signer = signer
+        self._key = fingerprint(signer.public_key)
+        self._random = random
+        self._head_signer = head_signer
+        self._checkpoint_every = checkpoint_every
+        self._admission = Admission(store, clock)
+        self._lock = threading.RLock()
+        self._deciding = False
+        # A new stream: nobody else has written to it, and what this process forgets cannot break
+        # it.
+        self._stream = random(16).hex()
+        self._number, self._previous = 0, ZEROS
+        self._pending: SignedSubmission | None = None
+        self._closed = False
+        self._seen, _ = store.head()
+        self._signed_size = self._seen.size
+        if head_signer is not None:
+            head_signer.check(self._current, store.leaves)
+            self._signed_size = head_signer.last_size()
+
+    # -------------------------------------------------------------------------- writing
+
+    def make(self, model: type[R], **fields: object) -> R:
+        """Build a record of this client's identity with a fresh nonce.
+
+        Raises:
+            RecordError: A field is missing, unknown or of the wrong form.
+        """
+        own = {"nonce": self._random(16).hex(), "by": self.by}
+        try:
+            return model.model_validate({**own, **fields})
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ", ".join([model.__name__, *(str(step) for step in first["loc"])])
+            raise RecordError(f"{where}: {first['msg']}") from error
+
+    def submit(self, records: Sequence[AnyRecord]) -> list[Receipt]:
+        """Write records as one submission. They are durable when this returns.
+
+        Returns:
+            One receipt for each record, in order.
+
+        Raises:
+            ValueError: No record, or more than 1,024.
+            RefusedError: The ledger does not take them; nothing was written.
+            LedgerError: A record is malformed, or the store failed. After `StoreError` it is not
+                known whether they were written: `retry` says so, without writing them twice.
+        """
+        return self._submit_bytes(tuple(record_bytes(record) for record in records))
+
+    def _submit_bytes(self, raws: tuple[bytes, ...]) -> list[Receipt]:
+        with self._lock:
+            with self._open() as turn:
+                receipts = self._hand_in(turn, raws, self._seen, exact=False)
+            return self._committed(receipts)
+
+    def append(self, prepare: Callable[[Head], Sequence[AnyRecord]]) -> list[Receipt]:
+        """Write what `prepare` decides on exactly the ledger as it is: nobody writes in between.
+
+        Args:
+            prepare: Called with the head while the ledger's lock is held. It may read the store,
+                and must not write to it. What it returns follows that head immediately; nothing
+                is written when it returns nothing or raises.
+
+        Raises:
+            ValueError: `prepare` wrote to the ledger itself, or returned more than 1,024 records.
+            LedgerError: As for `submit`.
+        """
+        with self._lock:
+            with self._open() as turn:
+                raws = self._decided(prepare, turn.head)
+                if not raws:
+                    return []
+                receipts = self._hand_in(turn, raws, turn.head, exact=True)
+            return self._committed(receipts)
+
+    def _decided(
+        self, prepare: Callable[[Head], Sequence[AnyRecord]], head: Head
+    ) -> tuple[bytes, ...]:
+        self._deciding = True
+        try:
+            return tuple(record_bytes(record) for record in prepare(head))
+        finally:
+            self._deciding = False
+
+    def retry(self) -> list[Receipt]:
+        """Hand in once more the submission whose outcome is not known, after a `StoreError`.
+
+        Returns:
+            Its receipts: the same ones if the ledger had it. Empty if nothing was outstanding.
+
+        Raises:
+            RefusedError: The ledger does not have it and does not take it any more.
+            StoreError: The store failed again.
+        """
+        with self._lock:
+            pending = self._pending
+            if pending is None:
+                return []
+            with self._admission.open() as turn:
+                receipts = self._admit(turn, pending)
+            return self._committed(receipts)
+
+    @contextmanager
+    def _open(self) -> Generator[Turn]:
+        if self._deciding:
+            raise ValueError("prepare must not write: what it returns is what is written")
+        if self._closed:
+            raise ValueError("this client is closed: its stream has ended")
+        with self._admission.open() as turn:
+            self._settle(turn)
+            self._refuse_lost_entries(turn.head)
+            yield turn
+
+    def _settle(self, turn: Turn) -> None:
+        """Find out what became of a submission whose outcome was not known."""
+        if self._pending is not None:
+            text = self._pending.text
+            if turn.admitted(parse_signed_text(text), text) is not None:
+                self._advance(text)
+            # Else it was never written, and its number is free.
+            self._pending = None
+
+    def _refuse_lost_entries(self, head: Head) -> None:
+        if self._head_signer is not None and head.size < self._head_signer.last_size():
+            raise InconsistentHeadError(
+                f"the store has {head.size} entries, and a head of more was signed: "
+                "entries are lost, or the store was restored from an old backup"
+            )
+
+    def _hand_in(
+        self, turn: Turn, raws: tuple[bytes, ...], seen: Head, *, exact: bool
+    ) -> list[Receipt]:
+        if not 1 <= len(raws) <= MAX_SUBMISSION:
+            raise ValueError(f"a submission has 1 to {MAX_SUBMISSION} records, not {len(raws)}")
+        submission = Submission(
+            genesis=turn.genesis or digest(raws[0]),
+            key=self._key,
+            stream=self._stream,
+            number=self._number,
+            previous=self._previous,
+            seen_size=seen.size,
+            seen_leaf=seen.leaf,
+            exact=exact,
+            count=len(raws),
+            root=submission_root([digest(raw) for raw in raws]),
+        )
+        text = signed_text(submission)
+        return self._admit(turn, SignedSubmission(text, self._signer.sign(text), raws))
+
+    def _admit(self, turn: Turn, handed_in: SignedSubmission) -> list[Receipt]:
+        try:
+            receipts = turn.admit(handed_in)
+        except RefusedError:
+            self._pending = None
+            raise
+        # If the process dies or the store fails between here and the commit, nobody knows whether
+        # it was written. What is kept here is handed in again under the same number, and so is
+        # never written twice.
+        self._pending = handed_in
+        return receipts
+
+    def _committed(self, receipts: list[Receipt]) -> list[Receipt]:
+        """Take note of what is durable now. Called after the transaction, in the lock."""
+        if self._pending is not None:
+            self._advance(self._pending.text)
+            self._pending = None
+        last = receipts[-1]
+        if last.index >= self._seen.size:
+            self._seen = Head(last.index + 1, last.leaf)
+        if self._seen.size - self._signed_size >= self._checkpoint_every > 0:
+            self._sign_if_possible()
+        return receipts
+
+    def _advance(self, text: bytes) -> None:
+        self._number, self._previous = self._number + 1, digest(text)
+
+    # ---------------------------------------------------------------------------- heads
+
+    def checkpoint(self) -> bytes:
+        """Sign the ledger's head as it is now and keep it in the store.
+
+        Returns:
+            The signed note.
+
+        Raises:
+            ValueError: This client has no head signer.
+            InconsistentHeadError: The store does not continue the last signed head.
+        """
+        if self._head_signer is None:
+            raise ValueError("this client has no head signer: give it one, or ask who has")
+        with self._lock:
+            note = self._head_signer.sign(self._current, self._store.leaves)
+            size = parse_checkpoint(parse_note(note).text).size
+            # If the process dies here the signer remembers the head, and gives it out again next
+            # time.
+            self._store.add_checkpoint(size, note)
+            self._signed_size = max(self._signed_size, size)
+            return note
+
+    def _current(self) -> tuple[int, bytes]:
+        head, frontier = self._store.head()
+        return head.size, frontier.root()
+
+    def _sign_if_possible(self) -> None:
+        """Sign a head after an append, whose records are durable either way."""
+        if self._head_signer is None:
+            return
+        try:
+            self.checkpoint()
+        except LedgerError as error:
+            # The append must not be reported as failed. The next one tries again, and `close`
+            # raises.
+            _LOG.warning("the records are written, but no head was signed: %s", error)
+
+    def close(self) -> None:
+        """End the stream with a signed record and sign the last head. Twice does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._number:
+                self.submit([self.make(StreamClose)])
+            self._closed = True
+            if self._head_signer is not None:
+                self.checkpoint()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # After an error the stream stays open: that it ended early is then to be seen.
+        if kind is None:
+            self.close()
+
+    # --------------------------------------------------------------------------- larger
+
+    @contextmanager
+    def batch(self) -> Generator["Batch"]:
+        """Collect records and hand them in as few submissions; the rest at the block's end."""
+        batch = Batch(self._submit_bytes)
+        yield batch
+        batch.flush()
+
+    def run(self, service: str, **fields: object) -> AbstractContextManager[RunHandle]:
+        """Open a run of a service, and close it when the block ends.
+
+        Args:
+            service: Whose run it is.
+            **fields: Further fields of the record, such as `goal` or `requester`.
+
+        Raises:
+            RecordError: A field is unknown or of the wrong form.
+        """
+        return run_on(self, service, fields)
+
+
+class Batch:
+    """Records on their way: handed in when a submission is full, the rest at the block's end."""
+
+    def __init__(self, hand_in: Callable[[tuple[bytes, ...]], list[Receipt]]) -> None:
+        self._hand_in = hand_in
+        self._raws: list[bytes] = []
+        self._bytes = 0
+        self.receipts: list[Receipt] = []
+
+    def add(self, record: AnyRecord) -> str:
+        """Add a record.
+
+        Returns:
+            Its digest, by which later records can refer to it.
+
+        Raises:
+            LedgerError: As for `LedgerClient.submit`.
+        """
+        raw = record_bytes(record)
+        if len(self._raws) == MAX_SUBMISSION or self._bytes + len(raw) > _MAX_BATCH_BYTES:
+            self.flush()
+        self._raws.append(raw)
+        self._bytes += len(raw)
+        return digest(raw)
+
+    def flush(self) -> None:
+        """Hand in what has been collected."""
+        if self._raws:
+            raws = tuple(self._raws)
+            self._raws.clear()
+            self._bytes = 0
+            self.receipts += self._hand_in(raws)

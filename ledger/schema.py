@@ -1,0 +1,220 @@
+"""The store's tables, and what guards them: on SQLite and on PostgreSQL.
+
+`entries`, `records` and `checkpoints` hold the bytes and nothing derived; `head` and `streams`
+are caches that are rebuilt from them. The triggers stop mistakes, not somebody who owns the
+database: against that stand the hashes and the signed heads.
+Source: docs/spec/ledger-format.md, *Store*; docs/adr/0003.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+
+from ledger.errors import StoreError
+
+# How long a writer waits for the one before it, in seconds.
+_PATIENCE = 60
+_ADDING = "writ_adding"
+
+# On SQLite only INTEGER makes the index the row's own number.
+_INDEX = BigInteger().with_variant(Integer(), "sqlite")
+
+METADATA = MetaData()
+ENTRIES = Table(
+    "entries",
+    METADATA,
+    Column("idx", _INDEX, primary_key=True, autoincrement=False),
+    Column("header", LargeBinary, nullable=False),
+)
+RECORDS = Table(
+    "records",
+    METADATA,
+    Column("idx", _INDEX, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+CHECKPOINTS = Table(
+    "checkpoints",
+    METADATA,
+    Column("size", _INDEX, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+)
+HEAD = Table(
+    "head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", _INDEX, nullable=False),
+    Column("leaf", Text, nullable=False),
+    Column("recorded_at", Text, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+)
+STREAMS = Table(
+    "streams",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("number", _INDEX, primary_key=True, autoincrement=False),
+    Column("idx", _INDEX, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("closed", Boolean, nullable=False),
+)
+
+# What each table is only added to by. Its place is asked of the table itself, not of the cached
+# head.
+_NEXT = "NEW.idx <> coalesce((SELECT max(idx) + 1 FROM TABLE), 0)"
+_LATER = "NEW.size <= coalesce((SELECT max(size) FROM TABLE), -1)"
+_OUT_OF_ORDER = {"entries": _NEXT, "records": _NEXT, "checkpoints": _LATER}
+
+_SQLITE_GUARDS = (
+    """CREATE TRIGGER TABLE_no_update BEFORE UPDATE ON TABLE
+    BEGIN SELECT RAISE(ABORT, 'TABLE is only added to'); END""",
+    """CREATE TRIGGER TABLE_no_delete BEFORE DELETE ON TABLE
+    BEGIN SELECT RAISE(ABORT, 'TABLE is only added to'); END""",
+    """CREATE TRIGGER TABLE_in_order BEFORE INSERT ON TABLE WHEN OUT_OF_ORDER
+    BEGIN SELECT RAISE(ABORT, 'TABLE is added to at its end'); END""",
+)
+# A row's trigger sees the rows that its own statement has added before: several in order are fine.
+_POSTGRESQL_GUARDS = (
+    """CREATE FUNCTION writ_TABLE_refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'TABLE is only added to'; END $$""",
+    """CREATE TRIGGER TABLE_only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON TABLE
+    FOR EACH STATEMENT EXECUTE FUNCTION writ_TABLE_refuse()""",
+    """CREATE FUNCTION writ_TABLE_in_order() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN
+    IF OUT_OF_ORDER THEN RAISE EXCEPTION 'TABLE is added to at its end'; END IF;
+    RETURN NEW;
+    END $$""",
+    """CREATE TRIGGER TABLE_in_order BEFORE INSERT ON TABLE
+    FOR EACH ROW EXECUTE FUNCTION writ_TABLE_in_order()""",
+)
+
+
+def create_tables(connection: Connection) -> None:
+    """Create the tables and their guards, in the connection's transaction."""
+    METADATA.create_all(connection, checkfirst=False)
+    sqlite = connection.dialect.name == "sqlite"
+    for table, out_of_order in _OUT_OF_ORDER.items():
+        for guard in _SQLITE_GUARDS if sqlite else _POSTGRESQL_GUARDS:
+            statement = guard.replace("OUT_OF_ORDER", out_of_order).replace("TABLE", table)
+            connection.exec_driver_sql(statement)
+
+
+def begin_adding(engine: Engine) -> AbstractContextManager[Connection]:
+    """Begin a transaction that adds to the ledger; it still has to take the `lock`."""
+    return engine.execution_options(**{_ADDING: True}).begin()
+
+
+def lock(connection: Connection) -> None:
+    """Take the one lock under which a ledger is appended to, until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+        connection.exec_driver_sql(
+            "SELECT pg_advisory_xact_lock(hashtext('writ/ledger/' || current_schema()))"
+        )
+    # On SQLite the transaction was begun IMMEDIATE, which is that lock.
+
+
+def open_engine(location: str | Path, mode: str) -> Engine:
+    """Return an engine for a store.
+
+    Args:
+        location: A file's path, or an SQLAlchemy URL of SQLite or PostgreSQL.
+        mode: `ro` reads only, `rw` writes to a store that exists, `rwc` may create the file.
+
+    Raises:
+        StoreError: The URL is of another database, or of SQLite without a file.
+    """
+    text = str(location)
+    if "://" not in text:
+        return _sqlite_engine(Path(text), mode)
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise StoreError("this is not the URL of a database") from error
+    if url.get_backend_name() == "sqlite":
+        if not url.database or url.database == ":memory:":
+            raise StoreError("a ledger in SQLite needs a file")
+        return _sqlite_engine(Path(url.database), mode)
+    if url.get_backend_name() != "postgresql":
+        raise StoreError(f"a ledger is kept in SQLite or PostgreSQL, not {url.get_backend_name()}")
+    return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=2, max_overflow=30)
+
+
+def _sqlite_engine(path: Path, mode: str) -> Engine:
+    absolute = path.absolute()
+
+    def connect() -> sqlite3.Connection:
+        if mode == "ro":
+            return _connect_to_read(absolute)
+        connection = _connect(absolute, f"mode={mode}")
+        _settings(connection, {"journal_mode": "WAL", "synchronous": "FULL"})
+        return connection
+
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=2, max_overflow=30
+    )
+    event.listen(engine, "connect", _begin_by_hand)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _connect(path: Path, parameters: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?{parameters}", uri=True, timeout=_PATIENCE, check_same_thread=False
+    )
+    # INSERT OR REPLACE deletes without firing DELETE triggers unless triggers are recursive.
+    _settings(connection, {"recursive_triggers": "ON", "cell_size_check": "ON"})
+    return connection
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    connection = _connect(path, "mode=ro")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if not path.is_file() or (log.exists() and log.stat().st_size):
+            raise
+        # A folder that we may not write to has no place for the write-ahead log's index. Without
+        # a log nothing is lost by reading the file alone.
+        connection = _connect(path, "mode=ro&immutable=1")
+    return connection
+
+
+def _settings(connection: sqlite3.Connection, settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        connection.execute(f"PRAGMA {name} = {value}").close()
+
+
+def _begin_by_hand(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # The driver would begin transactions by itself, deferred and not for reading.
+    cast("Any", connection).isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    # A deferred transaction that reads and then writes fails instead of waiting when another
+    # process writes in between. Who only reads waits for nobody.
+    adding = connection.get_execution_options().get(_ADDING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if adding else "BEGIN")

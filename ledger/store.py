@@ -1,0 +1,331 @@
+"""The store: the ledger's bytes in a database, read in order and added to under one lock.
+
+Reading trusts nothing: what the database cannot give back, or gives back as another type, is an
+error with the index of the entry. What the bytes mean is for the verifier to judge.
+Source: docs/spec/ledger-format.md, *Store*.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from ledger import schema
+from ledger.entry import leaf_hash
+from ledger.errors import MissingEntryError, StoreError, StrayRowError, UnreadableEntryError
+from ledger.merkle import Frontier
+from ledger.rows import Head, Row
+from ledger.writing import Writer
+
+_CHUNK = 256
+_LEAF_CHUNK = 4096
+
+_CONTAINING_SQLITE = (
+    "SELECT idx, body FROM records WHERE idx >= :at AND instr(body, :needle) > 0 ORDER BY idx"
+)
+_CONTAINING_POSTGRESQL = (
+    "SELECT idx, body FROM records WHERE idx >= :at AND position(:needle in body) > 0 ORDER BY idx"
+)
+
+
+class Store:
+    """A ledger's store. `open` one to read it; writing goes through `ledger.client`.
+
+    Attributes:
+        location: The path or URL that it was opened at.
+    """
+
+    def __init__(self, location: str | Path, engine: Engine, *, writable: bool) -> None:
+        self.location = str(location)
+        self._engine = engine
+        self._writable = writable
+
+    @classmethod
+    def open(cls, location: str | Path, *, writable: bool = False) -> "Store":
+        """Open a store that exists, by a file's path or an SQLAlchemy URL.
+
+        Raises:
+            StoreError: There is none, or what is there is not a ledger's store.
+        """
+        store = cls(
+            location, schema.open_engine(location, "rw" if writable else "ro"), writable=writable
+        )
+        try:
+            found = set(inspect(store._engine).get_table_names())
+        except SQLAlchemyError as error:
+            store.close()
+            raise StoreError(f"{location}: cannot open the store ({_reason(error)})") from error
+        missing = {"entries", "records", "checkpoints"} - found
+        if missing:
+            store.close()
+            raise StoreError(f"{location}: not a ledger's store, it has no table {min(missing)}")
+        if writable:
+            with schema.begin_adding(store._engine) as connection:
+                schema.METADATA.create_all(connection, tables=[schema.HEAD, schema.STREAMS])
+        return store
+
+    @classmethod
+    def create(cls, location: str | Path) -> "Store":
+        """Create an empty store where there is none.
+
+        Raises:
+            StoreError: There is one already, or it cannot be created.
+        """
+        engine = schema.open_engine(location, "rwc")
+        try:
+            with schema.begin_adding(engine) as connection:
+                schema.lock(connection)
+                _refuse_if_taken(location, inspect(connection).get_table_names())
+                schema.create_tables(connection)
+        except SQLAlchemyError as error:
+            engine.dispose()
+            raise StoreError(f"{location}: cannot create a store ({_reason(error)})") from error
+        except StoreError:
+            engine.dispose()
+            raise
+        return cls(location, engine, writable=True)
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------------- reading
+
+    def _fetch(self, query: str, **values: object) -> Sequence[Sequence[Any]]:
+        with self._engine.connect() as connection:
+            return connection.execute(text(query), values).all()
+
+    def size(self) -> int:
+        """Return the number of entries that the table claims: the last index plus one.
+
+        Raises:
+            StoreError: The database cannot say.
+        """
+        try:
+            return int(self._fetch("SELECT coalesce(max(idx), -1) + 1 FROM entries")[0][0])
+        except (SQLAlchemyError, TypeError, ValueError) as error:
+            raise StoreError(f"{self.location}: cannot be read ({_reason(error)})") from error
+
+    def row(self, idx: int) -> Row:
+        """Return one entry.
+
+        Raises:
+            UnreadableEntryError: The database cannot give it back, or not as bytes.
+            MissingEntryError: There is none.
+        """
+        try:
+            found = self._fetch("SELECT header FROM entries WHERE idx = :idx", idx=idx)
+            body = self._fetch("SELECT body FROM records WHERE idx = :idx", idx=idx)
+        except SQLAlchemyError as error:
+            raise UnreadableEntryError(
+                f"entry {idx}: the store cannot read it ({_reason(error)})", index=idx
+            ) from error
+        if not found:
+            raise MissingEntryError(f"entry {idx}: there is none in the store", index=idx)
+        row = _row(idx, found[0][0], body[0][0] if body else None)
+        if row is None:
+            raise UnreadableEntryError(f"entry {idx}: the store holds no bytes there", index=idx)
+        return row
+
+    def rows(self, start: int = 0) -> Iterator[Row]:
+        """Yield all entries from `start` on, in order and without gap.
+
+        Raises:
+            UnreadableEntryError: At the first entry that the database cannot give back.
+            MissingEntryError: At the first index with no entry, though there are later ones.
+            StrayRowError: At the end, when rows are left that belong to no entry.
+        """
+        at = start
+        while chunk := self._chunk(at):
+            yield from chunk
+            at += len(chunk)
+        self._check_end(at)
+
+    def _chunk(self, at: int) -> Sequence[Row]:
+        try:
+            found = self._fetch(
+                "SELECT e.idx, e.header, r.body FROM entries e LEFT JOIN records r "
+                "ON r.idx = e.idx WHERE e.idx >= :at ORDER BY e.idx LIMIT :limit",
+                at=at,
+                limit=_CHUNK,
+            )
+        except SQLAlchemyError:
+            found = None
+        if found is not None:
+            rows = [_row(idx, header, body) for idx, header, body in found]
+            whole = [row for row in rows if row is not None]
+            if [row.idx for row in whole] == list(range(at, at + len(rows))):
+                return whole
+        # One by one, so that all before the damage are still given and the damage has its index.
+        # This ends at the damaged one.
+        return self._singly(at)
+
+    def _singly(self, at: int) -> Sequence[Row]:
+        rows: list[Row] = []
+        try:
+            rows.extend(self.row(idx) for idx in range(at, at + _CHUNK))
+        except StoreError:
+            if not rows:
+                raise
+        return rows
+
+    def _check_end(self, end: int) -> None:
+        """Look for rows outside 0 to `end`, and for records without an entry there."""
+        try:
+            entries = self._fetch(
+                "SELECT idx FROM entries WHERE idx >= :end OR idx < 0 ORDER BY idx LIMIT 1", end=end
+            )
+            records = self._fetch(
+                "SELECT r.idx FROM records r LEFT JOIN entries e ON e.idx = r.idx "
+                "WHERE (r.idx >= :end OR r.idx < 0) AND e.idx IS NULL ORDER BY r.idx LIMIT 1",
+                end=end,
+            )
+        except SQLAlchemyError as error:
+            raise UnreadableEntryError(
+                f"entry {end}: the store cannot read on ({_reason(error)})", index=end
+            ) from error
+        # Another process may have appended since the last chunk: that is no gap.
+        if entries and (entries[0][0] < 0 or not self._fetch_idx(end)):
+            self._raise_beyond(end, entries[0][0])
+        if records:
+            idx = records[0][0]
+            raise StrayRowError(f"record {idx}: there is no entry for it", index=idx)
+
+    def _fetch_idx(self, idx: int) -> bool:
+        return bool(self._fetch("SELECT 1 FROM entries WHERE idx = :idx", idx=idx))
+
+    def _raise_beyond(self, end: int, found: int) -> None:
+        if found < 0:
+            raise StrayRowError(f"entry {found}: no ledger has one there", index=found)
+        raise MissingEntryError(
+            f"entry {end}: there is none, but there is an entry {found}", index=end
+        )
+
+    def headers(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Yield index and header of all entries from `start` on. Raises as `rows` does."""
+        for row in self.rows(start):
+            yield row.idx, row.header
+
+    def leaves(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Yield the leaf hashes of the entries from `start` to before `stop` (default: the end).
+
+        Raises:
+            StoreError: As `rows` does, for headers only.
+        """
+        at, end = start, self.size() if stop is None else stop
+        while at < end:
+            try:
+                found = self._fetch(
+                    "SELECT idx, header FROM entries WHERE idx >= :at AND idx < :end "
+                    "ORDER BY idx LIMIT :limit",
+                    at=at,
+                    end=end,
+                    limit=_LEAF_CHUNK,
+                )
+            except SQLAlchemyError:
+                found = ()
+            if not found or any(
+                idx != at + place or not isinstance(header, bytes)
+                for place, (idx, header) in enumerate(found)
+            ):
+                found = [(at, self.row(at).header)]
+            yield from (leaf_hash(header) for _, header in found)
+            at += len(found)
+
+    def records_containing(self, needle: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Yield index and bytes of the records from `start` on in which these bytes stand.
+
+        It narrows a search and decides nothing: the bytes may stand inside a text.
+        """
+        sqlite = self._engine.dialect.name == "sqlite"
+        query = text(_CONTAINING_SQLITE if sqlite else _CONTAINING_POSTGRESQL)
+        try:
+            with self._engine.connect() as connection:
+                for idx, body in connection.execute(query, {"needle": needle, "at": start}):
+                    if isinstance(body, bytes):
+                        yield idx, body
+        except SQLAlchemyError as error:
+            raise StoreError(f"{self.location}: cannot be read ({_reason(error)})") from error
+
+    def index_of(self, record: str) -> int | None:
+        """Return the index of the first entry for the record with this digest, reading all."""
+        needle = f'"record":"{record}"'.encode()
+        return next((idx for idx, header in self.headers() if needle in header), None)
+
+    def checkpoints(self) -> Iterator[tuple[int, bytes]]:
+        """Yield size and note of the checkpoints held, smallest first.
+
+        Raises:
+            StoreError: The table cannot be read.
+        """
+        try:
+            found = self._fetch("SELECT size, note FROM checkpoints ORDER BY size")
+        except SQLAlchemyError as error:
+            raise StoreError(f"checkpoints cannot be read ({_reason(error)})") from error
+        for size, note in found:
+            if not isinstance(note, bytes):
+                raise StoreError(f"the checkpoint of size {size} is not stored as bytes")
+            yield size, note
+
+    # ------------------------------------------------------------------------- writing
+
+    @contextmanager
+    def writing(self) -> Generator["Writer"]:
+        """Hold the ledger's one lock: all is committed when the block ends, nothing if it raises.
+
+        Raises:
+            StoreError: The store was opened for reading, or the database failed. After a failed
+                commit it is not known whether it took place.
+        """
+        if not self._writable:
+            raise StoreError(f"{self.location}: was opened for reading; open it with writable=True")
+        try:
+            with schema.begin_adding(self._engine) as connection:
+                schema.lock(connection)
+                yield Writer(connection)
+        except SQLAlchemyError as error:
+            raise StoreError(f"{self.location}: cannot be written ({_reason(error)})") from error
+
+    def add_checkpoint(self, size: int, note: bytes) -> None:
+        """Keep a signed head. One no larger than the last is passed over: it says nothing new.
+
+        Raises:
+            StoreError: As `writing`.
+        """
+        with self.writing() as writer:
+            writer.add_checkpoint(size, note)
+
+    def head(self) -> tuple[Head, Frontier]:
+        """Return where the ledger ends, and the edge of its tree.
+
+        Raises:
+            StoreError: As `writing`, or the entries cannot be read.
+        """
+        with self.writing() as writer:
+            return writer.head()
+
+
+def _row(idx: int, header: object, body: object) -> Row | None:
+    """Return the row if it is of bytes."""
+    if not isinstance(header, bytes) or not (body is None or isinstance(body, bytes)):
+        return None
+    return Row(idx, header, body)
+
+
+def _reason(error: BaseException) -> str:
+    origin = getattr(error, "orig", None) or error
+    return str(origin).splitlines()[0] if str(origin) else type(origin).__name__
+
+
+def _refuse_if_taken(location: str | Path, tables: Sequence[str]) -> None:
+    if tables:
+        raise StoreError(f"{location}: there is a database already")
