@@ -4,8 +4,8 @@ Source: docs/spec/contract-language.md, *Decision*.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
+from contracts.coercion import Value
 from contracts.instants import micros
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Effect, Rule
@@ -32,7 +32,7 @@ class ApprovalBook:
             self._resumes.setdefault(record["resumes"], []).append(placed.event.index)
 
     def lifted(self, contract: Contract, placed: Placed, lineage: Lineage) -> dict[str, int]:
-        """Return the ids of the rules that are lifted for an action, each with the index of its approval."""
+        """Return the ids of the rules lifted for an action, each with its approval's index."""
         resumed = placed.event.record.get("resumes")
         proposed = lineage.action(resumed) if placed.subject == "action" and resumed else None
         if proposed is None or not _same_call(placed, proposed):
@@ -71,7 +71,7 @@ def _same_call(placed: Placed, proposed: Placed) -> bool:
     return same and _call(mine) == _call(other)
 
 
-def _call(record: Any) -> str:
+def _call(record: Value) -> str:
     return call_digest(record["tool"], record["params"])
 
 

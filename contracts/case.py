@@ -1,14 +1,15 @@
 """One record at its place in history, as conditions see it: its variables, and the facts as of it.
 
-Everything is made when first read and kept for the rest of the record: a fact that no rule reads costs nothing.
+Everything is made when first read and kept for the rest of the record: a fact that no rule reads
+costs nothing.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.coercion import plain
-from contracts.conditions import Condition, Evaluator, Undecidable, condition, explained
+from contracts.coercion import Value, is_map, plain
+from contracts.evaluation import Condition, Evaluator, Undecidable, condition, explained
 from contracts.facts import FactMemory, FactResult
 from contracts.instants import for_cel
 from contracts.lineage import Lineage, Placed
@@ -52,8 +53,9 @@ class Group:
 class Groups:
     """Which conditions share a set of variables, for records of one kind and tool.
 
-    Those without facts share one: they can be asked at any time. A rule's conditions share another, with all facts that rules read.
-    A condition on facts that is not a rule's has one of its own: the facts that it sees end before it.
+    Those without facts share one: they can be asked at any time. A rule's conditions share
+    another, with all facts that rules read. A condition on facts that is not a rule's has one of
+    its own: the facts that it sees end before it.
     """
 
     def __init__(self, rules: Iterable[Condition], others: Iterable[Condition], top: int) -> None:
@@ -102,7 +104,7 @@ class Case:
         self._limits: Any = None
         self.placed = placed
 
-    def ask(self, asked: Condition) -> Any:
+    def ask(self, asked: Condition) -> Value:
         """Return the condition's value, or `Undecidable` with the reason."""
         group = self._groups.of(asked)
         bound = self._bound.get(id(group))
@@ -122,7 +124,7 @@ class Case:
             self._facts[name] = found
         return found
 
-    def variable(self, root: str, members: Iterable[str] | None, level: int) -> Any:
+    def variable(self, root: str, members: Iterable[str] | None, level: int) -> Value:
         """Return a variable with the members that are read, or `Absent` with the reason.
 
         Args:
@@ -135,24 +137,29 @@ class Case:
             if self._params is None:
                 self._params = self._world.views.params(placed)
             return self._params
-        if root == "action":
-            return self._world.views.action(placed, members)
-        if root == "run":
-            return _run(placed, members)
-        if root == "identity":
-            return for_cel(identity_view(placed.event.identity))
         if root == "limits":
             return self._limits_at(level)
-        if root == "evidence":
-            return self._evidence()
-        if root == placed.subject:
+        if root == placed.subject and root != "action":
             return self._world.views.record(placed, members)
-        return Absent(f"there is no {root} for {placed.subject}")
+        return self._around(root, members)
 
-    def _evidence(self) -> Any:
-        if self.placed.subject != "action":
-            return Absent(f"there is no evidence for {self.placed.subject}")
-        return for_cel(self._world.views.cited(self.cited()))
+    def _around(self, root: str, members: Iterable[str] | None) -> Value:
+        """Return a variable that says what the record belongs to or who wrote it."""
+        if root == "action":
+            return self._world.views.action(self.placed, members)
+        if root == "run":
+            return self._run(members)
+        if root == "identity":
+            return for_cel(identity_view(self.placed.event.identity))
+        if root == "evidence" and self.placed.subject == "action":
+            return for_cel(self._world.views.cited(self.cited()))
+        return Absent(f"there is no {root} for {self.placed.subject}")
+
+    def _run(self, members: Iterable[str] | None) -> Value:
+        if self.placed.run is None:
+            return Absent(f"run: this {self.placed.subject} stands in no run")
+        view = run_view(self.placed.run)
+        return view if members is None else {name: view[name] for name in members if name in view}
 
     def cited(self) -> list[Placed]:
         """Return the observations that the action cites."""
@@ -172,7 +179,7 @@ class Case:
             values["facts"] = self._known_facts(group, failed)
         return _Bound(self._world.evaluator.bind(values), missing, failed)
 
-    def _known_facts(self, group: Group, failed: dict[str, str]) -> dict[str, Any]:
+    def _known_facts(self, group: Group, failed: dict[str, str]) -> dict[str, Value]:
         known: dict[str, Any] = {}
         for name in sorted(group.reads.facts):
             if self._world.level(name) >= group.level:
@@ -185,7 +192,7 @@ class Case:
                 known[name] = for_cel(result.value)
         return known
 
-    def _limits_at(self, level: int) -> Any:
+    def _limits_at(self, level: int) -> Value:
         if self._world.limits_level > level:
             return Absent("limits: they rest on a fact that is declared later")
         if self._limits is None:
@@ -193,7 +200,7 @@ class Case:
             self._limits = self._chosen_limits()
         return self._limits
 
-    def _chosen_limits(self) -> Any:
+    def _chosen_limits(self) -> Value:
         limits = self._world.contract.limits
         if self._world.limits_by is None:
             return plain(dict(limits.plain))
@@ -207,19 +214,10 @@ class Case:
         return plain(dict(chosen))
 
 
-def _run(placed: Placed, members: Iterable[str] | None) -> Any:
-    if placed.run is None:
-        return Absent(f"run: this {placed.subject} stands in no run")
-    view = run_view(placed.run)
-    return view if members is None else {name: view[name] for name in members if name in view}
-
-
-def _timed(value: Any) -> Any:
+def _timed(value: Value) -> Value:
     """Make the times among a variable's members CEL's."""
-    if isinstance(value, dict):
-        return {name: _timed_member(item) for name, item in value.items()}
-    return value
+    return {name: _timed_member(item) for name, item in value.items()} if is_map(value) else value
 
 
-def _timed_member(value: Any) -> Any:
+def _timed_member(value: Value) -> Value:
     return for_cel(value) if hasattr(value, "tzinfo") else value

@@ -1,10 +1,14 @@
-"""From a recorded value to what a condition sees of it: nulls dropped, −0.0 made 0.0, numbers as the tool's schema says.
+"""From a recorded value to what a condition sees of it.
 
+Nulls are dropped, −0.0 is 0.0, and numbers are what the tool's schema says.
 Source: docs/spec/contract-language.md, *Views*.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, TypeGuard
+
+Value: TypeAlias = Any
+"""What a condition reads or answers: JSON, or a time. Its type is known only when it is there."""
 
 MAX_LIST = 256
 """CEL has a budget of iterations: a longer list in params or in a fact is not shown at all."""
@@ -15,42 +19,46 @@ MAX_EXACT = 2**53 - 1
 Coercion = Callable[[Any], Any]
 
 
-def plain(value: Any) -> Any:
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Return True for a list; what it holds is not known."""
+    return isinstance(value, list)
+
+
+def is_map(value: object) -> TypeGuard[dict[str, Any]]:
+    """Return True for a JSON object."""
+    return isinstance(value, dict)
+
+
+def plain(value: Value) -> Value:
     """Return the value without null members, and with 0.0 for −0.0."""
     if isinstance(value, float):
         return value or 0.0
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, Any]", value)
-        return {name: plain(item) for name, item in members.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in cast("list[Any]", value)]
+    if is_map(value):
+        return {name: plain(item) for name, item in value.items() if item is not None}
+    if is_list(value):
+        return [plain(item) for item in value]
     return value
 
 
-def holds_raw(value: Any) -> bool:
-    """Return True where a value, or any value within it, could not be represented and came as `{"raw": …}`."""
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, Any]", value)
-        if len(members) == 1 and isinstance(members.get("raw"), str):
+def holds_raw(value: Value) -> bool:
+    """Return True where a value, or one within it, could not be represented: `{"raw": …}`."""
+    if is_map(value):
+        if len(value) == 1 and isinstance(value.get("raw"), str):
             return True
-        return any(holds_raw(item) for item in members.values())
-    if isinstance(value, list | tuple):
-        return any(holds_raw(item) for item in cast("list[Any]", value))
-    return False
+        return any(holds_raw(item) for item in value.values())
+    return is_list(value) and any(holds_raw(item) for item in value)
 
 
-def holds_long_list(value: Any) -> bool:
+def holds_long_list(value: Value) -> bool:
     """Return True where a value is, or holds, a list longer than a condition can see."""
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, Any]", value)
-        return any(holds_long_list(item) for item in members.values())
-    if isinstance(value, list | tuple):
-        items = cast("list[Any]", value)
-        return len(items) > MAX_LIST or any(holds_long_list(item) for item in items)
+    if is_map(value):
+        return any(holds_long_list(item) for item in value.values())
+    if is_list(value):
+        return len(value) > MAX_LIST or any(holds_long_list(item) for item in value)
     return False
 
 
-def coercion(schema: Any, root: Any = None, seen: frozenset[str] = frozenset()) -> Coercion:
+def coercion(schema: Value, root: Value = None, seen: frozenset[str] = frozenset()) -> Coercion:
     """Return what makes of a plain value the numbers that a JSON Schema says.
 
     A schema that refers to itself is followed once around: deeper values stay as they are.
@@ -61,12 +69,12 @@ def coercion(schema: Any, root: Any = None, seen: frozenset[str] = frozenset()) 
         seen: The references that were followed to come here.
     """
     root = schema if root is None else root
-    if not isinstance(schema, Mapping):
+    if not is_map(schema):
         return _same
-    rules = cast("Mapping[str, Any]", schema)
+    rules = schema
     reference = rules.get("$ref")
     if isinstance(reference, str):
-        target = None if reference in seen else _pointed(root, reference)
+        target = None if reference in seen else pointed(root, reference)
         return coercion(target, root, seen | {reference})
     for union in ("anyOf", "oneOf"):
         if branches := rules.get(union):
@@ -75,16 +83,16 @@ def coercion(schema: Any, root: Any = None, seen: frozenset[str] = frozenset()) 
     return _by_type(rules, root, seen)
 
 
-def single_type(rules: Mapping[str, Any]) -> str:
+def single_type(rules: Mapping[str, Value]) -> str:
     """Return the one type beside null that a JSON Schema's `type` names, else nothing."""
     kind = rules.get("type")
-    if isinstance(kind, list):
-        others = [one for one in cast("list[Any]", kind) if one != "null"]
+    if is_list(kind):
+        others = [one for one in kind if one != "null"]
         kind = others[0] if len(others) == 1 else None
     return kind if isinstance(kind, str) else ""
 
 
-def _by_type(rules: Mapping[str, Any], root: Any, seen: frozenset[str]) -> Coercion:
+def _by_type(rules: Mapping[str, Value], root: Value, seen: frozenset[str]) -> Coercion:
     kind = single_type(rules)
     if kind == "number":
         return _to_double
@@ -99,26 +107,26 @@ def _by_type(rules: Mapping[str, Any], root: Any, seen: frozenset[str]) -> Coerc
     return _same
 
 
-def _pointed(root: Any, reference: str) -> Any:
+def pointed(root: Value, reference: str) -> Value:
     """Return what a local reference (`#/$defs/money`) names, None where it names nothing."""
     if not reference.startswith("#"):
         return None
     value = root
     for part in reference[1:].split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
-        value = value.get(name) if isinstance(value, Mapping) else None
+        value = value.get(name) if is_map(value) else None
     return value
 
 
-def _same(value: Any) -> Any:
+def _same(value: Value) -> Value:
     return value
 
 
-def _to_double(value: Any) -> Any:
+def _to_double(value: Value) -> Value:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _to_int(value: Any) -> Any:
+def _to_int(value: Value) -> Value:
     if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_EXACT:
         return int(value)
     return value
@@ -128,8 +136,8 @@ def _each(item: Coercion) -> Coercion:
     if item is _same:
         return _same
 
-    def apply(value: Any) -> Any:
-        return [item(one) for one in cast("list[Any]", value)] if isinstance(value, list) else value
+    def apply(value: Value) -> Value:
+        return [item(one) for one in value] if is_list(value) else value
 
     return apply
 
@@ -139,10 +147,9 @@ def _members(known: Mapping[str, Coercion], other: Coercion) -> Coercion:
     if other is _same and all(one is _same for one in known.values()):
         return _same
 
-    def apply(value: Any) -> Any:
-        if not isinstance(value, dict):
+    def apply(value: Value) -> Value:
+        if not is_map(value):
             return value
-        members = cast("dict[str, Any]", value)
-        return {name: every.get(name, other)(item) for name, item in members.items()}
+        return {name: every.get(name, other)(item) for name, item in value.items()}
 
     return apply

@@ -1,210 +1,266 @@
-"""CEL behind a small protocol: compile a condition once, evaluate it on plain Python values.
+"""The type check of every condition of a contract, done once, when the contract is read.
 
-Evaluation is on maps, never on typed messages: a missing member must be an error, and a message answers it with a default.
-An error is a value here, `Undecidable`, and never an exception: nothing that a record holds may stop the engine.
+A misspelt member or a comparison of two types that do not fit is the author's error, and is told
+with its place. Each condition is compiled with the types of what it will see: a rule for three
+tools three times, with the parameters of each.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_bindings, ext_math, ext_strings
 
-from contracts.scanning import Reads, chains, reads
+from contracts.coercion import Value
+from contracts.descriptors import DYN, OBJECT, TypeBook
+from contracts.evaluation import VARIABLES, extensions, problems_in
+from contracts.model import Contract, Expectation, Fact, Position, Rule
+from contracts.scanning import Reads, reads
+from contracts.view import validator
 
-VARIABLES = (
-    "action",
-    "params",
-    "outcome",
-    "observation",
-    "message",
-    "approval",
-    "switch",
-    "run",
-    "identity",
-    "evidence",
-    "limits",
-    "facts",
-)
+ANY_TOOL = ""
+
+_BOOL = frozenset({"BOOL"})
+_INT = frozenset({"INT"})
+_KEY = frozenset({"STRING", "INT", "BOOL", "LIST<STRING>", "LIST<INT>", "LIST<BOOL>", "LIST<DYN>"})
+_ORDERED = frozenset({"INT", "DOUBLE", "STRING", "TIMESTAMP"})
+_STRING = frozenset({"STRING"})
+_WANTED = {"sum": _INT, "min": _ORDERED, "max": _ORDERED}
+
+_ABOUT_ACTION = ("action", "params")
+_SEEN: dict[str, tuple[str, ...]] = {
+    "action": (*_ABOUT_ACTION, "run"),
+    "outcome": ("outcome", *_ABOUT_ACTION, "run"),
+    "observation": ("observation", *_ABOUT_ACTION, "run"),
+    "approval": ("approval", *_ABOUT_ACTION, "run"),
+    "message": ("message", "run"),
+    "run.opened": ("run",),
+    "run.closed": ("run",),
+    "switch": ("switch",),
+}
+"""Which variables a record of each kind has, beside `limits` and `facts`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Undecidable:
-    """That a condition has no value, and why, in words that a reviewer understands."""
+class ConditionProblem:
+    """What is wrong with a condition.
 
-    reason: str
+    Attributes:
+        where: The fact or rule that says it; `policy.limits`, or `tools.NAME`.
+        position: Where that stands in the contract.
+        message: What is wrong.
+        expression: The condition, with `values` expanded.
+        column: Where in the expression, counting characters from 1.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class CompileProblem:
-    """Why a condition can not be compiled. Lines and columns count from 1."""
-
+    where: str
+    position: Position
     message: str
-    line: int
+    expression: str
     column: int
 
 
-class ConditionError(ValueError):
-    """A condition that CEL does not accept was handed to the engine: check the contract first."""
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a condition stands: on which kind of record, of which tool, and in a rule or a fact."""
 
-    def __init__(self, text: str, problems: tuple[CompileProblem, ...]) -> None:
-        self.text = text
-        self.problems = problems
-        super().__init__(f"{text!r}: {'; '.join(problem.message for problem in problems)}")
-
-
-class Program(Protocol):
-    """A compiled condition."""
-
-    def run(self, binding: Any) -> Any:
-        """Return the condition's value on a binding, or `Undecidable` with CEL's own words."""
-        ...
+    subject: str
+    tool: str
+    rule: bool
 
 
-class Evaluator(Protocol):
-    """What the engine needs of an expression language."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A condition to check: who says it, which types it may have (any, if empty), and for whom."""
 
-    def compile(self, text: str) -> Program:
-        """Compile a condition. Raises `ConditionError`."""
-        ...
-
-    def bind(self, values: Mapping[str, Any]) -> Any:
-        """Make one record's variables ready to be read by any number of conditions."""
-        ...
-
-
-def extensions() -> list[Any]:
-    """Return CEL's extensions that conditions may use: strings, math and `cel.bind`."""
-    return [ext_strings.ExtStrings(), ext_math.ExtMath(), ext_bindings.ExtBindings()]
-
-
-_PLAIN_TYPES = frozenset(
-    {"BOOL", "INT", "DOUBLE", "STRING", "BYTES", "TIMESTAMP", "DURATION", "NULL_TYPE", "NULL"}
-)
-_COMPOUND = ("LIST", "MAP")
-
-
-class CelProgram:
-    """A condition compiled by Google's CEL."""
-
-    __slots__ = ("_expression",)
-
-    def __init__(self, expression: Any) -> None:
-        self._expression = expression
-
-    def run(self, binding: Any) -> Any:
-        """Return the value as plain Python, or `Undecidable` with CEL's own words."""
-        try:
-            value = self._expression.eval(binding)
-        except RuntimeError as error:  # the iteration budget is raised, all else is returned
-            return Undecidable(str(error))
-        plain = value.value()
-        # A bool can only be a bool; asking for the type costs as much as the evaluation.
-        if plain is True or plain is False:
-            return plain
-        name: str = value.type().name()
-        if name in _PLAIN_TYPES:
-            return bytes(plain) if name == "BYTES" else plain
-        if name.startswith(_COMPOUND):
-            return value.plain_value()
-        if name == "ERROR":
-            return Undecidable(str(plain))
-        return Undecidable(f"a value of type {name.lower()}, which is no plain value")
-
-
-class CelEvaluator:
-    """Conditions by Google's CEL, every variable a map."""
-
-    def __init__(self, variables: tuple[str, ...] = VARIABLES) -> None:
-        self._environment = cel.NewEnv(
-            variables=dict.fromkeys(variables, cel.Type.DYN), extensions=extensions()
-        )
-
-    def compile(self, text: str) -> Program:
-        """Compile a condition.
-
-        Raises:
-            ConditionError: CEL refuses the text.
-        """
-        try:
-            return CelProgram(self._environment.compile(text))
-        except RuntimeError as error:
-            raise ConditionError(text, problems_in(str(error))) from error
-
-    def bind(self, values: Mapping[str, Any]) -> Any:
-        """Make one record's variables ready. Values are converted once, when first read."""
-        return self._environment.Activation(data=values)
-
-
-_PROBLEM = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
-_CONTAINER = re.compile(r" \(in container ''\)")
-
-
-def problems_in(text: str) -> tuple[CompileProblem, ...]:
-    """Return each problem that a refusal by CEL names, with its place in the condition."""
-    found = tuple(
-        CompileProblem(_CONTAINER.sub("", message), int(line), int(column))
-        for line, column, message in _PROBLEM.findall(text)
-    )
-    return found or (CompileProblem(text, 1, 1),)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Condition:
-    """A compiled condition, what it reads, and how many of the contract's facts it may see."""
-
+    where: str
+    position: Position
     text: str
-    program: Program
-    reads: Reads
-    level: int
+    wanted: frozenset[str] = frozenset()
+    told: str = ""
+
+
+def check_contract(contract: Contract) -> list[ConditionProblem]:
+    """Return everything that is wrong with a contract's conditions, in the order of its parts."""
+    return _Checker(contract).all_problems()
+
+
+class _Checker:
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._types = TypeBook(contract)
+        self._facts = {fact.name: (level, fact) for level, fact in enumerate(contract.facts)}
+        self._value_types: dict[str, Value] = {}
+        self._problems: dict[tuple[str, str, int, str], ConditionProblem] = {}
+
+    def all_problems(self) -> list[ConditionProblem]:
+        for tool in self._contract.tools.values():
+            self._check_tool(tool.name)
+        self._check_limits()
+        for fact in self._contract.facts:
+            self._check_fact(fact)
+        for rule in self._contract.rules:
+            self._check_rule(rule)
+        return list(self._problems.values())
+
+    # ------------------------------------------------------------------------- parts
+
+    def _check_tool(self, name: str) -> None:
+        tool = self._contract.tools[name]
+        where = f"tools.{name}"
+        if tool.schema is not None:
+            try:
+                validator(tool.schema)
+            except ValueError as error:
+                self._report(Asked(where, tool.position, ""), f"params: {error}", 1)
+        variables = {"params": self._types.cel_type(self._types.params[name])}
+        wanted = {
+            tool.target: frozenset[str](),
+            tool.estimate_cost: _INT,
+            tool.estimate_value: _INT,
+        }
+        for text, types in wanted.items():
+            if text:
+                self._compile(Asked(where, tool.position, text, types), variables, name)
+
+    def _check_limits(self) -> None:
+        """Check the expression that picks a case, for each kind of record that a rule is for."""
+        by = self._contract.limits.by
+        uses = [rule for rule in self._contract.rules if "limits" in self._reads(rule).members]
+        for rule in uses if by else ():
+            for seat in self._seats(rule.subject, rule.tools, rule=True):
+                self._check(Asked("policy.limits", Position(), by, _STRING), seat, self._top)
+
+    def _check_fact(self, fact: Fact) -> None:
+        level, _ = self._facts[fact.name]
+        for seat in self._seats(fact.source, fact.tools, rule=False):
+            for text, types in (
+                (fact.where, _BOOL),
+                (fact.by, _KEY),
+                (fact.value, _WANTED.get(fact.aggregate, frozenset[str]())),
+            ):
+                self._check(Asked(fact.name, fact.position, text, types), seat, level)
+        for seat in self._seats("action", fact.tools, rule=False) if fact.reserve else ():
+            self._check(Asked(fact.name, fact.position, fact.reserve, _INT), seat, level)
+            self._check(Asked(fact.name, fact.position, fact.by, _KEY), seat, level)
+
+    def _check_rule(self, rule: Rule) -> None:
+        for seat in self._seats(rule.subject, rule.tools, rule=True):
+            for text in (rule.when, rule.unless):
+                self._check(Asked(rule.id, rule.position, text, _BOOL), seat, self._top)
+            if rule.expect is not None:
+                at = rule.expect.at or rule.expect.by
+                self._check(Asked(rule.id, rule.position, at, _KEY), seat, self._top)
+        if rule.expect is not None:
+            self._check_expectation(rule, rule.expect)
+
+    def _check_expectation(self, rule: Rule, expect: Expectation) -> None:
+        for seat in self._seats(expect.source, expect.tools, rule=False):
+            self._check(Asked(rule.id, rule.position, expect.where, _BOOL), seat, self._top)
+            self._check(Asked(rule.id, rule.position, expect.by, _KEY), seat, self._top)
 
     @property
-    def is_plain(self) -> bool:
-        """True where it reads neither facts nor limits, which may rest on facts."""
-        return not self.reads.facts and "limits" not in self.reads.members
+    def _top(self) -> int:
+        return len(self._contract.facts)
+
+    def _reads(self, rule: Rule) -> Reads:
+        return reads(f"{rule.when}\n{rule.unless}", VARIABLES)
+
+    def _seats(self, subject: str, tools: tuple[str, ...], *, rule: bool) -> Iterator[Seat]:
+        for tool in tools or (ANY_TOOL,):
+            yield Seat(subject, tool, rule)
+
+    # ------------------------------------------------------------------------- types
+
+    def _check(self, asked: Asked, seat: Seat, level: int) -> Value:
+        """Check a condition that may see `level` facts; return its type, `dyn` if it has none."""
+        if not asked.text:
+            return cel.Type.DYN
+        read = reads(asked.text, VARIABLES)
+        if read.tests_facts:
+            message = "has(facts.…) cannot tell empty from undecidable; ask with a `seen` fact"
+            self._report(asked, message, 1)
+            return cel.Type.DYN
+        variables = self._variables(seat, read)
+        for name in sorted(read.facts):
+            known = self._facts.get(name)
+            if known is not None and known[0] < level:
+                variables[f"facts.{name}"] = self._fact_type(known[1], seat)
+        return self._compile(asked, variables, seat.tool)
+
+    def _variables(self, seat: Seat, read: Reads) -> dict[str, Value]:
+        names = [*_SEEN[seat.subject], "limits", *(("identity",) if seat.rule else ())]
+        variables = {name: self._types.cel_type(f"writ.{name.capitalize()}") for name in names}
+        params = self._types.params.get(seat.tool, DYN)
+        variables["params"] = self._types.cel_type(params)
+        variables["limits"] = self._types.cel_type(self._types.limits)
+        if "params" not in names:
+            del variables["params"]
+        for name in ("params", "limits"):
+            # A map that is asked as a whole (`"x" in params`) can be no message.
+            if name in variables and read.members.get(name, ()) is None:
+                variables[name] = self._types.cel_type(OBJECT)
+        if seat.rule and seat.subject == "action":
+            variables["evidence"] = self._types.cel_type("list writ.Observation")
+        return variables
+
+    def _fact_type(self, fact: Fact, seat: Seat) -> Value:
+        """Return the type of a fact as a record of some kind sees it: a list, where `at` is one."""
+        kept = self._value_type(fact)
+        level, _ = self._facts[fact.name]
+        at = fact.at or fact.by
+        if not at:
+            return kept
+        told = f" (asked of {seat.subject})"
+        key = self._check(Asked(fact.name, fact.position, at, _KEY, told), seat, level).name()
+        if key == "DYN":
+            return cel.Type.DYN
+        return cel.Type.List(kept) if key.startswith("LIST") else kept
+
+    def _value_type(self, fact: Fact) -> Value:
+        """Return the type of what a fact keeps."""
+        simple = {"count": cel.Type.INT, "sum": cel.Type.INT, "seen": cel.Type.BOOL}
+        if fact.aggregate in simple:
+            return simple[fact.aggregate]
+        found = self._value_types.get(fact.name)
+        if found is None:
+            level, _ = self._facts[fact.name]
+            asked = Asked(fact.name, fact.position, fact.value)
+            seats = self._seats(fact.source, fact.tools, rule=False)
+            types = [self._check(asked, seat, level) for seat in seats]
+            found = types[0] if all(one == types[0] for one in types) else cel.Type.DYN
+            if fact.aggregate == "list":
+                found = cel.Type.List(found)
+            self._value_types[fact.name] = found
+        return found
+
+    # --------------------------------------------------------------------- compiling
+
+    def _compile(self, asked: Asked, variables: Mapping[str, Any], tool: str) -> Value:
+        environment = cel.NewEnv(
+            descriptor_pool=self._types.pool, variables=variables, extensions=extensions()
+        )
+        told = f" (for tool {tool})" if tool and "params" in asked.text else asked.told
+        try:
+            found = environment.compile(asked.text).return_type()
+        except RuntimeError as error:
+            for problem in problems_in(str(error)):
+                place = _offset(asked.text, problem.line, problem.column)
+                self._report(asked, f"{problem.message}{told}", place)
+            return cel.Type.DYN
+        name = found.name()
+        if asked.wanted and name != "DYN" and name not in asked.wanted:
+            words = ", ".join(sorted(asked.wanted)).lower()
+            self._report(asked, f"its type is {name.lower()}, and must be one of {words}{told}", 1)
+        return found
+
+    def _report(self, asked: Asked, message: str, column: int) -> None:
+        key = (asked.where, asked.text, column, message.split(" (for tool ", maxsplit=1)[0])
+        problem = ConditionProblem(asked.where, asked.position, message, asked.text, column)
+        self._problems.setdefault(key, problem)
 
 
-def condition(evaluator: Evaluator, text: str, level: int) -> Condition:
-    """Compile a condition that may see the contract's first `level` facts.
-
-    Raises:
-        ConditionError: CEL refuses the text.
-    """
-    return Condition(text, evaluator.compile(text), reads(text, VARIABLES), level)
-
-
-_NO_KEY = re.compile(r'NOT_FOUND: Key not found in map : "(.*)"', re.DOTALL)
-_NO_NAME = re.compile(r'No value with name "(.*)" found in Activation')
-_NO_OVERLOAD = re.compile(r"No matching overloads? found : (.*)", re.DOTALL)
-_STATUS = re.compile(r"^[A-Z_]+: ")
-
-
-def explained(text: str, raw: str, missing: Mapping[str, str], facts: Mapping[str, str]) -> str:
-    """Say in a reviewer's words why a condition has no value.
-
-    Args:
-        text: The condition.
-        raw: CEL's words.
-        missing: Why a variable does not exist, by its name.
-        facts: Why a fact has no value, by its name.
-    """
-    if found := _NO_NAME.search(raw):
-        name = found.group(1)
-        return missing.get(name, f"there is no {name} here")
-    if found := _NO_KEY.search(raw):
-        return _absent(text, found.group(1), facts)
-    if found := _NO_OVERLOAD.search(raw):
-        return f"types that do not fit: {found.group(1)}"
-    return _STATUS.sub("", raw)
-
-
-def _absent(text: str, member: str, facts: Mapping[str, str]) -> str:
-    if member in facts:
-        return f"fact {member}: {facts[member]}"
-    for chain in chains(text):
-        parts = chain.split(".")
-        if member in parts[1:]:
-            return f"{'.'.join(parts[: parts.index(member, 1) + 1])} is absent"
-    return f"there is no member {member}"
+def _offset(text: str, line: int, column: int) -> int:
+    """Return a place of a text of several lines as one number, counting from 1."""
+    before = text.split("\n")[: line - 1]
+    return sum(len(one) + 1 for one in before) + column

@@ -1,8 +1,9 @@
 """What a fact remembers for one key of one scope, so that it is answered without looking back.
 
-Three kinds of memory: `Total` for facts without a window (bounded, whatever the length of history), `Window` for facts with one
-(values are dropped when no later record can still see them), and `Reserve` for actions that have no outcome yet.
-Each answers with a `Reading`; readings of several memories are joined.
+Three kinds of memory: `Total` for facts without a window (bounded, whatever the length of
+history), `Window` for facts with one (values are dropped when no later record can still see
+them), and `Reserve` for actions that have no outcome yet. Each answers with a `Reading`; readings
+of several memories are joined.
 """
 
 from bisect import bisect_right
@@ -11,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
-from contracts.coercion import MAX_LIST
+from contracts.coercion import MAX_LIST, Value
 
 MAX_RESTS = 8
 """How many of the entries that a count or sum rests on are named: the most recent ones."""
@@ -21,11 +22,17 @@ MAX_RESTS = 8
 LOW, HIGH, LAST, LIST, SUM = "min", "max", "last", "list", "sum"
 COUNTS = frozenset({"count", "seen"})
 INTEGER = "int"
+_KINDS: dict[type[object], str] = {
+    int: INTEGER,
+    float: "double",
+    str: "string",
+    datetime: "timestamp",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One record in a fact's memory. `reason` is empty unless its value, key or `where` is an error."""
+    """One record in a fact's memory, with a `reason` where its value, key or `where` is none."""
 
     index: int
     value: Any = None
@@ -39,7 +46,8 @@ class Reading:
     Attributes:
         count: How many records counted.
         total: Their sum.
-        entries: Those that the value is made of, in history order: all for `list`, one for `last`, `min` and `max`.
+        entries: Those that the value is made of, in history order: all for `list`, one for
+            `last`, `min` and `max`.
         recent: The indexes of the most recent ones.
         error: The first record that spoils the fact, if any does.
     """
@@ -51,12 +59,11 @@ class Reading:
     error: Entry | None = None
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: Value) -> str:
     """Return the type of a value as CEL tells types apart; a bool is no int."""
     if isinstance(value, bool):
         return "bool"
-    names = {int: INTEGER, float: "double", str: "string", datetime: "timestamp"}
-    return names.get(type(value), "other")
+    return _KINDS.get(cast("type[object]", type(value)), "other")
 
 
 def chosen(aggregate: str, entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -92,7 +99,7 @@ def joined(aggregate: str, readings: Sequence[Reading]) -> Reading:
 
 
 class Total:
-    """The memory of a fact without a window. Bounded: nothing but a list's values is kept one by one."""
+    """The memory of a fact without a window: bounded, but for a list's values."""
 
     __slots__ = ("_aggregate", "_count", "_entries", "_error", "_recent", "_total")
 
@@ -194,8 +201,8 @@ class _Span:
 class _Shelf:
     """Entries with their times, in history order.
 
-    While times never go back, which they do not within one clock, a window is found by bisection and its sum by two running totals.
-    Where clocks mix in one run, all entries are looked at.
+    While times never go back, which they do not within one clock, a window is found by bisection
+    and its sum by two running totals. Where clocks mix in one run, all entries are looked at.
     """
 
     __slots__ = ("_entries", "_ordered", "_summed", "_times", "_totals")
@@ -261,7 +268,7 @@ class Reserve:
             self._total -= entry.value
 
     def read(self, own: str) -> Reading:
-        """Return the answer, without the action `own`: what is being decided does not stand in its own way."""
+        """Return the answer, without the action `own`: it does not stand in its own way."""
         mine = self._open.get(own)
         total = self._total - (0 if mine is None else mine.value)
         newest = (entry.index for entry in reversed(self._open.values()) if entry is not mine)

@@ -1,4 +1,4 @@
-"""From the results of an action's rules to one decision. Pure and total: every input has exactly one answer."""
+"""From the results of an action's rules to one decision: pure and total."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The worst effect of the rules that were not satisfied, with all of them in the contract's order."""
+    """The worst effect of the rules that were not satisfied, and all of them in order."""
 
     effect: Effect
     reasons: tuple[Reason, ...] = ()
@@ -47,11 +47,12 @@ def decide(
 
     Args:
         contract: The contract whose rules they are.
-        results: The results of the rules for the action. Those of obligations take no part: they are known only later.
+        results: The results of the rules for the action. Those of obligations take no part: they
+            are known only later.
         lifted: The ids of the `approve` rules that an approval lifts.
 
     Returns:
-        `allow` where nothing stands against it. A `warn` rule is a reason and never more.
+        `allow` where nothing stands against it. A warning is a reason and never more.
     """
     order = {rule.id: number for number, rule in enumerate(contract.rules)}
     reasons = [
@@ -67,8 +68,6 @@ def decide(
 
 def _effect(result: RuleResult, lifted: Collection[str]) -> Effect:
     rule = result.rule
-    if rule.effect is Effect.WARN:
-        return Effect.WARN
     if result.verdict is Verdict.UNDECIDABLE:
         return rule.undecidable
     if rule.effect is Effect.APPROVE and rule.id in lifted:

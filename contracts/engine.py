@@ -1,19 +1,20 @@
 """The engine on running counters: one contract, one pass over history.
 
-Feed it every valid entry in index order. For each it judges the rules on history as it was before, and only then lets the entry count.
-The guard previews a proposed action on the same counters, so that guard and verifier can not differ.
+Feed it every valid entry in index order. For each it judges the rules on history as it was
+before, and only then lets the entry count. The guard previews a proposed action on the same
+counters, so that guard and verifier can not differ.
 """
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from contracts.approvals import ApprovalBook
 from contracts.case import Case, Groups, World
-from contracts.conditions import CelEvaluator, Condition, Evaluator, Undecidable, condition
+from contracts.coercion import Value
 from contracts.decision import Decision, decide
+from contracts.evaluation import CelEvaluator, Condition, Evaluator, Undecidable, condition
 from contracts.facts import FactMemory
 from contracts.history import Event
 from contracts.instants import micros, written
@@ -53,7 +54,7 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """What happens to records of one kind and tool: which rules judge them, and which facts they touch."""
+    """What happens to records of one kind and tool: the rules and the facts that they touch."""
 
     rules: tuple[CompiledRule, ...]
     memories: tuple[FactMemory, ...]
@@ -64,7 +65,7 @@ class Engine:
     """One contract over one history.
 
     Raises:
-        ConditionError: A condition of the contract can not be compiled (`check_contract` says which, and where).
+        ConditionError: A condition can not be compiled (`check_contract` says where).
         ValueError: A tool's schema is no JSON Schema.
     """
 
@@ -84,7 +85,8 @@ class Engine:
         """Judge an entry and let it count.
 
         Returns:
-            The results of the rules for it, and of the obligations that it settles (these stand at earlier indexes).
+            The results of the rules for it, and of the obligations that it settles (these stand
+            at earlier indexes).
 
         Raises:
             OrderError: The index, or the time of a live record, goes back.
@@ -105,14 +107,14 @@ class Engine:
         return settled + results
 
     def preview(self, event: Event) -> list[RuleResult]:
-        """Judge a proposed entry on history as it is, without letting it count. Obligations take no part."""
+        """Judge a proposed entry without letting it count. Obligations take no part."""
         placed = self._world.lineage.place(event)
         plan = self._plan(placed)
         case = Case(self._world, placed, plan.groups)
         return [self._result(each, case) for each in plan.rules if each.rule.expect is None]
 
     def decide(self, event: Event, results: Iterable[RuleResult]) -> Decision:
-        """Return the decision on an action from its rules' results, approvals before it taken into account.
+        """Return the decision on an action from its results and the approvals before it.
 
         Args:
             event: The action, observed already or only previewed.
@@ -239,7 +241,7 @@ def _remembering(memory: FactMemory, placed: Placed) -> list[Condition]:
 
 
 def _verdict(each: CompiledRule, case: Case) -> tuple[Verdict, str]:
-    """Return a rule's verdict: violated where `when` is true (or absent) and `unless` is false (or absent)."""
+    """Return a rule's verdict: violated where `when` is true and `unless` false, if given."""
     when = True if each.when is None else _truth(case.ask(each.when))
     if when is False:
         return Verdict.SATISFIED, ""
@@ -252,7 +254,7 @@ def _verdict(each: CompiledRule, case: Case) -> tuple[Verdict, str]:
     return Verdict.VIOLATED, ""
 
 
-def _truth(value: Any) -> bool | Undecidable:
+def _truth(value: Value) -> bool | Undecidable:
     if isinstance(value, bool | Undecidable):
         return value
     return Undecidable("the condition is not true or false")
@@ -273,7 +275,7 @@ def _recorded(each: CompiledRule, case: Case) -> str:
     return ", ".join(f"{name} = {text}" for name, text in shown.items())
 
 
-def _written(value: Any) -> str:
+def _written(value: Value) -> str:
     if isinstance(value, datetime):
         return written(value)
     text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)

@@ -1,15 +1,16 @@
 """One fact's running counters: what each record adds, and what the fact is as of a record.
 
-A record is first *noted* (its `where`, key and value are computed on history as it was before it), and only then applied: no record
-counts for itself. Source: docs/spec/contract-language.md, *Facts*.
+A record is first *noted* (its `where`, key and value are computed on history as it was before
+it), and only then applied: no record counts for itself. Source: docs/spec/contract-language.md,
+*Facts*.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from contracts.coercion import MAX_LIST
-from contracts.conditions import Condition, Evaluator, Undecidable, condition
+from contracts.coercion import MAX_LIST, Value, is_list, is_map
 from contracts.counters import (
     INTEGER,
     MAX_RESTS,
@@ -22,6 +23,7 @@ from contracts.counters import (
     joined,
     kind_of,
 )
+from contracts.evaluation import Condition, Evaluator, Undecidable, condition
 from contracts.lineage import REFERENCE, Placed
 from contracts.model import Fact
 
@@ -41,14 +43,14 @@ class Asking(Protocol):
         """The record."""
         ...
 
-    def ask(self, asked: Condition) -> Any:
+    def ask(self, asked: Condition) -> Value:
         """Return the condition's value, or `Undecidable`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FactResult:
-    """A fact as of a record: its value, or why it has none, and the indexes of the entries that it rests on."""
+    """A fact as of a record: its value, or why it has none, and on which entries it rests."""
 
     value: Any
     reason: str = ""
@@ -57,9 +59,10 @@ class FactResult:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a record does to a fact. `keys` is None where its key is an error: that spoils every key.
+    """What a record does to a fact. `keys` is None where its key is an error, which spoils all.
 
-    `entry` is None where the record does not count; `holds` and `settles` name the action that is reserved or released.
+    `entry` is None where the record does not count; `holds` and `settles` name the action that is
+    reserved or released.
     """
 
     scope: str
@@ -71,9 +74,9 @@ class Note:
     settles: str = ""
 
 
-def keys_of(value: Any) -> tuple[Key, ...] | Undecidable:
-    """Return the distinct keys that a `by` or `at` says, in order of first occurrence. A bool is no int."""
-    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+def keys_of(value: Value) -> tuple[Key, ...] | Undecidable:
+    """Return the distinct keys that a `by` or `at` says, in order of first occurrence."""
+    values = value if is_list(value) else [value]
     kinds = [kind_of(one) for one in values]
     for kind, one in zip(kinds, values, strict=True):
         if kind not in KEYS:
@@ -81,10 +84,17 @@ def keys_of(value: Any) -> tuple[Key, ...] | Undecidable:
     return tuple(dict.fromkeys(zip(kinds, values, strict=True)))
 
 
-def _named(value: Any) -> str:
-    names = {list: "a list", dict: "a map", type(None): "null"}
+def _named(value: Value) -> str:
     kind = kind_of(value)
-    return names.get(type(cast("object", value)), f"a {kind}") if kind == "other" else f"a {kind}"
+    if kind != "other":
+        return f"an {kind}" if kind == INTEGER else f"a {kind}"
+    if value is None:
+        return "null"
+    return "a list" if is_list(value) else "a map" if is_map(value) else "bytes or a duration"
+
+
+def _is_nan(value: Value) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 class _Cell:
@@ -179,22 +189,22 @@ class FactMemory:
             reason = f"its value: {wrong}"
         if reason and self.fact.unknown == "skip":
             return (), None
-        spoils_all = isinstance(keys, Undecidable)
-        return (None if spoils_all else keys), Entry(index, None if reason else value, reason)
+        entry = Entry(index, None if reason else value, reason)
+        return (None if isinstance(keys, Undecidable) else keys), entry
 
     def _keys(self, case: Asking, asked: Condition) -> tuple[Key, ...] | Undecidable:
         value = case.ask(asked)
         return value if isinstance(value, Undecidable) else keys_of(value)
 
-    def _value(self, case: Asking) -> Any:
+    def _value(self, case: Asking) -> Value:
         return None if self.value is None else case.ask(self.value)
 
-    def _wrong(self, value: Any, *, holding: bool) -> str:
+    def _wrong(self, value: Value, *, holding: bool) -> str:
         """Return why a value is none that the aggregate takes, else nothing."""
         kind = kind_of(value)
         if holding or self.fact.aggregate == SUM:
             return "" if kind == INTEGER else f"not an int but {_named(value)}"
-        if self.fact.aggregate in ("min", "max") and (kind not in ORDERED or value != value):
+        if self.fact.aggregate in ("min", "max") and (kind not in ORDERED or _is_nan(value)):
             return f"{_named(value)} has no order"
         return ""
 
@@ -220,8 +230,8 @@ class FactMemory:
         return cell
 
     def _forget(self, cell: _Cell, note: Note) -> None:
-        """Drop what has left the window. Within a run two clocks may meet, so there nothing is dropped."""
-        # INVARIANT: beyond a run only live records are kept in a window, and their times never go back.
+        """Drop what has left the window; but nothing in a run, where two clocks may meet."""
+        # INVARIANT: beyond a run, windows hold live records, whose times never go back.
         timed = isinstance(cell.memory, Window) and note.time is not None and not note.lasting
         if timed and self.fact.over != "run" and self.fact.within is not None:
             cast("Window", cell.memory).forget(cast("int", note.time) - self.fact.within)
@@ -269,7 +279,7 @@ class FactMemory:
         if cell.spoiled is not None:
             found.append(Reading(error=cell.spoiled))
         if cell.reserve is not None:
-            # An outcome is judged with its value in its own hands: its action's reservation would count it twice.
+            # An outcome brings its value: its action's reservation would count it twice.
             own = placed.its_action if placed.subject == "outcome" else None
             found.append(cell.reserve.read("" if own is None else own.event.digest))
         if self.fact.within is None or placed.time is None:
@@ -308,14 +318,14 @@ class FactMemory:
         return FactResult(None, f"no record in {over}{window}")
 
 
-def _truth(value: Any) -> Any:
+def _truth(value: Value) -> Value:
     if isinstance(value, bool | Undecidable):
         return value
     return Undecidable(f"not true or false but {_named(value)}")
 
 
 def _timeless(window: Window) -> Reading:
-    """Return what reference data are to an imported record: nothing where there are none, else an error."""
+    """Return what reference data are to an imported record: an error, where there are any."""
     found = window.newest()
     if found is None:
         return Reading()
@@ -327,7 +337,7 @@ def _timeless(window: Window) -> Reading:
     )
 
 
-def _within_limit(values: list[Any], rests: tuple[int, ...]) -> FactResult:
+def _within_limit(values: list[Value], rests: tuple[int, ...]) -> FactResult:
     if len(values) > MAX_LIST:
         return FactResult(None, f"a list of more than {MAX_LIST} values", rests)
     return FactResult(values, "", rests)

@@ -1,13 +1,14 @@
-"""Points in time: RFC 3339 text, integer microseconds since 1970, and what CEL takes for a timestamp.
+"""Points in time: RFC 3339 text, microseconds since 1970, and what CEL takes for a timestamp.
 
 Arithmetic on times is done on integers, so that the edge of a window is exact.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+
+from contracts.coercion import Value, is_list, is_map
 
 SECOND = 1_000_000
 """Microseconds in a second."""
@@ -17,7 +18,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def micros(text: object) -> int | None:
-    """Return the microseconds since 1970 that an RFC 3339 text names, or None where it names none."""
+    """Return the microseconds since 1970 that an RFC 3339 text names, None where it names none."""
     if not isinstance(text, str):
         return None
     try:
@@ -33,7 +34,7 @@ def moment(at: int) -> datetime:
 
 
 def moment_of(text: object) -> datetime | None:
-    """Return what an RFC 3339 text names as an aware datetime in UTC, or None where it names nothing."""
+    """Return what an RFC 3339 text names as a datetime in UTC, None where it names nothing."""
     at = micros(text)
     return None if at is None else moment(at)
 
@@ -43,7 +44,7 @@ def written(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def for_cel(value: Any) -> Any:
+def for_cel(value: Value) -> Value:
     """Return a plain value in which every datetime and timedelta is the message that CEL takes."""
     if isinstance(value, datetime):
         stamp = Timestamp()
@@ -53,8 +54,8 @@ def for_cel(value: Any) -> Any:
         span = Duration()
         span.FromTimedelta(value)
         return span
-    if isinstance(value, list):
-        return [for_cel(item) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {key: for_cel(item) for key, item in cast("dict[Any, Any]", value).items()}
+    if is_list(value):
+        return [for_cel(item) for item in value]
+    if is_map(value):
+        return {key: for_cel(item) for key, item in value.items()}
     return value

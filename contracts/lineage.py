@@ -1,13 +1,14 @@
 """Where a record stands: its run, its action, its event time, its scopes.
 
-Records refer to one another by digest. The lineage remembers the runs, actions and observations of the history, so that each later
-record can be placed.
+Records refer to one another by digest. The lineage remembers the runs, actions and observations
+of the history, so that each later record can be placed.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.coercion import Value
 from contracts.history import Event
 from contracts.instants import micros
 
@@ -22,10 +23,11 @@ REFERENCE = ""
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of a service as of one place in history. `closed` is its latest closing record."""
+    """A run of a service as of one place in history. `time` is when it was opened."""
 
     digest: str
     opened: Mapping[str, Any]
+    time: int | None = None
     closed: Mapping[str, Any] | None = None
 
     @property
@@ -35,7 +37,7 @@ class Run:
 
     @property
     def has_clock(self) -> bool:
-        """True where the claimed times of an imported run never go back and are not all the same."""
+        """True where the claimed times of an imported run never go back and differ."""
         return bool(self.imported and self.opened["import"].get("clock") == "claimed")
 
 
@@ -58,7 +60,7 @@ class Placed:
     action: "Placed | None"
 
     @property
-    def record(self) -> Mapping[str, Any]:
+    def record(self) -> Mapping[str, Value]:
         """The record as written."""
         return self.event.record
 
@@ -118,11 +120,11 @@ class Lineage:
     def _place_run(self, event: Event) -> Placed:
         record = event.record
         if record["phase"] == "opened":
-            run: Run | None = Run(event.digest, record)
-            return Placed(event, RUN_OPENED, _time(event, run), run, None)
+            time = _time(event, Run(event.digest, record))
+            return Placed(event, RUN_OPENED, time, Run(event.digest, record, time), None)
         run = self._runs.get(record["run"])
         if run is not None:
-            run = Run(run.digest, run.opened, record)
+            run = Run(run.digest, run.opened, run.time, record)
         return Placed(event, RUN_CLOSED, _time(event, run), run, None)
 
     def remember(self, placed: Placed) -> None:
@@ -135,7 +137,7 @@ class Lineage:
         elif placed.subject == "observation":
             self._observations[digest] = placed
 
-    def cited(self, record: Mapping[str, Any]) -> list[Placed]:
+    def cited(self, record: Mapping[str, Value]) -> list[Placed]:
         """Return the observations that an action cites and that the history holds, in its order."""
         known = (self._observations.get(digest) for digest in record.get("evidence", ()))
         return [placed for placed in known if placed is not None]

@@ -1,7 +1,8 @@
 """Rules with `expect`: what must follow a record, and whether it did.
 
-A duty is opened at the record that triggers it and settled by a later one: by the record that it waits for, by the close of its run,
-or by an event time past its deadline. Source: docs/spec/contract-language.md, *Rules*.
+A duty is opened at the record that triggers it and settled by a later one: by the record that it
+waits for, by the close of its run, or by an event time past its deadline. Source:
+docs/spec/contract-language.md, *Rules*.
 """
 
 import heapq
@@ -9,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.conditions import Condition, Undecidable, condition
 from contracts.case import Case, World
+from contracts.coercion import Value
+from contracts.evaluation import Condition, Undecidable, condition
 from contracts.facts import UNKEYED, Key, keys_of
 from contracts.lineage import RUN_CLOSED, Placed
 from contracts.model import Expectation, Rule, Verdict
@@ -21,7 +23,7 @@ PENDING = "pending"
 
 @dataclass(slots=True, eq=False)
 class Duty:
-    """One thing that must still follow. `maybe` says of a record that may have been it, where that can not be told."""
+    """One thing that must still follow; `maybe` names a record that may have been it."""
 
     order: tuple[int, int]
     rule: Rule
@@ -116,7 +118,7 @@ class Waiting:
 
 
 def _meets(duty: Duty, key: Key, placed: Placed, doubt: str) -> bool:
-    """Note that a record stands under a duty's key; return True where the duty wants nothing more."""
+    """Note a record under a duty's key; return True where the duty wants nothing more."""
     index = placed.event.index
     if not doubt and duty.deadline is not None and not duty.comparable(placed):
         doubt = "its event time can not be compared"
@@ -232,9 +234,11 @@ class Obligations:
                 )
         placed = case.placed
         if placed.subject == RUN_CLOSED and placed.run is not None:
-            for duty in self._by_run.pop(placed.run.digest, []):
-                if not duty.settled:
-                    results.append(self._end(duty, duty.failed(placed.event.index)))
+            results.extend(
+                self._end(duty, duty.failed(placed.event.index))
+                for duty in self._by_run.pop(placed.run.digest, [])
+                if not duty.settled
+            )
         return results
 
     def _end(self, duty: Duty, result: RuleResult) -> RuleResult:
@@ -259,7 +263,7 @@ class Obligations:
         ]
 
 
-def _undecided(scope: str | None, keys: Any, expect: Expectation, placed: Placed) -> str:
+def _undecided(scope: str | None, keys: Value, expect: Expectation, placed: Placed) -> str:
     if scope is None:
         return f"this {placed.subject} stands in no {expect.over}"
     if isinstance(keys, Undecidable):

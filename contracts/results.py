@@ -17,8 +17,8 @@ class RuleResult:
         verdict: Satisfied, violated or undecidable.
         reason: Why it is undecidable; empty otherwise.
         facts: The facts that the rule reads and that have a value, by name.
-        rests_on: Indexes of other entries that the result rests on, ascending: of facts the most recent ones, cited observations,
-            and what settled an obligation.
+        rests_on: Indexes of other entries that the result rests on, ascending: of facts the most
+            recent ones, cited observations, and what settled an obligation.
         expected: What the rule asks for.
         recorded: What the rule read, where it is not satisfied.
     """

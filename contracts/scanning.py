@@ -1,28 +1,16 @@
 """What a condition reads, found in its text: variables, their members, and facts.
 
-This is not a parser: CEL's own parser judges the text. It only answers which parts of a view a condition may touch, so that no more
-than these are made; where it can not tell (a variable named as a whole, or hidden by one of a macro's), it answers with more.
+This is not a parser: CEL's own parser judges the text. It only answers which parts of a view a
+condition may touch, so that no more than these are made; where it can not tell (a variable named
+as a whole, or hidden by one of a macro's), it answers with more.
 """
 
-import re
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
-FACTS = "facts"
+from contracts.expressions import references, tokens
 
-_TOKEN = re.compile(
-    r"""
-    (?P<skip>\s+|//[^\n]*)
-  | (?P<text>(?:[rR][bB]?|[bB][rR]?)?
-        (?:\"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3}
-         | \"(?:\\.|[^\"\\])*\" | '(?:\\.|[^'\\])*'))
-  | (?P<quoted>`[^`]*`)
-  | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-  | (?P<number>\d[\w.]*)
-  | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+FACTS = "facts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +18,8 @@ class Reads:
     """What one or more conditions read.
 
     Attributes:
-        members: For each variable its members that are read; None where the variable is named as a whole.
+        members: For each variable its members that are read; None where the variable is named as
+            a whole.
         facts: The names of facts.
         whole_facts: True where `facts` stands without `.NAME`, which nothing can answer.
         tests_facts: True where `has(facts.…)` stands, which a contract may not say.
@@ -57,50 +46,31 @@ class Reads:
 NOTHING = Reads({})
 
 
-def tokens(text: str) -> Iterator[str]:
-    """Yield the condition's tokens without white space and comments; literal texts as `""`."""
-    for found in _TOKEN.finditer(text):
-        if found.lastgroup == "text":
-            yield '""'
-        elif found.lastgroup != "skip":
-            yield found.group().strip("`") if found.lastgroup == "quoted" else found.group()
-
-
 def reads(text: str, variables: Container[str]) -> Reads:
     """Return what the condition reads of these variables."""
-    words = ["", "", *tokens(text), "", ""]
     members: dict[str, frozenset[str] | None] = {}
     facts: set[str] = set()
     whole = tested = False
-    for place in range(2, len(words) - 2):
-        name = words[place]
-        if name not in variables or not _is_variable(words, place):
+    for found in references(text):
+        if found.root not in variables:
             continue
-        member = words[place + 2] if words[place + 1] == "." else ""
-        if name == FACTS:
-            whole = whole or not member
-            tested = tested or words[place - 2 : place] == ["has", "("]
-            facts.update({member} if member else ())
-        elif member and words[place + 3 : place + 4] != ["("]:
-            known = members.get(name, frozenset())
-            members[name] = None if known is None else known | {member}
+        if found.root == FACTS:
+            whole = whole or not found.member
+            tested = tested or found.in_has
+            facts.update({found.member} if found.member else ())
+        elif found.member and not text[found.end :].lstrip().startswith("("):
+            known = members.get(found.root, frozenset())
+            members[found.root] = None if known is None else known | {found.member}
         else:
-            members[name] = None
+            members[found.root] = None
     return Reads(members, frozenset(facts), whole, tested)
 
 
-def _is_variable(words: list[str], place: int) -> bool:
-    word = words[place]
-    return (
-        (word[:1].isalpha() or word[:1] == "_")
-        and words[place - 1] != "."
-        and words[place + 1] != "("
-    )
-
-
 def chains(text: str) -> Iterator[str]:
-    """Yield each selection in the condition as written, `params.amount.micros`, the longest form only."""
-    words = [*tokens(text), ""]
+    """Yield each selection in the condition in its longest form: `params.amount.micros`."""
+    spoken = (one for one in tokens(text) if one.kind != "space")
+    words = ["" if one.kind == "string" else one.text.strip("`") for one in spoken]
+    words.append("")
     chain = ""
     for place, word in enumerate(words):
         is_name = word[:1].isalpha() or word[:1] == "_"

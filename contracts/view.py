@@ -1,7 +1,8 @@
-"""Records as conditions see them: one variable a kind of record, each a map that has no member where the record has none.
+"""Records as conditions see them: one variable a kind of record.
 
-Only members that some condition reads are made: the digest of a call or the check of a schema costs more than most rules.
-Source: docs/spec/contract-language.md, *Views*.
+A variable is a map, and has no member where the record has none.
+Only members that some condition reads are made: the digest of a call or the check of a schema
+costs more than most rules. Source: docs/spec/contract-language.md, *Views*.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,8 +10,8 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from contracts.coercion import Coercion, coercion, holds_long_list, holds_raw, plain
-from contracts.conditions import CelEvaluator, Evaluator, Program, Undecidable
+from contracts.coercion import Coercion, Value, coercion, holds_long_list, holds_raw, is_map, plain
+from contracts.evaluation import CelEvaluator, Evaluator, Program, Undecidable
 from contracts.instants import SECOND, moment, moment_of
 from contracts.lineage import Placed, Run
 from contracts.model import Contract, Tool
@@ -35,7 +36,7 @@ ABSENT: Final = Absent()
 def _field(name: str) -> Member:
     """Return a member that is a field of the record, as it is."""
 
-    def member(placed: Placed) -> Any:
+    def member(placed: Placed) -> Value:
         value = placed.event.record.get(name)
         return ABSENT if value is None else plain(value)
 
@@ -45,7 +46,7 @@ def _field(name: str) -> Member:
 def _open(name: str) -> Member:
     """Return a member that holds any JSON, absent where a part of it could not be represented."""
 
-    def member(placed: Placed) -> Any:
+    def member(placed: Placed) -> Value:
         value = placed.event.record.get(name)
         return ABSENT if value is None or holds_raw(value) else plain(value)
 
@@ -55,33 +56,34 @@ def _open(name: str) -> Member:
 def _instant(name: str) -> Member:
     """Return a member that is a time that the record states."""
 
-    def member(placed: Placed) -> Any:
+    def member(placed: Placed) -> Value:
         return moment_of(placed.event.record.get(name)) or ABSENT
 
     return member
 
 
 def _nested(name: str, inner: str) -> Member:
-    def member(placed: Placed) -> Any:
-        value = (placed.event.record.get(name) or {}).get(inner)
+    def member(placed: Placed) -> Value:
+        outer = placed.event.record.get(name)
+        value = outer.get(inner) if is_map(outer) else None
         return ABSENT if value is None else value
 
     return member
 
 
-def _index(placed: Placed) -> Any:
+def _index(placed: Placed) -> Value:
     return placed.event.index
 
 
-def _time(placed: Placed) -> Any:
+def _time(placed: Placed) -> Value:
     return ABSENT if placed.time is None else moment(placed.time)
 
 
-def _call(placed: Placed) -> Any:
+def _call(placed: Placed) -> Value:
     return call_digest(placed.record["tool"], placed.record["params"])
 
 
-def _seconds(placed: Placed) -> Any:
+def _seconds(placed: Placed) -> Value:
     """Return the seconds from the action to the outcome, where both have a time on one clock."""
     action = placed.action
     if action is None or placed.time is None or action.time is None:
@@ -91,7 +93,7 @@ def _seconds(placed: Placed) -> Any:
     return (placed.time - action.time) / SECOND
 
 
-def _observation_run(placed: Placed) -> Any:
+def _observation_run(placed: Placed) -> Value:
     return ABSENT if placed.run is None else placed.run.digest
 
 
@@ -189,17 +191,19 @@ _RUN_FIELDS = (
 )
 
 
-def _chosen(table: Mapping[str, Member], members: Members, placed: Placed) -> dict[str, Any]:
+def _chosen(table: Mapping[str, Member], members: Members, placed: Placed) -> dict[str, Value]:
     names = table if members is None else members
     made = {name: table[name](placed) for name in names if name in table}
     return {name: value for name, value in made.items() if not isinstance(value, Absent)}
 
 
-def run_view(run: Run) -> dict[str, Any]:
+def run_view(run: Run) -> dict[str, Value]:
     """Return the variable `run`, as of the place at which `run` is the run's state."""
     opened = run.opened
     view: dict[str, Any] = {"id": run.digest, "imported": run.imported}
     view.update({name: plain(opened[name]) for name in _RUN_FIELDS if opened.get(name) is not None})
+    if run.time is not None:
+        view["time"] = moment(run.time)
     attributes = opened.get("attributes")
     if attributes is not None and not holds_raw(attributes):
         view["attributes"] = plain(attributes)
@@ -209,11 +213,11 @@ def run_view(run: Run) -> dict[str, Any]:
     return view
 
 
-def identity_view(identity: Mapping[str, Any]) -> dict[str, Any]:
+def identity_view(identity: Mapping[str, Value]) -> dict[str, Value]:
     """Return the variable `identity` from what the authority says of who wrote the record."""
     view: dict[str, Any] = plain(dict(identity))
     view["registered"] = identity.get("registered") is True
-    if isinstance(delegated := view.get("delegated"), dict):
+    if is_map(delegated := view.get("delegated")):
         for name in ("since", "until"):
             at = moment_of(delegated.pop(name, None))
             delegated.update({} if at is None else {name: at})
@@ -237,16 +241,16 @@ class ToolView:
             name: evaluator.compile(text) for name, text in texts.items() if text
         }
 
-    def params(self, recorded: Any) -> Any:
+    def params(self, recorded: Value) -> Value:
         """Return parameters as a condition sees them."""
         return self._coerce(recorded)
 
-    def conforms(self, recorded: Any) -> bool:
+    def conforms(self, recorded: Value) -> bool:
         """Return whether parameters, as recorded, satisfy the tool's schema."""
         return self._validator is None or self._validator.is_valid(recorded)
 
-    def computed(self, name: str, params: Any) -> Any:
-        """Return `target`, or the micros of the estimate `cost` or `value`; None where not in the contract."""
+    def computed(self, name: str, params: Value) -> Value:
+        """Return `target`, or the micros of `cost` or `value`; None where not in the contract."""
         program = self._programs.get(name)
         if program is None:
             return None
@@ -255,12 +259,12 @@ class ToolView:
         return ABSENT if isinstance(found, Undecidable) or found is None else found
 
 
-def _refuse_reference(uri: str) -> Any:
-    """Refuse to follow a schema's reference to another document: nothing here may reach a network."""
+def _refuse_reference(uri: str) -> Value:
+    """Refuse a schema's reference to another document: nothing here may reach a network."""
     raise ValueError(f"{uri}: a schema may only refer to itself")
 
 
-def validator(schema: Mapping[str, Any]) -> Any:
+def validator(schema: Mapping[str, Value]) -> Value:
     """Return the check of a JSON Schema.
 
     Raises:
@@ -270,7 +274,7 @@ def validator(schema: Mapping[str, Any]) -> Any:
 
 
 class Views:
-    """The variables of a contract's conditions. `limits` and `facts` are not here: they rest on more than one record."""
+    """The variables of a contract's conditions, but `limits` and `facts`: these rest on history."""
 
     def __init__(self, contract: Contract, evaluator: Evaluator | None = None) -> None:
         evaluator = CelEvaluator() if evaluator is None else evaluator
@@ -285,7 +289,7 @@ class Views:
         }
         self._action = {**_ACTION, **self._own}
 
-    def params(self, placed: Placed) -> Any:
+    def params(self, placed: Placed) -> Value:
         """Return the variable `params`, or `Absent` with the reason."""
         action = placed.its_action
         if action is None:
@@ -298,38 +302,38 @@ class Views:
         tool = self._tools.get(action.tool)
         return plain(recorded) if tool is None else tool.params(plain(recorded))
 
-    def action(self, placed: Placed, members: Members = None) -> Any:
+    def action(self, placed: Placed, members: Members = None) -> Value:
         """Return the variable `action`, or `Absent` where the record belongs to none."""
         action = placed.its_action
         if action is None:
             return Absent(f"action: this {placed.subject} belongs to no action")
         return _chosen(self._action, members, action)
 
-    def record(self, placed: Placed, members: Members = None) -> dict[str, Any]:
-        """Return the record's own variable: `outcome`, `observation`, `message`, `approval` or `switch`."""
+    def record(self, placed: Placed, members: Members = None) -> dict[str, Value]:
+        """Return the record's own variable: `outcome`, `message`, …, named as its kind."""
         return _chosen(_RECORDS[placed.subject], members, placed)
 
-    def cited(self, observations: Iterable[Placed]) -> list[dict[str, Any]]:
+    def cited(self, observations: Iterable[Placed]) -> list[dict[str, Value]]:
         """Return the variable `evidence`: the observations that an action cites."""
         return [_chosen(_OBSERVATION, None, placed) for placed in observations]
 
-    def _of_tool(self, placed: Placed, name: str) -> Any:
+    def _of_tool(self, placed: Placed, name: str) -> Value:
         tool = self._tools.get(placed.tool)
         return (getattr(tool.tool, name) if tool else "") or ABSENT
 
-    def _conforms(self, placed: Placed) -> Any:
+    def _conforms(self, placed: Placed) -> Value:
         tool = self._tools.get(placed.tool)
         recorded = placed.record["params"]
         if tool is None or holds_raw(recorded) or holds_long_list(recorded):
             return ABSENT
         return tool.conforms(recorded)
 
-    def _target(self, placed: Placed) -> Any:
+    def _target(self, placed: Placed) -> Value:
         tool = self._tools.get(placed.tool)
         found = tool.computed("target", self.params(placed)) if tool else None
         return _field("target")(placed) if found is None else found
 
-    def _estimate(self, placed: Placed) -> Any:
+    def _estimate(self, placed: Placed) -> Value:
         estimate = dict(plain(placed.record.get("estimate") or {}))
         tool = self._tools.get(placed.tool)
         for name in ("cost", "value") if tool else ():
@@ -340,7 +344,7 @@ class Views:
         return estimate or ABSENT
 
 
-def _money(name: str, micros: Any, currency: str) -> dict[str, Any]:
+def _money(name: str, micros: Value, currency: str) -> dict[str, Value]:
     if not isinstance(micros, int) or isinstance(micros, bool):
         return {}
     return {name: {"currency": currency, "micros": micros} if currency else {"micros": micros}}

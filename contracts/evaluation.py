@@ -1,0 +1,212 @@
+"""CEL behind a small protocol: compile a condition once, evaluate it on plain Python values.
+
+Evaluation is on maps, never on typed messages: a missing member must be an error, and a message
+answers it with a default. An error is a value here, `Undecidable`, and never an exception:
+nothing that a record holds may stop the engine.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_bindings, ext_math, ext_strings
+
+from contracts.coercion import Value
+from contracts.scanning import Reads, chains, reads
+
+VARIABLES = (
+    "action",
+    "params",
+    "outcome",
+    "observation",
+    "message",
+    "approval",
+    "switch",
+    "run",
+    "identity",
+    "evidence",
+    "limits",
+    "facts",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Undecidable:
+    """That a condition has no value, and why, in words that a reviewer understands."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompileProblem:
+    """Why a condition can not be compiled. Lines and columns count from 1."""
+
+    message: str
+    line: int
+    column: int
+
+
+class ConditionError(ValueError):
+    """A condition that CEL does not accept was handed to the engine: check the contract first."""
+
+    def __init__(self, text: str, problems: tuple[CompileProblem, ...]) -> None:
+        self.text = text
+        self.problems = problems
+        super().__init__(f"{text!r}: {'; '.join(problem.message for problem in problems)}")
+
+
+class Program(Protocol):
+    """A compiled condition."""
+
+    def run(self, binding: Value) -> Value:
+        """Return the condition's value on a binding, or `Undecidable` with CEL's own words."""
+        ...
+
+
+class Evaluator(Protocol):
+    """What the engine needs of an expression language."""
+
+    def compile(self, text: str) -> Program:
+        """Compile a condition. Raises `ConditionError`."""
+        ...
+
+    def bind(self, values: Mapping[str, Value]) -> Value:
+        """Make one record's variables ready to be read by any number of conditions."""
+        ...
+
+
+def extensions() -> list[Value]:
+    """Return CEL's extensions that conditions may use: strings, math and `cel.bind`."""
+    return [ext_strings.ExtStrings(), ext_math.ExtMath(), ext_bindings.ExtBindings()]
+
+
+_PLAIN_TYPES = frozenset(
+    {"BOOL", "INT", "DOUBLE", "STRING", "BYTES", "TIMESTAMP", "DURATION", "NULL_TYPE", "NULL"}
+)
+_COMPOUND = ("LIST", "MAP")
+
+
+class CelProgram:
+    """A condition compiled by Google's CEL."""
+
+    __slots__ = ("_expression",)
+
+    def __init__(self, expression: Value) -> None:
+        self._expression = expression
+
+    def run(self, binding: Value) -> Value:
+        """Return the value as plain Python, or `Undecidable` with CEL's own words."""
+        try:
+            value = self._expression.eval(binding)
+        except RuntimeError as error:  # the iteration budget is raised, all else is returned
+            return Undecidable(str(error))
+        plain = value.value()
+        # A bool can only be a bool; asking for the type costs as much as the evaluation.
+        if plain is True or plain is False:
+            return plain
+        name: str = value.type().name()
+        if name in _PLAIN_TYPES:
+            return bytes(plain) if name == "BYTES" else plain
+        if name.startswith(_COMPOUND):
+            return value.plain_value()
+        if name == "ERROR":
+            return Undecidable(str(plain))
+        return Undecidable(f"a value of type {name.lower()}, which is no plain value")
+
+
+class CelEvaluator:
+    """Conditions by Google's CEL, every variable a map."""
+
+    def __init__(self, variables: tuple[str, ...] = VARIABLES) -> None:
+        self._environment = cel.NewEnv(
+            variables=dict.fromkeys(variables, cel.Type.DYN), extensions=extensions()
+        )
+
+    def compile(self, text: str) -> Program:
+        """Compile a condition.
+
+        Raises:
+            ConditionError: CEL refuses the text.
+        """
+        try:
+            return CelProgram(self._environment.compile(text))
+        except RuntimeError as error:
+            raise ConditionError(text, problems_in(str(error))) from error
+
+    def bind(self, values: Mapping[str, Value]) -> Value:
+        """Make one record's variables ready. Values are converted once, when first read."""
+        return self._environment.Activation(data=values)
+
+
+_PROBLEM = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_CONTAINER = re.compile(r" \(in container ''\)")
+
+
+def problems_in(text: str) -> tuple[CompileProblem, ...]:
+    """Return each problem that a refusal by CEL names, with its place in the condition."""
+    found = tuple(
+        CompileProblem(_CONTAINER.sub("", message), int(line), int(column))
+        for line, column, message in _PROBLEM.findall(text)
+    )
+    return found or (CompileProblem(text, 1, 1),)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condition:
+    """A compiled condition, what it reads, and how many of the contract's facts it may see."""
+
+    text: str
+    program: Program
+    reads: Reads
+    level: int
+
+    @property
+    def is_plain(self) -> bool:
+        """True where it reads neither facts nor limits, which may rest on facts."""
+        return not self.reads.facts and "limits" not in self.reads.members
+
+
+def condition(evaluator: Evaluator, text: str, level: int) -> Condition:
+    """Compile a condition that may see the contract's first `level` facts.
+
+    Raises:
+        ConditionError: CEL refuses the text.
+    """
+    return Condition(text, evaluator.compile(text), reads(text, VARIABLES), level)
+
+
+_NO_KEY = re.compile(r'NOT_FOUND: Key not found in map : "(.*)"', re.DOTALL)
+_NO_NAME = re.compile(r'No value with name "(.*)" found in Activation')
+_NO_OVERLOAD = re.compile(r"No matching overloads? found : (.*)", re.DOTALL)
+_STATUS = re.compile(r"^[A-Z_]+: ")
+
+
+def explained(text: str, raw: str, missing: Mapping[str, str], facts: Mapping[str, str]) -> str:
+    """Say in a reviewer's words why a condition has no value.
+
+    Args:
+        text: The condition.
+        raw: CEL's words.
+        missing: Why a variable does not exist, by its name.
+        facts: Why a fact has no value, by its name.
+    """
+    if found := _NO_NAME.search(raw):
+        name = found.group(1)
+        return missing.get(name, f"there is no {name} here")
+    if found := _NO_KEY.search(raw):
+        return _absent(text, found.group(1), facts)
+    if found := _NO_OVERLOAD.search(raw):
+        return f"types that do not fit: {found.group(1)}"
+    return _STATUS.sub("", raw)
+
+
+def _absent(text: str, member: str, facts: Mapping[str, str]) -> str:
+    if member in facts:
+        return f"fact {member}: {facts[member]}"
+    for chain in chains(text):
+        parts = chain.split(".")
+        if member in parts[1:]:
+            return f"{'.'.join(parts[: parts.index(member, 1) + 1])} is absent"
+    return f"there is no member {member}"

@@ -1,0 +1,95 @@
+"""Which version of a service's contract was in force, from the ledger alone.
+
+Source: docs/spec/contract-language.md, *Version in force*.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.history import Event
+from contracts.instants import micros
+from contracts.lineage import Lineage
+from ledger.encoding import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A valid activation of a published contract. `effective_at` is in microseconds since 1970."""
+
+    index: int
+    version: str
+    digest: str
+    effective_at: int
+    imported: bool
+
+
+class VersionHistory:
+    """The published and activated contracts of every service, entry by entry."""
+
+    def __init__(self, lineage: Lineage | None = None) -> None:
+        self._lineage = Lineage() if lineage is None else lineage
+        self._published: dict[tuple[str, str], str] = {}
+        self._activations: dict[str, list[Activation]] = {}
+
+    def observe(self, event: Event) -> None:
+        """Take in the next valid entry."""
+        kind = event.record["kind"]
+        if kind == "contract":
+            self._publish(event)
+        elif kind == "activation":
+            self._activate(event)
+        elif kind == "run":
+            # A run says whether the claimed times of its records can be used.
+            self._lineage.remember(self._lineage.place(event))
+
+    def _publish(self, event: Event) -> None:
+        """Remember a contract. A version belongs to the text that was first published under it."""
+        record = event.record
+        if record["digest"] == digest(record["text"].encode()):
+            key = (record["service"], record["version"])
+            self._published.setdefault(key, record["digest"])
+
+    def _activate(self, event: Event) -> None:
+        record = event.record
+        service, version = record["service"], record["version"]
+        effective, recorded = micros(record["effective_at"]), micros(event.recorded_at)
+        imported = record.get("imported") is True
+        if effective is None or recorded is None:
+            return
+        if self._published.get((service, version)) != record["digest"]:
+            return
+        if effective < recorded and not imported:
+            return
+        found = Activation(event.index, version, record["digest"], effective, imported)
+        self._activations.setdefault(service, []).append(found)
+
+    def activations(self, service: str) -> Sequence[Activation]:
+        """Return the service's valid activations so far, by index."""
+        return tuple(self._activations.get(service, ()))
+
+    def in_force(self, service: str, action: Event) -> tuple[str, str] | None:
+        """Return version and digest of the contract in force for an action, if there is one.
+
+        Args:
+            service: The service of the action's run.
+            action: The action's entry; activations at or after its index play no part.
+        """
+        before = [one for one in self.activations(service) if one.index < action.index]
+        marked = [one for one in before if one.imported]
+        if action.imported and marked:
+            chosen = marked[-1]
+        else:
+            time = self._lineage.place(action).time
+            found = _latest([one for one in before if not one.imported], time)
+            if found is None:
+                return None
+            chosen = found
+        return chosen.version, chosen.digest
+
+
+def _latest(activations: Sequence[Activation], time: int | None) -> Activation | None:
+    """Return the one with the greatest effective time not after `time`; without it the last."""
+    if time is None:
+        return activations[-1] if activations else None
+    effective = [one for one in activations if one.effective_at <= time]
+    return max(effective, key=lambda one: (one.effective_at, one.index), default=None)
