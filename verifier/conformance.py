@@ -202,7 +202,6 @@ def _rests_on(result: RuleResult) -> tuple[int, ...]:
 
 def _broken_rule(result: RuleResult, contract: Contract) -> Draft:
     rule = result.rule
-    expected = f"{rule.says} ({shortened(result.expected)})" if rule.says else result.expected
     return Draft(
         code=rule.code,
         index=result.index,
@@ -211,7 +210,7 @@ def _broken_rule(result: RuleResult, contract: Contract) -> Draft:
         rule=rule.id,
         contract=contract.digest,
         contract_line=rule.position.line,
-        expected=expected,
+        expected=result.expected,
         recorded=result.recorded,
         rests_on=result.rests_on,
         says=rule.says,

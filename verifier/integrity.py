@@ -253,7 +253,7 @@ class Reading:
         return None
 
     def _imported(self, entry: Entry, record: AnyRecord) -> bool:
-        """Return whether an importer wrote it. Its run says so; without a run, its writer's role."""
+        """Return whether an importer wrote it: its run says so, or else its writer's role."""
         if isinstance(record, RunOpened):
             return record.import_ is not None
         run = self.references.runs.get(self.references.run_of(record))

@@ -1,0 +1,5 @@
+"""`writ demo`."""
+
+
+def demo() -> None:
+    """Run the demonstration."""
