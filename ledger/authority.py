@@ -204,6 +204,21 @@ class InForce:
         """Fingerprints of the keys that this document revokes."""
         return frozenset(entry.key for entry in self.document.revoked)
 
+    def allows(self, key: str, record: AnyRecord) -> Entitlement:
+        """Say whether by this document alone the key (fingerprint) may write this record."""
+        if key in self.revoked:
+            return _refused("authority.revoked-key", f"key {key} is revoked")
+        entry = self.keys.get(key)
+        if entry is None:
+            return _refused("authority.unknown-key", f"key {key} is not in the authority document")
+        if entry.use != "write":
+            return _refused("authority.key-use", f"key {key} is for signing heads, not records")
+        if entry.identity != record.by:
+            return _refused(
+                "authority.identity", f"key {key} speaks for {entry.identity}, not {record.by}"
+            )
+        return _role_allows(self.identities[entry.identity], record)
+
 
 @dataclass(frozen=True)
 class AuthorityHistory:
@@ -322,10 +337,11 @@ class AuthorityHistory:
         return tuple(
             bytes.fromhex(entry.key)
             for key, entry in found.keys.items()
-            if entry.use == "head" and not self._is_compromised(key, size)
+            if entry.use == "head" and not self.is_compromised(key, size)
         )
 
-    def _is_compromised(self, key: str, index: int) -> bool:
+    def is_compromised(self, key: str, index: int) -> bool:
+        """Tell whether any document says that the key (fingerprint) was compromised at `index`."""
         since = self.compromised.get(key)
         return since is not None and index >= since
 
@@ -348,24 +364,12 @@ class AuthorityHistory:
         found = self.in_force(index)
         if found is None:
             return _refused("authority.none", "no authority document is in force")
-        if key in found.revoked:
-            return _refused("authority.revoked-key", f"key {key} is revoked")
-        entry = found.keys.get(key)
-        if entry is None:
-            return _refused("authority.unknown-key", f"key {key} is not in the authority document")
-        if entry.use != "write":
-            return _refused("authority.key-use", f"key {key} is for signing heads, not records")
-        if entry.identity != record.by:
-            return _refused(
-                "authority.identity", f"key {key} speaks for {entry.identity}, not {record.by}"
-            )
-        if self._is_compromised(key, index):
-            return Entitlement(
-                Standing.UNDECIDABLE,
-                "authority.compromised-key",
-                f"key {key} is compromised since entry {self.compromised[key]}",
-            )
-        return _role_allows(found.identities[entry.identity], record)
+        answer = found.allows(key, record)
+        if answer.standing is Standing.ENTITLED and self.is_compromised(key, index):
+            since = self.compromised[key]
+            why = f"key {key} is compromised since entry {since}"
+            return Entitlement(Standing.UNDECIDABLE, "authority.compromised-key", why)
+        return answer
 
 
 def _earliest(before: Mapping[str, int], document: Document) -> Mapping[str, int]:

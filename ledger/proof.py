@@ -1,0 +1,309 @@
+"""A record's proof: one file by which a third party checks that a ledger holds a record.
+
+The file is a C2SP tlog-proof: inclusion of the entry's header in the tree of a signed checkpoint.
+Its extra data are not trusted; they are what the check is made of: the record, the writer's
+signed text, and the authority from which the keys follow.
+Source: C2SP tlog-proof; docs/spec/ledger-format.md, *Record proof*.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import ValidationError
+from pydantic.types import Strict
+
+from ledger.authority import AuthorityHistory, Standing
+from ledger.checkpoint import (
+    MAX_NOTE,
+    VerifiedCheckpoint,
+    open_checkpoint,
+    parse_checkpoint,
+    parse_note,
+)
+from ledger.encoding import decode, digest, encode, from_base64, to_base64
+from ledger.entry import Header, leaf_hash, parse_header
+from ledger.errors import (
+    InvalidSignatureError,
+    LedgerError,
+    ProofFormatError,
+    StoreError,
+    UnprovenRecordError,
+)
+from ledger.keys import verify_signature
+from ledger.merkle import HASH_SIZE, check_inclusion, inclusion_proof
+from ledger.records import (
+    AnyRecord,
+    Authority,
+    Digest,
+    Digests,
+    Genesis,
+    Part,
+    Signature,
+    parse_record,
+)
+from ledger.store import Store
+from ledger.submission import (
+    Submission,
+    check_submission_path,
+    parse_signed_text,
+    signed_text,
+    submission_of,
+    submission_path,
+)
+
+# A record of 1 MiB may be written six times as long inside a string, and authority records come
+# along.
+MAX_PROOF = 32 * 1_048_576
+_FIRST_LINE = "c2sp.org/tlog-proof@v1"
+_HEAD = re.compile(
+    r"c2sp\.org/tlog-proof@v1\n"
+    r"extra (?P<extra>[A-Za-z0-9+/=]+)\n"
+    r"index (?P<index>0|[1-9][0-9]{0,15})\n"
+    r"(?P<path>(?:[A-Za-z0-9+/]{43}=\n){0,64})\n"
+)
+
+
+class Extra(Part):
+    """The extra data of a record's proof: each field is exactly what stands in the ledger."""
+
+    v: Literal[1] = 1
+    header: str
+    record: str
+    submission: str
+    signature: Signature
+    path: Digests
+    genesis: str
+    authority: Annotated[tuple[str, ...], Strict(strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A proof taken apart. Nothing in it has been checked: see `check_proof`."""
+
+    extra: Extra
+    index: int
+    path: tuple[bytes, ...]
+    checkpoint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenRecord:
+    """What a proof has shown under a trusted genesis.
+
+    Attributes:
+        index: The entry's index.
+        header: Its header.
+        record: The record.
+        digest: The record's digest.
+        signer: Public key that signed the submission.
+        document: Number of the first authority document by which that key may write it.
+        checkpoint: The head whose tree holds the entry.
+    """
+
+    index: int
+    header: Header
+    record: AnyRecord
+    digest: Digest
+    signer: bytes
+    document: int
+    checkpoint: VerifiedCheckpoint
+
+
+def proof_bytes(proof: Proof) -> bytes:
+    """Write a proof."""
+    extra = to_base64(encode(proof.extra.model_dump(by_alias=True), MAX_PROOF))
+    path = "".join(to_base64(node) + "\n" for node in proof.path)
+    text = f"{_FIRST_LINE}\nextra {extra}\nindex {proof.index}\n{path}\n"
+    return text.encode() + proof.checkpoint
+
+
+def parse_proof(raw: bytes) -> Proof:
+    """Take a proof apart.
+
+    Raises:
+        ProofFormatError: It is not one.
+    """
+    if len(raw) > MAX_PROOF:
+        raise ProofFormatError(f"a proof of {len(raw)} bytes, and at most {MAX_PROOF} are read")
+    # The expression is for ASCII; what follows it, the checkpoint, is not.
+    found = _HEAD.match(raw.decode("latin-1"))
+    if found is None:
+        raise ProofFormatError("not a record proof: the first lines do not have their form")
+    note = raw[found.end() :]
+    if len(note) > MAX_NOTE:
+        raise ProofFormatError("not a record proof: too much follows the path")
+    try:
+        value = decode(from_base64(found["extra"]), MAX_PROOF)
+        extra = Extra.model_validate(value, context={"wire": True})
+        path = tuple(from_base64(line) for line in found["path"].split())
+    except LedgerError as error:
+        raise ProofFormatError(f"not a record proof: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ", ".join(["extra", *(str(step) for step in first["loc"])])
+        raise ProofFormatError(f"not a record proof: {where}: {first['msg']}") from error
+    if "v" not in value or any(len(node) != HASH_SIZE for node in path):
+        raise ProofFormatError("not a record proof: the extra data have no v, or a hash is short")
+    return Proof(extra, int(found["index"]), path, note)
+
+
+def make_proof(store: Store, index: int, note: bytes) -> bytes:
+    """Make the proof of the record at `index` under a checkpoint. Nothing is checked on the way.
+
+    Args:
+        store: The ledger.
+        index: The record's entry.
+        note: A signed note of this ledger, larger than `index`.
+
+    Raises:
+        ValueError: The checkpoint does not cover the entry.
+        LedgerError: The store cannot give what is needed.
+    """
+    size = parse_checkpoint(parse_note(note).text).size
+    if not 0 <= index < size:
+        raise ValueError(f"a checkpoint of {size} entries does not cover entry {index}")
+    row = store.row(index)
+    header = parse_header(row.header)
+    first = index - header.position
+    opening = parse_header(store.row(first).header)
+    digests = [parse_header(store.row(first + at).header).record for at in range(opening.count)]
+    genesis = _record_text(store, 0)
+    extra = Extra(
+        header=row.header.decode(),
+        record=_record_text(store, index),
+        submission=signed_text(submission_of(opening, digest(genesis.encode()))).decode(),
+        signature=opening.signature or "",
+        path=tuple(submission_path(digests, header.position)),
+        genesis=genesis,
+        authority=_authority_texts(store, size),
+    )
+    leaves = list(store.leaves(0, size))
+    return proof_bytes(Proof(extra, index, tuple(inclusion_proof(leaves, index)), note))
+
+
+def _record_text(store: Store, index: int) -> str:
+    record = store.row(index).record
+    if record is None:
+        raise StoreError(f"entry {index}: the store does not have its record", index=index)
+    return record.decode()
+
+
+def _authority_texts(store: Store, size: int) -> tuple[str, ...]:
+    found = store.records_containing(b'"kind":"authority"')
+    return tuple(
+        raw.decode()
+        for index, raw in found
+        if index < size and isinstance(parse_record(raw), Authority)
+    )
+
+
+def check_proof(raw: bytes, genesis: str) -> ProvenRecord:
+    """Check a record's proof against a genesis digest that was obtained out of band.
+
+    1. The file is a tlog-proof whose extra data are strict.
+    2. The genesis record has the trusted digest, and each authority document follows with enough
+    root signatures. 3. The checkpoint is of genesis's origin, signed by a head key of one of
+    these documents. 4. The header is strict, of this index, and in the checkpoint's tree. 5. The
+    record is strict and has the header's digest. 6. The signed text is for this ledger, agrees
+    with the header, and its root holds the record at its position. 7. The writer's key signed
+    that text. 8. By one of these documents the key speaks for the record's identity and may write
+    its kind.
+
+    It does not show that the key was not revoked later, or that the entry's index lay within that
+    document's time.
+
+    Raises:
+        ProofFormatError: Step 1 fails.
+        UnprovenRecordError: A later step fails; its message says which.
+    """
+    proof = parse_proof(raw)
+    step = 2
+    try:
+        authority, origin = _trusted_authority(proof, genesis)
+        step = 3
+        head = open_checkpoint(proof.checkpoint, origin, _head_keys(proof, authority))
+        step = 4
+        header = _included_header(proof, head)
+        step = 5
+        record, record_digest = _matching_record(proof, header)
+        step = 6
+        submission = _matching_submission(proof, header, genesis)
+        step = 7
+        signer = authority.public_key(submission.key) or b""
+        signature = from_base64(proof.extra.signature)
+        verify_signature(signer, proof.extra.submission.encode(), signature)
+        step = 8
+        document = _allowing_document(authority, header, record)
+    except LedgerError as error:
+        raise UnprovenRecordError(f"step {step}: {error}", index=proof.index) from error
+    return ProvenRecord(proof.index, header, record, record_digest, signer, document, head)
+
+
+def _trusted_authority(proof: Proof, genesis: str) -> tuple[AuthorityHistory, str]:
+    if digest(proof.extra.genesis.encode()) != genesis:
+        raise UnprovenRecordError("the genesis record is not the trusted one")
+    founding = parse_record(proof.extra.genesis.encode())
+    if not isinstance(founding, Genesis):
+        raise UnprovenRecordError("the trusted digest is not of a genesis record")
+    authority = AuthorityHistory.of(founding)
+    # Where these records stand in the ledger is not shown: they are folded by their numbers alone.
+    for place, text in enumerate(proof.extra.authority, start=1):
+        record = parse_record(text.encode())
+        if not isinstance(record, Authority):
+            raise UnprovenRecordError("among the authority records is one of another kind")
+        authority = authority.fold(place, record)
+    return authority, founding.origin
+
+
+def _head_keys(proof: Proof, authority: AuthorityHistory) -> Sequence[bytes]:
+    size = parse_checkpoint(parse_note(proof.checkpoint).text).size
+    return [
+        bytes.fromhex(entry.key)
+        for found in authority.documents
+        for key, entry in found.keys.items()
+        if entry.use == "head" and not authority.is_compromised(key, size)
+    ]
+
+
+def _included_header(proof: Proof, head: VerifiedCheckpoint) -> Header:
+    raw = proof.extra.header.encode()
+    header = parse_header(raw)
+    if header.index != proof.index:
+        raise UnprovenRecordError(f"the header is of entry {header.index}, not {proof.index}")
+    checkpoint = head.checkpoint
+    check_inclusion(leaf_hash(raw), proof.index, checkpoint.size, proof.path, checkpoint.root)
+    return header
+
+
+def _matching_record(proof: Proof, header: Header) -> tuple[AnyRecord, str]:
+    raw = proof.extra.record.encode()
+    record = parse_record(raw)
+    if digest(raw) != header.record:
+        raise UnprovenRecordError("the record is not the one that the header names")
+    return record, header.record
+
+
+def _matching_submission(proof: Proof, header: Header, genesis: str) -> Submission:
+    submission = parse_signed_text(proof.extra.submission.encode())
+    stated = submission.genesis, submission.key, submission.stream
+    if stated != (genesis, header.key, header.stream):
+        raise UnprovenRecordError("the signed text is of another ledger, key or stream")
+    if (submission.number, submission.count) != (header.number, header.count):
+        raise UnprovenRecordError("the signed text is not the one of the header's submission")
+    if header.position == 0:
+        carried = submission_of(header, genesis), header.signature
+        if carried != (submission, proof.extra.signature):
+            raise UnprovenRecordError("the signed text or signature is not the header's")
+    check_submission_path(submission, header.record, header.position, proof.extra.path)
+    return submission
+
+
+def _allowing_document(authority: AuthorityHistory, header: Header, record: AnyRecord) -> int:
+    if authority.is_compromised(header.key, header.index):
+        raise InvalidSignatureError("the key was compromised by then")
+    for found in authority.documents:
+        if found.allows(header.key, record).standing is Standing.ENTITLED:
+            return found.document.number
+    raise UnprovenRecordError("no authority document lets this key write this record")
