@@ -5,15 +5,12 @@ Source: docs/spec/contract-language.md, *Decision*.
 
 from collections.abc import Iterator
 
-from contracts.coercion import Value
 from contracts.instants import micros
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Effect, Rule
 from ledger.encoding import call_digest
 
 APPROVE = "approve"
-APPROVER = "approver"
-"""The role that a rule asks for when it names none."""
 
 
 class ApprovalBook:
@@ -35,7 +32,9 @@ class ApprovalBook:
         """Return the ids of the rules lifted for an action, each with its approval's index."""
         resumed = placed.event.record.get("resumes")
         proposed = lineage.action(resumed) if placed.subject == "action" and resumed else None
-        if proposed is None or not _same_call(placed, proposed):
+        if proposed is None or proposed.event.index >= placed.event.index:
+            return {}
+        if not _same_call(placed, proposed):
             return {}
         found: dict[str, int] = {}
         for rule in contract.rules:
@@ -66,13 +65,11 @@ class ApprovalBook:
 
 
 def _same_call(placed: Placed, proposed: Placed) -> bool:
-    mine, other = placed.event.record, proposed.event.record
+    """Return whether tool, params, target and run are the same as recorded."""
+    mine, other = placed.record, proposed.record
     same = all(mine.get(name) == other.get(name) for name in ("tool", "target", "run"))
-    return same and _call(mine) == _call(other)
-
-
-def _call(record: Value) -> str:
-    return call_digest(record["tool"], record["params"])
+    calls = {call_digest(one["tool"], one["params"]) for one in (mine, other)}
+    return same and len(calls) == 1
 
 
 def _concerns(approval: Placed, rule: Rule) -> bool:
@@ -88,7 +85,7 @@ def _entitled(contract: Contract, rule: Rule, approval: Placed, placed: Placed) 
     speakers = {contract.service, placed.record.get("by"), requester}
     owners = {contract.owner, placed.event.identity.get("owner"), requester}
     return (
-        (rule.role or APPROVER) in identity.get("roles", ())
+        rule.role in identity.get("roles", ())
         and approval.record["by"] not in speakers
         and identity.get("owner") not in owners
     )

@@ -68,6 +68,8 @@ def decide(
 
 def _effect(result: RuleResult, lifted: Collection[str]) -> Effect:
     rule = result.rule
+    if rule.effect is Effect.WARN:
+        return Effect.WARN
     if result.verdict is Verdict.UNDECIDABLE:
         return rule.undecidable
     if rule.effect is Effect.APPROVE and rule.id in lifted:

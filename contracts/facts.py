@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from contracts.coercion import MAX_LIST, Value, is_list, is_map
+from contracts.coercion import MAX_LIST, Value, holds_long_list, is_list, is_map
 from contracts.counters import (
     INTEGER,
     MAX_RESTS,
@@ -310,7 +310,7 @@ class FactMemory:
 
     def _single(self, entries: Sequence[Entry], rests: tuple[int, ...]) -> FactResult:
         if entries:
-            return FactResult(entries[0].value, "", rests)
+            return _within_limit(entries[0].value, rests)
         if self.fact.default is not None:
             return FactResult(self.fact.default)
         over = "the ledger" if self.fact.over == "ledger" else f"this {self.fact.over}"
@@ -337,10 +337,10 @@ def _timeless(window: Window) -> Reading:
     )
 
 
-def _within_limit(values: list[Value], rests: tuple[int, ...]) -> FactResult:
-    if len(values) > MAX_LIST:
+def _within_limit(value: Value, rests: tuple[int, ...]) -> FactResult:
+    if holds_long_list(value):
         return FactResult(None, f"a list of more than {MAX_LIST} values", rests)
-    return FactResult(values, "", rests)
+    return FactResult(value, "", rests)
 
 
 def _listed(results: Sequence[FactResult]) -> FactResult:

@@ -268,6 +268,10 @@ def _undecided(scope: str | None, keys: Value, expect: Expectation, placed: Plac
         return f"this {placed.subject} stands in no {expect.over}"
     if isinstance(keys, Undecidable):
         return f"its key here: {keys.reason}"
-    if expect.within is not None and placed.time is None:
+    if expect.within is None:
+        return ""
+    if placed.time is None:
         return f"this {placed.subject} has no event time"
+    if placed.event.imported and expect.over != "run":
+        return f"this {placed.subject} is imported, and its time is proven within its run only"
     return ""

