@@ -191,6 +191,7 @@ def _ahead(store: Store) -> Ahead:
     for index, raw in sorted(found.items()):
         try:
             if parse_header(store.row(index).header).record != digest(raw):
+                _first_document_changed(index)
                 break
             record = parse_record(raw)
         except RecordError as error:
@@ -201,6 +202,13 @@ def _ahead(store: Store) -> Ahead:
         else:
             _collect(ahead, index, record)
     return ahead
+
+
+def _first_document_changed(index: int) -> None:
+    """Without the first document the steps after this cannot come to it: say it here."""
+    if index == 1:
+        what = "its record is not the one that its header names"
+        raise BrokenLedgerError(1, 2, "record", what)
 
 
 def _collect(ahead: Ahead, index: int, record: AnyRecord) -> None:

@@ -148,16 +148,17 @@ class Reading:
     def _link(self, index: int, header: Header, raw: bytes) -> BrokenLedgerError:
         """Say which of two neighbours was changed, where their link does not hold.
 
-        The entry before is intact if a checkpoint covers it. Else the later one is intact if the
-        entry after it, or a checkpoint, knows it with the link that it has.
+        The entry before is intact if a checkpoint covers it. Else it is the one to blame if the
+        later one is intact.
         """
         blamed = index
-        if index and not self._heads.covers(index) and self._known_after(index, header, raw):
+        if index and not self._heads.covers(index) and self._intact(index, header, raw):
             blamed = index - 1
         what = f"entry {index} does not link to the entry before it as it stands"
         return BrokenLedgerError(blamed, 3, "link", what)
 
-    def _known_after(self, index: int, header: Header, raw: bytes) -> bool:
+    def _intact(self, index: int, header: Header, raw: bytes) -> bool:
+        """Return whether this header is as it was: the entry, or the head, after it knows it."""
         leaf = leaf_hash(raw)
         following = self._following(index + 1)
         if following is not None:
@@ -165,7 +166,10 @@ class Reading:
         frontier = self._heads.frontier_of(index - 1)
         frontier.append(bytes.fromhex(header.prev))
         frontier.append(leaf)
-        return self._heads.agrees(index + 1, frontier)
+        # Else its writer says, signed, what it had seen before it.
+        seen = header.seen
+        told = seen is not None and (seen.size, seen.leaf) == (index, header.prev)
+        return told or self._heads.agrees(index + 1, frontier)
 
     def _following(self, index: int) -> Header | None:
         try:
