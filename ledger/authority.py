@@ -31,6 +31,7 @@ from ledger.records import (
     Part,
     RunOpened,
     Time,
+    Version,
 )
 
 SIGNED_PREFIX = b"writ/authority/v1\n"
@@ -89,7 +90,7 @@ class Revocation(Part):
 class Document(Part):
     """The complete state of authority from one authority record to the next."""
 
-    v: Literal[1] = 1
+    v: Version = 1
     number: Annotated[int, Field(ge=1)]
     previous: Digest
     identities: Annotated[tuple[IdentityEntry, ...], Strict(strict=False)]

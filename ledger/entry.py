@@ -5,14 +5,14 @@ is what the tree is over: chain and tree share the one hash, and neither disclos
 Source: docs/spec/ledger-format.md, *Entry*.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ledger import merkle
 from ledger.encoding import MAX_HEADER, decode, encode
 from ledger.errors import HeaderError
-from ledger.records import Digest, Natural, Part, Signature, Time
+from ledger.records import Digest, Natural, Part, Signature, Time, Version
 
 ZEROS = "0" * 64
 MAX_SUBMISSION = 1_024
@@ -53,7 +53,7 @@ class Header(Part):
         signature: The key's signature over the signed text, base64.
     """
 
-    v: Literal[1] = 1
+    v: Version = 1
     index: Natural
     prev: Digest
     recorded_at: Time

@@ -9,7 +9,7 @@ Source: C2SP tlog-proof; docs/spec/ledger-format.md, *Record proof*.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ValidationError
 from pydantic.types import Strict
@@ -41,6 +41,7 @@ from ledger.records import (
     Genesis,
     Part,
     Signature,
+    Version,
     parse_record,
 )
 from ledger.store import Store
@@ -68,7 +69,7 @@ _HEAD = re.compile(
 class Extra(Part):
     """The extra data of a record's proof: each field is exactly what stands in the ledger."""
 
-    v: Literal[1] = 1
+    v: Version = 1
     header: str
     record: str
     submission: str

@@ -38,6 +38,15 @@ def _no_dot_segments(text: str) -> str:
     return text
 
 
+def _true(value: bool) -> bool:  # noqa: FBT001  (a validator takes what the field holds)
+    if not value:
+        raise ValueError("stands only where it is true")
+    return value
+
+
+# Not Literal[1]: to Python True and 1.0 are 1, and would be read and written back as it.
+Version = Annotated[int, Field(ge=1, le=1)]
+Mark = Annotated[bool, AfterValidator(_true)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Nonce = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Signature = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{85}[AQgw]==$")]
@@ -150,7 +159,7 @@ class RootSignature(Part):
 class Record(Part):
     """What every record has. `nonce` keeps a small record's digest from telling its content."""
 
-    v: Literal[1] = 1
+    v: Version = 1
     nonce: Nonce
     by: Identity
     at: Time | None = None
@@ -207,7 +216,7 @@ class Activation(Record):
     digest: Digest
     effective_at: Time
     approved_by: Annotated[tuple[Identity, ...], Strict(strict=False)]
-    imported: Literal[True] | None = None
+    imported: Mark | None = None
 
 
 class Switch(Record):
@@ -281,7 +290,7 @@ class Observation(Record):
     observed_at: Time | None = None
     digest: Digest | None = None
     fields: Any = None
-    self_attested: Literal[True] | None = None
+    self_attested: Mark | None = None
 
 
 class Action(Record):
