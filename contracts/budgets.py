@@ -116,18 +116,16 @@ def _same_currency(draft: Draft, estimating: tuple[str, ...], currency: str) -> 
             )
 
 
-def _budget(draft: Draft, key: str, when: str, says: str, tools: tuple[str, ...] = ()) -> None:
-    path = ("cost", "per_run", *key.split("/"))
-    name = {"cost_micros": "cost", "tool_calls": "tool-calls"}.get(key, key.replace("/", "."))
+def _budget(draft: Draft, key: str, when: str, says: str) -> None:
+    name = {"cost_micros": "cost", "tool_calls": "tool-calls"}.get(key, key)
     draft.rule(
         Rule(
             f"cost.{name}",
             "cost",
             "action",
-            tools,
             when=when,
             says=says,
-            position=draft.source.key_at(*path),
+            position=draft.source.key_at("cost", "per_run", key),
         )
     )
 
@@ -168,8 +166,7 @@ def _call_budgets(draft: Draft, budget: RunBudget) -> None:
             said = draft.fact("cost.steps", "count", "message", where=ASSISTANT, position=place)
             says = f"a run takes at most {budget.steps} steps (assistant messages, tool calls)"
             _budget(draft, "steps", f"{said} + {calls} >= {budget.steps}", says)
-    for number, (tool, most) in enumerate(budget.calls.items()):
-        del number
+    for tool, most in budget.calls.items():
         path = ("cost", "per_run", "calls", tool)
         draft.tool(tool, *path)
         made = draft.fact(

@@ -388,8 +388,18 @@ class Clauses(_Part):
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a contract, for editors that complete and check while typing."""
     schema = Clauses.model_json_schema(by_alias=True)
+    _close(schema)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
         "title": "Writ contract, language version 1",
     }
+
+
+def _close(schema: object) -> None:
+    """Names that an author chooses follow their pattern: pydantic says so, the schema must too."""
+    members = cast("dict[str, object]", schema) if isinstance(schema, dict) else {}
+    if "patternProperties" in members:
+        members["additionalProperties"] = False
+    for member in members.values():
+        _close(member)

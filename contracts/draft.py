@@ -89,7 +89,8 @@ class Draft:
 
     def _reporter(self, path: Path, text: str) -> Callable[[Problem], None]:
         def report(problem: Problem) -> None:
-            place = self.source.within(self.source.at(*path), text, problem.offset)
+            written = text.rstrip()
+            place = self.source.within(self.source.at(*path), written, problem.offset)
             self.errors.append(
                 self.source.error(problem.code, problem.message, place, problem.hint)
             )
@@ -112,10 +113,11 @@ class Draft:
         report = self._reporter(path, text)
         expanded = self._substitute(text, report)
         known = self.clauses.facts if facts is None else facts
+        bare = without_comments(text)
         for problem in _name_problems(expanded, known, self.clauses.facts, self.limit_names):
             # In an expanded expression an offset says nothing about the text that was written.
-            report(problem if expanded == text else replace(problem, offset=0))
-        self.written[owner, expanded] = Written(text, self.source.at(*path))
+            report(problem if expanded == bare else replace(problem, offset=0))
+        self.written[owner, expanded] = Written(bare, self.source.at(*path))
         return expanded
 
     # ----------------------------------------------------------------- tools and `for`

@@ -113,18 +113,13 @@ def _within_has(words: list[Token], number: int) -> bool:
     return False
 
 
-def strings(expression: str) -> Iterator[tuple[str, int]]:
-    """The plain string literals of an expression without their quotes, and where each begins."""
-    for token in tokens(expression):
-        if token.kind == "string" and token.text[0] in "\"'":
-            quote = 3 if token.text[:3] in {'"""', "'''"} else 1
-            yield token.text[quote:-quote], token.offset
-
-
 def without_comments(expression: str) -> str:
-    """The expression without its comments, so that it may stand within parentheses."""
-    kept = (token.text for token in tokens(expression) if not token.text.startswith("//"))
-    return "".join(kept).strip()
+    """The expression with blanks for comments: it may stand in parentheses, and nothing moves."""
+    kept = (
+        " " * len(token.text) if token.text.startswith("//") else token.text
+        for token in tokens(expression)
+    )
+    return "".join(kept).rstrip()
 
 
 def substitute(

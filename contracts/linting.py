@@ -304,9 +304,9 @@ def _claimed_thresholds(case: _Case) -> Iterator[LintMessage]:
 def _unreachable(case: _Case) -> Iterator[LintMessage]:
     never = {
         tool
-        for number, item in enumerate(case.clauses.scope.forbidden)
-        if item.when in {"", "true"}
-        for tool in case.draft.subject(item.for_, "scope", "forbidden", number, "for")[1]
+        for rule in case.contract.rules
+        if rule.clause == "scope" and rule.effect is Effect.DENY and rule.when == "true"
+        for tool in rule.tools
     }
     for rule in case.contract.rules:
         if rule.when == "false" or rule.unless == "true":

@@ -1,8 +1,6 @@
 """A contract ready to run: read, expanded, and every condition checked against its types."""
 
-from typing import Any
-
-from contracts import conditions
+from contracts.conditions import ConditionProblem, check_contract
 from contracts.draft import Draft
 from contracts.errors import ContractError, ContractErrors
 from contracts.expansion import draft_contract
@@ -30,11 +28,10 @@ def load_contract(text: str | bytes, name: str = "<contract>") -> Contract:
 
 def condition_errors(draft: Draft, contract: Contract) -> list[ContractError]:
     """What the type check says of a contract's conditions, where they were written."""
-    check = getattr(conditions, "check_contract", lambda _: [])
-    return [_as_error(draft, problem) for problem in check(contract)]
+    return [_as_error(draft, problem) for problem in check_contract(contract)]
 
 
-def _as_error(draft: Draft, problem: Any) -> ContractError:
+def _as_error(draft: Draft, problem: ConditionProblem) -> ContractError:
     place, where = problem.position, f"in `{problem.where}`"
     written = draft.written.get((problem.where, problem.expression))
     if written and written.text == problem.expression:

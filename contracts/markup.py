@@ -81,8 +81,6 @@ class Source:
         Where quoting or folding hides it, the value's beginning.
         """
         lines = self.text.splitlines()
-        if place.line > len(lines):
-            return place
         first = lines[place.line - 1][place.column - 1 :]
         for quote in (0, 1):
             if first[quote:].startswith(value):
@@ -93,8 +91,6 @@ class Source:
     def _within_block(lines: list[str], place: Position, value: str, offset: int) -> Position:
         before = value[:offset].split("\n")
         number = place.line + len(before) - 1
-        if number >= len(lines):
-            return place
         indent = len(lines[place.line]) - len(lines[place.line].lstrip(" "))
         return Position(number + 1, indent + len(before[-1]) + 1)
 
@@ -229,17 +225,13 @@ class _Builder:
 
     def _sequence(self, events: Iterator[Event], path: Path) -> list[object]:
         items: list[object] = []
-        for event in events:
-            if isinstance(event, SequenceEndEvent):
-                break
+        while not isinstance(event := next(events), SequenceEndEvent):
             items.append(self._node(event, events, (*path, len(items))))
         return items
 
     def _mapping(self, events: Iterator[Event], path: Path) -> dict[str, object]:
         members: dict[str, object] = {}
-        for event in events:
-            if isinstance(event, MappingEndEvent):
-                break
+        while not isinstance(event := next(events), MappingEndEvent):
             key = self._key(event)
             value_event = next(events)
             if key in members:

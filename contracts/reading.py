@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_origin
 
 from jsonschema_rs import ValidationError as SchemaError
 from jsonschema_rs import validator_for
@@ -175,19 +175,15 @@ def _unknown_key(source: Source, loc: Path) -> ContractError:
 def _keys_of(path: Path) -> list[str]:
     """The keys that the models know at a path of the document."""
     model: type[BaseModel] = Clauses
+    within = False
     for step in path:
-        field = _field(model, step)
-        if field is not None:
-            model = field
+        if within:  # a list's position, or a key that the author chose
+            within = False
+            continue
+        known = {info.alias or name: info.annotation for name, info in model.model_fields.items()}
+        model = next(_models_in(known[str(step)]), model)
+        within = get_origin(known[str(step)]) in {dict, tuple}
     return [info.alias or name for name, info in model.model_fields.items()]
-
-
-def _field(model: type[BaseModel], step: str | int) -> type[BaseModel] | None:
-    """The model within the annotation of a field; list positions and free keys lead to the same."""
-    for name, info in model.model_fields.items():
-        if step == (info.alias or name):
-            return next(_models_in(info.annotation), None)
-    return None
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - typing's own objects
@@ -253,7 +249,9 @@ def _outside_references(schema: object, path: Path) -> Iterator[Path]:
     if isinstance(schema, dict):
         for key, value in cast("dict[str, object]", schema).items():
             if key in {"$ref", "$dynamicRef", "$schema", "$id"} and isinstance(value, str):
-                if not value.startswith(("#", "https://json-schema.org/draft/")):
+                if not value.startswith(
+                    ("#", "https://json-schema.org/", "http://json-schema.org/")
+                ):
                     yield (*path, key)
             else:
                 yield from _outside_references(value, (*path, key))
@@ -270,5 +268,3 @@ def _invalid_schema(
     except SchemaError as error:
         place = source.at(*path, *(step for step in error.instance_path))
         yield source.error("schema.invalid", f"no JSON Schema: {error.message}", place)
-    except ValueError as error:
-        yield source.error("schema.invalid", f"no JSON Schema: {error}", source.at(*path))

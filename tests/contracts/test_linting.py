@@ -1,0 +1,267 @@
+"""Lint: what is wrong or risky, where, and how much it matters."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts import LintMessage, Severity, lint, parse_contract
+
+FULL = (Path(__file__).parent / "full.yaml").read_text(encoding="utf-8")
+
+NEVER = "2026-02-01T00:00:00Z"
+CLEAN = """\
+contract: refunds
+version: 1.0.0
+identity: {service: spiffe://acme.example/ai/refunds, owner: maria@acme.example, permissions: [pay]}
+scope: {modes: [read, execute]}
+policy: {document: {name: refund-policy, version: "7"}}
+recovery: {kill_switch: {roles: [commander]}}
+tools:
+  orders.get: {mode: read}
+  pay: {mode: execute, permission: pay, params: {}, idempotency: params.id, irreversible: gone}
+"""
+
+
+def messages(text: str) -> list[tuple[str, str, int, int]]:
+    """Severity, code and place of every finding."""
+    return [
+        (found.severity.value, found.code, found.line, found.column)
+        for found in lint(text, "c.yaml")
+    ]
+
+
+def test_a_clean_contract() -> None:
+    """Nothing is said of a contract with nothing to say of."""
+    assert lint(CLEAN) == []
+
+
+def test_messages_say_all() -> None:
+    """A finding in one line: place, severity, code, what and what to do."""
+    (found,) = lint(CLEAN.replace("[read, execute]", "[read, execute, draft]"), "c.yaml")
+    assert str(found) == (
+        "c.yaml:4:32: note: scope.mode-unused: no tool has the mode draft; remove it until one has"
+    )
+    assert found == LintMessage(Severity.NOTE, "scope.mode-unused", 4, 32, found.message, "c.yaml")
+
+
+def test_takes_a_document_too() -> None:
+    """A document knows its own name."""
+    document = parse_contract(FULL, "full.yaml")
+    assert lint(document) == lint(FULL, "full.yaml")
+    assert {found.file for found in lint(document)} == {"full.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "permissions: [pay]",
+            "permissions: [pay], duties: {build: [a, b], approve: [c], run: [b]}",
+            ("error", "identity.duties", 3, 146),
+        ),
+        (
+            "permissions: [pay]",
+            f"permissions: [pay], delegation: {{by: m, since: {NEVER}, until: {NEVER}}}",
+            ("error", "identity.delegation", 3, 102),
+        ),
+        (
+            "permissions: [pay]",
+            "permissions: [pay, fly]",
+            ("note", "identity.permission-unused", 3, 101),
+        ),
+        ("permission: pay,", "permission: pays,", ("error", "identity.permission", 9, 24)),
+        ("orders.get: {mode: read", "orders.get: {mode: draft", ("warning", "scope.mode", 8, 16)),
+        (", irreversible: gone", "", ("error", "recovery.compensation", 9, 3)),
+        (", idempotency: params.id", "", ("warning", "tools.idempotency", 9, 3)),
+        (", params: {}", "", ("warning", "tools.params", 9, 3)),
+        (
+            "irreversible: gone",
+            "irreversible: gone, compensation: {tool: orders.get}",
+            ("warning", "recovery.contradiction", 9, 77),
+        ),
+        (
+            "irreversible: gone",
+            "irreversible: gone, fallback: pay",
+            ("error", "tools.fallback", 9, 97),
+        ),
+        (
+            "recovery: {kill_switch: {roles: [commander]}}\n",
+            "",
+            ("warning", "recovery.kill-switch", 1, 1),
+        ),
+        (
+            "kill_switch: {roles: [commander]}",
+            "safe_mode: {allow: [read]}",
+            ("warning", "recovery.kill-switch", 6, 1),
+        ),
+        (
+            "recovery: {",
+            "recovery: {containment: {over: service, within: 1h, value_micros: 5}, ",
+            ("warning", "recovery.value", 6, 53),
+        ),
+    ],
+)
+def test_clauses(old: str, new: str, expected: tuple[str, str, int, int]) -> None:
+    """Each slip in a clause gives its one finding, at its place."""
+    assert old in CLEAN
+    found = [
+        message
+        for message in messages(CLEAN.replace(old, new))
+        if not message[1].endswith("-unused") or message == expected
+    ]
+    assert found == [expected]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("facts: {f: {count: true, from: action}}", ("warning", "facts.unused", 10, 9)),
+        ("values: {v: 1}", ("warning", "values.unused", 10, 10)),
+        ("cost: {per_run: {cost_micros: 5}}", ("warning", "cost.currency", 10, 18)),
+        ("rules: [{id: r, for: pay, when: false}]", ("warning", "rule.unreachable", 10, 9)),
+        ("rules: [{id: r, for: pay, unless: true}]", ("warning", "rule.unreachable", 10, 9)),
+        (
+            "rules: [{id: r, for: pay, when: params.x > 1, effect: approve, role: lead}]",
+            ("note", "approve.claimed", 10, 9),
+        ),
+        (
+            "rules: [{id: r, for: pay, when: run.attributes.v == 1, effect: approve, role: lead}]",
+            ("warning", "approve.claimed", 10, 9),
+        ),
+    ],
+)
+def test_lines(lines: str, expected: tuple[str, str, int, int]) -> None:
+    """The same for facts, values, budgets and rules."""
+    assert messages(CLEAN + lines + "\n") == [expected]
+
+
+def test_approvals_that_rest_on_more_than_claims() -> None:
+    """A threshold compared with an observation, or with the policy's own limits, is sound."""
+    text = CLEAN.replace('version: "7"}}', 'version: "7"}, limits: {most: 3}}') + (
+        "facts:\n"
+        "  amount: {last: observation.fields.amount, from: observation, default: 0}\n"
+        "rules:\n"
+        "  - {id: a, for: pay, when: params.x > facts.amount, effect: approve, role: lead}\n"
+        "  - {id: b, for: pay, when: params.x > limits.most, effect: approve, role: lead}\n"
+        "  - {id: c, for: pay, when: run.service == 'x', effect: approve, role: lead}\n"
+        "  - {id: d, for: pay, when: size(evidence) < params.x, effect: approve, role: lead}\n"
+    )
+    assert messages(text) == []
+
+
+@pytest.mark.parametrize(
+    ("by", "claimed"),
+    [
+        ("run.attributes.region", True),
+        ("params.region", True),
+        ("facts.said", True),
+        ("facts.region", False),
+        ("identity.owner", False),
+        ("action.tool", False),
+    ],
+)
+def test_limits_that_rest_on_claims(by: str, claimed: bool) -> None:  # noqa: FBT001 - a case
+    """An agent must not choose its own limits."""
+    text = CLEAN.replace(
+        'version: "7"}}',
+        f'version: "7"}}, limits: {{by: {by}, default: {{most: 1}}, EU: {{most: 3}}}}}}',
+    ) + (
+        "facts:\n"
+        "  region: {last: observation.fields.region, from: observation}\n"
+        "  said: {last: message.content, from: message}\n"
+        "rules:\n"
+        "  - {id: a, for: pay, when: 1 > limits.most && facts.region == facts.said}\n"
+        "  - {id: b, for: pay, when: params.x > limits.most, effect: approve, role: lead}\n"
+    )
+    expected = {"limits.claimed", "approve.claimed"} if claimed else set[str]()
+    assert {found.code for found in lint(text)} == expected
+
+
+def test_limits() -> None:
+    """A limit that nobody reads, a case that lacks one, and cases without a default."""
+    text = (
+        CLEAN.replace(
+            'version: "7"}}',
+            'version: "7"}, limits: {by: identity.owner, EU: {most: 3, least: 1}, US: {most: 3}}}',
+        )
+        + "rules: [{id: a, for: pay, when: 1 > limits.most}]\n"
+    )
+    assert messages(text) == [
+        ("note", "limits.default", 5, 57),
+        ("note", "limits.unused", 5, 100),
+        ("warning", "limits.incomplete", 5, 111),
+    ]
+    whole = text.replace("1 > limits.most", "size(limits) > 3")
+    assert "limits.unused" not in {found.code for found in lint(whole)}
+
+
+def test_facts_behind_facts() -> None:
+    """A fact that only an unused fact reads is unused, one behind a rule's fact is not."""
+    text = CLEAN + (
+        "facts:\n"
+        "  a: {count: true, from: action, unknown: skip}\n"
+        "  b: {count: true, from: action, where: facts.a > 1}\n"
+        "  c: {count: true, from: action}\n"
+        "  d: {count: true, from: action, where: facts.c > 1}\n"
+        "rules:\n"
+        "  - {id: r, for: pay, expect: {from: outcome, where: facts.b > 1, within: 1h}}\n"
+    )
+    assert [found[1:3] for found in messages(text)] == [
+        ("facts.skip", 11),
+        ("facts.unused", 13),
+        ("facts.unused", 14),
+    ]
+
+
+def test_sentences() -> None:
+    """The policy's sentences are cited, and what is cited is one of them."""
+    text = CLEAN.replace('version: "7"}}', 'version: "7"}, sentences: [s-1, s-2]}') + (
+        "rules: [{id: r, for: pay, when: params.x > 1, cites: s-3}]\n"
+    )
+    assert [found[1:3] for found in messages(text)] == [
+        ("policy.uncited", 5),
+        ("policy.uncited", 5),
+        ("policy.sentence", 10),
+    ]
+    assert "did you mean" in lint(text)[-1].message
+
+
+def test_shadowed() -> None:
+    """What is forbidden in any case needs no approval."""
+    text = CLEAN.replace(
+        "modes: [read, execute]",
+        "modes: [read, execute], forbidden: [{id: f, for: pay}],"
+        " escalate: [{id: e, for: pay, when: params.x > 1},"
+        " {id: g, for: [pay, orders.get], when: 1 > 2}]",
+    )
+    assert [found[1] for found in messages(text)] == ["rule.shadowed"]
+
+
+def test_nothing_to_contain() -> None:
+    """Containment without a tool that executes bounds nothing."""
+    text = (
+        CLEAN.replace("mode: execute", "mode: read")
+        .replace("execute]", "read]")
+        .replace("recovery: {", "recovery: {containment: {over: run, within: 1h, calls: 3}, ")
+    )
+    assert [found[1] for found in messages(text)] == ["recovery.containment"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a: [", "yaml.syntax"),
+        (CLEAN + "rules: [{id: r, for: pya, when: true}]\n", "tool.unknown"),
+        (CLEAN + "rules: [{id: r, for: pay, when: true, effect: approve}]\n", "rule.role"),
+        (
+            CLEAN + "rules: [{id: r, for: pay, when: true}, {id: r, for: pay, when: true}]\n",
+            "rule.duplicate",
+        ),
+        (CLEAN + "rules: [{id: r, for: pay, when: action.toool == 'x'}]\n", "condition.type"),
+    ],
+)
+def test_errors_are_findings_too(text: str, code: str) -> None:
+    """What keeps a contract from being read is an error among the findings, hints included."""
+    found = lint(text)
+    assert [(message.severity, message.code) for message in found] == [(Severity.ERROR, code)]
+    assert code != "tool.unknown" or "did you mean `pay`?" in found[0].message
