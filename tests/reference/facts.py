@@ -129,7 +129,11 @@ class Facts:
         Raises:
             UndecidableError: It has none.
         """
-        fact = self.contract.facts[number]
+        fact, now = self.contract.facts[number], self.views.time_of(event)
+        if self.scope_of(fact.over, event) is None:
+            raise UndecidableError("scope")
+        if fact.within is not None and (now is None or (event.imported and fact.over != "run")):
+            raise UndecidableError("clock")
         if not fact.by:
             return self.aggregate(number, event, None)
         asked = self.ask(fact.at or fact.by, event, number, rule=True)
@@ -159,12 +163,8 @@ class Facts:
 
     def counted(self, number: int, event: Event, key: Key | None) -> Iterator[Value]:
         """What each earlier record adds to the fact, in history order."""
-        fact, now = self.contract.facts[number], self.views.time_of(event)
-        scope = self.scope_of(fact.over, event)
-        if scope is None:
-            raise UndecidableError("scope")
-        if fact.within is not None and (now is None or (event.imported and fact.over != "run")):
-            raise UndecidableError("clock")
+        fact = self.contract.facts[number]
+        scope = self.scope_of(fact.over, event) or ""
         for record in (earlier for earlier in self.events if earlier.index < event.index):
             is_open = self.is_open(fact, record, event)
             inside = True if is_open else self.in_window(fact, record, event)

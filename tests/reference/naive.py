@@ -7,7 +7,6 @@ in plain sight. `Naive(contract, events).results()` answers for one contract ove
 are in `facts`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -173,7 +172,7 @@ class Naive:
         """Whether an approval of the action that this one resumes answers an `approve` rule."""
         proposed = self.facts.views.find(action.record.get("resumes"))
         earlier = [event for event in self.events if event.index < action.index]
-        if proposed not in earlier or not same_call(proposed, action):
+        if proposed not in earlier or not self.same_call(proposed, action):
             return False
         about = [
             event
@@ -194,6 +193,12 @@ class Naive:
             )
             for event in about
         )
+
+    def same_call(self, proposed: Event, action: Event) -> bool:
+        """Whether an action is the proposed one again."""
+        seen = [self.facts.views.view(one, rule=False)["action"] for one in (proposed, action)]
+        calls = [(view["call"], view.get("target"), view["tool"]) for view in seen]
+        return calls[0] == calls[1] and proposed.record["run"] == action.record["run"]
 
     def may_approve(self, rule: Rule, approval: Event, action: Event) -> bool:
         """Whether an approval comes from somebody who may give it for this action."""
@@ -218,16 +223,6 @@ class Naive:
         if now is None or given is None or action.imported != approval.imported:
             return False
         return now < given + timedelta(microseconds=rule.within)
-
-
-def same_call(proposed: Event, action: Event) -> bool:
-    """Whether an action is the proposed one again."""
-    names = ("tool", "params", "target", "run")
-    texts = [
-        json.dumps([event.record.get(name) for name in names], sort_keys=True)
-        for event in (proposed, action)
-    ]
-    return texts[0] == texts[1]
 
 
 def in_force(views: Views, action: Event) -> tuple[str, str] | None:
