@@ -25,6 +25,7 @@ from verifier.findings import SEVERITY_OF, Result, Severity, shortened
 from verifier.founding import Founding
 from verifier.integrity import Reading
 from verifier.report import Conformance, JudgedContract, RuleCount, Tally
+from verifier.wording import recorded
 
 # Records that a contract has rules for.
 JUDGED = (Action, Message, Outcome, RunClosed)
@@ -211,7 +212,7 @@ def _broken_rule(result: RuleResult, contract: Contract) -> Draft:
         contract=contract.digest,
         contract_line=rule.position.line,
         expected=result.expected,
-        recorded=result.recorded,
+        recorded=recorded(result),
         rests_on=result.rests_on,
         says=rule.says,
         cites=rule.cites,

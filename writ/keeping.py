@@ -3,7 +3,7 @@
 This is the only part of the command line that signs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ class Writing:
 
 
 @contextmanager
-def writing(founded: Founded, name: str) -> Iterator[Writing]:
+def writing(founded: Founded, name: str) -> Generator[Writing]:
     """Open a ledger to write in it as one of its identities, by short name.
 
     Raises:

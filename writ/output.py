@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -46,7 +46,7 @@ def coloured() -> bool:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Step]:
+def progress(title: str) -> Generator[Step]:
     """Show how far something is: only on a terminal, and only when it takes its time.
 
     Yields:

@@ -27,7 +27,10 @@ def verdict_line(report: Report) -> str:
     """Return the first line: the verdict on the bytes, and on whose word it rests."""
     integrity, ledger = report.integrity, report.ledger
     trust = SELF_ASSERTED if integrity.trust == "self-asserted" else f"trust: {integrity.trust}"
-    return f"Integrity: {integrity.verdict.value.upper()} · {trust} · {ledger.size:,} entries"
+    verdict = integrity.verdict.value.upper()
+    if integrity.broken is not None:
+        return f"Integrity: {verdict} at entry {integrity.broken.index} · {trust}"
+    return f"Integrity: {verdict} · {trust} · {ledger.size:,} entries"
 
 
 def _lines(report: Report, in_full: int) -> Iterator[str]:
@@ -49,7 +52,7 @@ def _integrity(report: Report) -> Iterator[str]:
     integrity, ledger = report.integrity, report.ledger
     if broken := integrity.broken:
         where = f"step {broken.step}, {broken.check}"
-        yield f"  broken at entry {broken.index}: {broken.what} ({where})"
+        yield f"  {broken.what} ({where})"
     for reason in integrity.reasons:
         yield f"  {reason}"
     if ledger.origin:

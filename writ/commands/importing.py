@@ -84,7 +84,7 @@ def transcripts(
     founded = opened_or_founded(ledger, mapping.service, keys)
     for loaded_contract, text in zip(loaded, contracts.values(), strict=True):
         in_force(founded, loaded_contract, text)
-    report, note = _import(founded, files, mapping, loaded, snapshot)
+    report, note = import_files(founded, files, mapping, loaded, snapshot)
     hand_out_trust(founded, note, trust_out)
     data(report_text(report))
     lost = sum(count for code, count in report.problem_counts.items() if code in LOST)
@@ -102,14 +102,18 @@ def _check_service(profile: "Profile", contracts: "list[Contract]", path: Path) 
         )
 
 
-def _import(
+def import_files(
     founded: "Founded",
     files: list[Path],
     profile: "Profile",
     contracts: "list[Contract]",
     snapshot: Path | None,
 ) -> "tuple[ImportReport, bytes]":
-    """Import the files, and return what became of them and the last signed head."""
+    """Import files into a ledger, and return what became of them and the last signed head.
+
+    Raises:
+        LedgerError: The ledger refused; what was acknowledged stays, and is recognised next time.
+    """
     from ledger.importers.transcripts import Progress, import_transcripts
 
     tools = {tool.name: tool.mode for one in contracts for tool in one.tools.values()}
