@@ -250,7 +250,8 @@ class Snapshot(_Part):
 
 def _check_roots(value: object, info: ValidationInfo, roots: frozenset[str]) -> object:
     """Refuse a path that begins with something that will not be there."""
-    if info.field_name != "each" and info.data.get("each") is not None:
+    # Where `each` is wrong itself it is not in the data, and what it would have found is allowed.
+    if info.field_name != "each" and info.data.get("each", "wrong") is not None:
         roots |= _FOUND_ROOTS
     for where in _places(value):
         _rooted(where, roots)

@@ -4,6 +4,7 @@ The text is composed to nodes, which know their place, and the nodes are turned 
 hand: nothing is constructed that a profile has no use for, and a repeated key is seen.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ledger.importers.problems import ImporterError
 from ledger.importers.profile import Profile
 
-MAX_PROFILE = 262_144  # characters
+MAX_PROFILE = 65_536  # characters
+MAX_DEPTH = 64  # open brackets: the parser's time grows with their square
 
 Place: TypeAlias = tuple[int, int]  # line and column, from 1
 Keys: TypeAlias = tuple[str | int, ...]
@@ -127,6 +129,7 @@ class _Reading:
         self._name = name
         self._places: dict[Keys, Place] = {(): (1, 1)}
         self._problems: list[ProfileProblem] = []
+        self._anchored: set[int] = set()
 
     def document(self, text: str) -> object:
         """Turn the text into plain data; what is wrong with it is remembered."""
@@ -134,6 +137,9 @@ class _Reading:
             self._add(
                 "too-large", (1, 1), f"longer than {MAX_PROFILE} characters: a profile is short"
             )
+            return None
+        if _depth(text) > MAX_DEPTH:
+            self._add("syntax", (1, 1), f"brackets are open more than {MAX_DEPTH} deep")
             return None
         try:
             node: Any = YAML(pure=True).compose(text)
@@ -143,9 +149,7 @@ class _Reading:
                 return None
             return self._plain(node, ())
         except MarkedYAMLError as error:
-            mark: Any = error.problem_mark or error.context_mark
-            place: Place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            self._add("syntax", place, f"not YAML: {error.problem or error.context}")
+            self._add("syntax", _marked(error), f"not YAML: {error.problem or error.context}")
         except (YAMLError, RecursionError, ValueError) as error:
             # Characters that YAML has no place for, or a nesting that no profile has.
             self._add("syntax", (1, 1), f"not YAML: {str(error).splitlines()[0]}")
@@ -180,6 +184,10 @@ class _Reading:
         self._places.setdefault(keys, _place(node))
         if node.anchor is not None:
             self._add("alias", _place(node), "anchors and aliases are refused: write it out")
+            if id(node) in self._anchored:
+                # Followed again and again, aliases of aliases grow without bound.
+                return None
+            self._anchored.add(id(node))
         if isinstance(node, MappingNode):
             return {
                 key: self._plain(value, (*keys, key)) for key, value in self._members(node, keys)
@@ -222,6 +230,15 @@ class _Reading:
                 return None
 
 
+def _depth(text: str) -> int:
+    """Return how many brackets are open at once, those in quotes included."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[{\]}]", text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def _text(node: Any) -> str:  # noqa: ANN401 - the parser's, untyped
     return str(node.value)
 
@@ -234,3 +251,8 @@ def _place(node: Any) -> Place:  # noqa: ANN401 - the parser's, untyped
     if node is None:
         return (1, 1)
     return (node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _marked(error: Any) -> Place:  # noqa: ANN401 - the parser's, untyped
+    mark = error.problem_mark or error.context_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)

@@ -33,7 +33,7 @@ class Store(Protocol):
 
 
 class Client(Protocol):
-    """What the import needs of `ledger.client.LedgerClient`."""
+    """What the import needs: a `ledger.client.LedgerClient`, and the store that it writes to."""
 
     @property
     def by(self) -> str:
