@@ -189,7 +189,6 @@ def check_consistency(
     Raises:
         MerkleProofError: The proof does not show that.
     """
-    _check_hashes(old_root, new_root, *proof)
     # Every tree continues the empty one: a proof of that would prove nothing.
     if not 0 < old_size <= new_size:
         raise MerkleProofError(f"a tree of {new_size} does not continue one of {old_size}")
@@ -197,6 +196,7 @@ def check_consistency(
         if proof or old_root != new_root:
             raise MerkleProofError(f"two trees of {new_size} are the same one, or they are not")
         return
+    _check_hashes(old_root, new_root, *proof)
     # Where the old tree is perfect its root is the first node, and a proof need not repeat it.
     nodes = [old_root, *proof] if old_size.bit_count() == 1 else list(proof)
     if not nodes:

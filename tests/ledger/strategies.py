@@ -1,5 +1,7 @@
 """What the property tests draw from: values, records, headers and submissions of every form."""
 
+from collections.abc import Mapping
+
 from hypothesis import strategies as st
 
 from ledger.encoding import MAX_INTEGER, digest
@@ -27,11 +29,11 @@ signatures = st.from_regex(r"[A-Za-z0-9+/]{85}[AQgw]==", fullmatch=True)
 
 
 def parts(
-    required: dict[str, st.SearchStrategy[object]],
-    optional: dict[str, st.SearchStrategy[object]] | None = None,
+    required: Mapping[str, st.SearchStrategy[object]],
+    optional: Mapping[str, st.SearchStrategy[object]] | None = None,
 ) -> st.SearchStrategy[dict[str, object]]:
     """Draw the fields of a piece of a record: all that are required, any of the optional ones."""
-    return st.fixed_dictionaries(required, optional=optional or {})
+    return st.fixed_dictionaries(dict(required), optional=dict(optional or {}))
 
 
 money = parts({"currency": st.sampled_from(["EUR", "USD", "JPY"]), "micros": integers})

@@ -32,7 +32,7 @@ def specified(value: Any) -> str:  # noqa: ANN401  (any JSON value)
         members = sorted(cast("Object", value).items(), key=lambda member: member[0].encode())
         return "{" + ",".join(f"{specified(k)}:{specified(v)}" for k, v in members) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(specified(item) for item in cast("list[Any]", value)) + "]"
+        return "[" + ",".join(specified(item) for item in cast("list[object]", value)) + "]"
     if isinstance(value, float):
         return specified_double(value)
     if isinstance(value, str):
@@ -79,7 +79,7 @@ def sorted_keys(value: Any) -> Any:  # noqa: ANN401  (any JSON value)
         found = cast("Object", value)
         return {key: sorted_keys(found[key]) for key in sorted(found, key=str.encode)}
     if isinstance(value, list):
-        return [sorted_keys(item) for item in cast("list[Any]", value)]
+        return [sorted_keys(item) for item in cast("list[object]", value)]
     return value
 
 
