@@ -28,6 +28,35 @@ class Draft:
     reason: str = ""
 
 
+# What each check of steps 0 to 9 asks for. Source: docs/spec/report.md, *Codes*.
+CHECKS = {
+    "trust": "the genesis record and the origin that the trust file pins",
+    "genesis": "a genesis record at entry 0",
+    "authority": "authority documents that follow each other, signed by enough root keys",
+    "checkpoint": "a head signed by a head key of this ledger, kept under its own size",
+    "unreadable": "a row that the store can read, with bytes in it",
+    "record": "the record that its header names, in strict JSON",
+    "header": "a header in strict JSON, with the fields of one",
+    "index": "the header of this entry",
+    "missing": "an entry at every index",
+    "stray": "no row that belongs to no entry",
+    "link": "a link to the entry before, as it stands",
+    "root": "the entries over which the head was signed",
+    "truncated": "all entries over which a head was signed",
+    "submission": "all records of a submission, next to each other, as they were signed",
+    "signature": "the writer's signature over these records in this order",
+    "number": "the next number of the writer's stream, naming the submission before",
+    "seen": "a place after what the writer had seen of this very ledger",
+    "entitlement": "a key that may speak for this identity, as this kind, at this place",
+    "compromised-key": "a key that nobody but its owner had",
+    "governance": "versions published by one, then activated by another, from then on",
+    "time": "a time of recording that never goes back",
+    "clock": "claimed times as the run says that they are",
+    "reference": "references to earlier valid records of the right kind",
+    "record-form": "a record of a known kind, with the fields of one",
+}
+
+
 def integrity_draft(
     check: str, index: int, what: str, *, step: int, result: Result = Result.VIOLATED
 ) -> Draft:
@@ -37,7 +66,7 @@ def integrity_draft(
         index=index,
         severity=Severity.CRITICAL,
         result=result,
-        expected=f"step {step} of the verification passes: {check}",
+        expected=f"{CHECKS[check]} (step {step})",
         recorded=what,
         reason=what if result is Result.UNDECIDABLE else "",
     )

@@ -293,7 +293,7 @@ def _header(index: int, raw: bytes) -> Header:
     except (EncodingError, HeaderError) as error:
         raise _broken(index, 3, "header", f"its header is not strict: {error}") from error
     if header.index != index:
-        raise _broken(index, 3, "number", f"its header says that it is entry {header.index}")
+        raise _broken(index, 3, "index", f"its header says that it is entry {header.index}")
     return header
 
 

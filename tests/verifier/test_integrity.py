@@ -280,7 +280,7 @@ def test_two_headers_that_changed_places(desk: Desk, tmp_path: Path) -> None:
     """The first of them is named: it says that it belongs elsewhere."""
     desk.sign_head()
     desk.headers[7], desk.headers[8] = desk.headers[8], desk.headers[7]
-    assert broken_at(judged(desk, tmp_path, head=False)) == (7, 3, "number")
+    assert broken_at(judged(desk, tmp_path, head=False)) == (7, 3, "index")
 
 
 def test_two_records_that_changed_places(desk: Desk, tmp_path: Path) -> None:
