@@ -14,6 +14,8 @@ from ledger.importers.source import file_digest, read_whole
 from ledger.importers.texts import held, read_json, written
 from ledger.records import AnyRecord
 
+WITHOUT = "the runs, judged without it"
+
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
@@ -23,30 +25,22 @@ class Drafted:
     records: list[AnyRecord]
 
 
-def check_snapshots(profile: Profile, folder: Path | None) -> None:
-    """See that all reference data is there before anything is written.
+def report_missing(profile: Profile, folder: Path | None, problems: Problems) -> None:
+    """Report the reference data that the profile names and that are not there.
 
-    The ledger only grows: reference data that comes after the runs it should have come before can
-    never be put in front of them.
-
-    Raises:
-        ImporterError: A file is missing (`import.snapshot-missing`), or there is no folder
-            (`import.no-snapshot-folder`).
+    The runs are imported all the same: what only reference data could decide stays undecidable,
+    which is the truth about a ledger that does not hold them. The ledger only grows, so reference
+    data imported later stand behind these runs and do not count for them.
     """
-    if not profile.snapshot:
-        return
     if folder is None:
-        raise ImporterError(
-            f"the profile {profile.profile!r} names reference data "
-            f"({profile.snapshot[0].file}, ...): say in which folder it lies; nothing was imported",
-            code="import.no-snapshot-folder",
-        )
+        for name in dict.fromkeys(entry.file for entry in profile.snapshot):
+            report = Reporter(problems, name, 0)
+            report("no-snapshot-folder", "no folder of reference data was named", WITHOUT)
+        return
     for entry in profile.snapshot:
         if not (folder / entry.file).is_file():
-            raise ImporterError(
-                f"{entry.file}: there is no such file in the snapshot folder; nothing was imported",
-                code="import.snapshot-missing",
-            )
+            report = Reporter(problems, entry.file, 0)
+            report("snapshot-missing", "there is no such file in the snapshot folder", WITHOUT)
 
 
 def draft_snapshots(
@@ -59,6 +53,8 @@ def draft_snapshots(
     """
     for place, entry in enumerate(profile.snapshot):
         path = folder / entry.file
+        if not path.is_file():
+            continue  # reported before
         report = Reporter(problems, entry.file, 0)
         nonce = nonces(file_digest(path), profile.service, profile.digest, f"snapshot {place} ")
         draft = Draft(by, nonce, report)

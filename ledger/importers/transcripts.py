@@ -19,7 +19,7 @@ from ledger.importers.presence import Row, scan
 from ledger.importers.problems import Problems, Reporter
 from ledger.importers.profile import Profile
 from ledger.importers.report import ImportReport, Tally
-from ledger.importers.snapshots import check_snapshots, draft_snapshots
+from ledger.importers.snapshots import draft_snapshots, report_missing
 from ledger.importers.source import Line, file_digest, read_lines
 from ledger.records import AnyRecord
 
@@ -93,11 +93,11 @@ def import_transcripts(
         What was written, what was there already, and all that did not fit.
 
     Raises:
-        ImporterError: The reference data is not all there; nothing was written.
+        ImporterError: A file of reference data cannot be read.
         LedgerError: The ledger refused; what was acknowledged stays, and is recognised next time.
     """
-    check_snapshots(profile, snapshot_dir)
     importing = _Importing(client, profile, progress)
+    report_missing(profile, snapshot_dir, importing.problems)
     if snapshot_dir is not None:
         importing.snapshots(snapshot_dir)
     names = tuple(importing.file(path) for path in files)
