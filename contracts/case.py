@@ -207,8 +207,7 @@ class Case:
         value = self.ask(self._world.limits_by)
         if isinstance(value, Undecidable):
             return Absent(f"limits: {value.reason}")
-        chosen = limits.cases.get(value) if isinstance(value, str) else None
-        chosen = limits.default if chosen is None else chosen
+        chosen = limits.cases.get(value, limits.default) if isinstance(value, str) else None
         if chosen is None:
             return Absent(f"limits: no case for {value!r}, and no default")
         return plain(dict(chosen))

@@ -194,12 +194,15 @@ class Engine:
 
     def _result(self, each: CompiledRule, case: Case) -> RuleResult:
         verdict, reason = _verdict(each, case)
+        index = case.placed.event.index
+        if verdict is Verdict.SATISFIED and not each.facts and not each.cites_evidence:
+            return RuleResult(index, each.rule, verdict, expected=each.expected)
         facts = {name: case.fact(name) for name in each.facts}
-        rests = {index for found in facts.values() for index in found.rests_on}
+        rests = {one for found in facts.values() for one in found.rests_on}
         if each.cites_evidence:
             rests.update(cited.event.index for cited in case.cited())
         return RuleResult(
-            case.placed.event.index,
+            index,
             each.rule,
             verdict,
             reason,

@@ -23,7 +23,7 @@ PENDING = "pending"
 
 @dataclass(slots=True, eq=False)
 class Duty:
-    """One thing that must still follow; `maybe` names a record that may have been it."""
+    """One thing that must still follow; `maybe` says of a key which record may have been it."""
 
     order: tuple[int, int]
     rule: Rule
@@ -34,7 +34,7 @@ class Duty:
     facts: Mapping[str, Any]
     rests_on: tuple[int, ...]
     expected: str
-    maybe: str = ""
+    maybe: dict[Key, str] = field(default_factory=dict[Key, str])
     settled: bool = False
     met_by: list[int] = field(default_factory=list[int])
 
@@ -46,9 +46,10 @@ class Duty:
         return RuleResult(index, self.rule, verdict, reason, self.facts, rests, self.expected)
 
     def failed(self, by: int) -> RuleResult:
-        """Return that it did not follow; undecidable where some record may have been it."""
-        if self.maybe:
-            return self.result(Verdict.UNDECIDABLE, self.maybe, (by,))
+        """Return that it did not follow; undecidable where under each key it may have."""
+        doubts = [self.maybe.get(key, "") for key in sorted(self.open_keys)]
+        if all(doubts):
+            return self.result(Verdict.UNDECIDABLE, doubts[0], (by,))
         return self.result(Verdict.VIOLATED, by=(by,))
 
     def comparable(self, placed: Placed) -> bool:
@@ -123,7 +124,7 @@ def _meets(duty: Duty, key: Key, placed: Placed, doubt: str) -> bool:
     if not doubt and duty.deadline is not None and not duty.comparable(placed):
         doubt = "its event time can not be compared"
     if doubt:
-        duty.maybe = duty.maybe or f"record {index} may be what must follow: {doubt}"
+        duty.maybe.setdefault(key, f"record {index} may be what must follow: {doubt}")
         return False
     if key in duty.open_keys:
         duty.open_keys.discard(key)
