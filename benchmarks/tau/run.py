@@ -1,13 +1,15 @@
 """How well contracts written from a prose policy judge real agent runs that nobody here wrote.
 
-    python benchmarks/tau/run.py --transcripts DIR --labels FILE [--snapshot DIR] [--adjudication FILE] [--json]
+    python benchmarks/tau/run.py --transcripts DIR --labels FILE [--snapshot DIR] [--json]
 
-Every transcript file (`*.jsonl`, `*.jsonl.gz`) is imported into one fresh ledger under the contract and profile of the policy that
-its conversations name (`metadata.policy`: tau1-retail, tau2-airline …), the ledger is verified, and for each of the benchmark's rules
-the runs with a finding are compared with the runs that the label file names.
+Every transcript file (`*.jsonl`, `*.jsonl.gz`) is imported into one fresh ledger, under the
+contract and profile of the policy that its conversations name (`metadata.policy`: tau1-retail, tau2-airline,
+...). The ledger is verified, and for each of the benchmark's rules the runs with a finding are
+compared with the runs that the label file names, before and after adjudication.
 
-A label `P22_bag_allowance:x` says that the offending call was executed, `:b` that the tool refused it. A finding counts as executed when the
-action that it stands at has an outcome `ok`. Only executed violations are compared; rules without a suffix are compared as they are.
+A label `P22_bag_allowance:x` says that the offending call was executed, `:b` that the tool refused
+it. A finding counts as executed when the action that it stands at has an outcome `ok`. Only
+executed violations are compared; labels without a suffix are compared as they are.
 
 Exit codes: 0 every target met · 1 a target missed · 2 usage.
 """
@@ -27,6 +29,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ledger.encoding import decode, digest
+from ledger.store import Store
 
 HERE = Path(__file__).resolve().parent
 RULE = re.compile(r"(?:^|[.-])([A-Z]\d\d)(?:-|$)")
@@ -56,15 +61,15 @@ class Score:
             "undecidable": len(self.undecidable),
             "recall": tp / (tp + fn) if tp + fn else None,
             "precision": tp / (tp + fp) if tp + fp else None,
+            "true_positives": sorted(self.both),
             "false_positives": sorted(self.found_only),
             "false_negatives": sorted(self.labelled_only),
         }
 
 
 def conversations(path: Path) -> Iterator[dict[str, Any]]:
-    """Yields the conversations of a file that can be read as such; what can not is the importer's to report."""
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as lines:
+    """Yield the conversations of a file; what cannot be read is the importer's to report."""
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
         try:
             for line in lines:
                 try:
@@ -78,19 +83,21 @@ def conversations(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def policies(files: Iterable[Path]) -> dict[str, list[Path]]:
-    """Transcript files by the policy that their conversations name. Refuses a file that names two."""
+    """Sort transcript files by the policy that their conversations name, one a file."""
     found: dict[str, list[Path]] = defaultdict(list)
     for path in files:
         names = {c.get("metadata", {}).get("policy") for c in conversations(path)}
         if len(names) != 1 or None in names:
-            sys.exit(f"{path}: conversations must name one policy in metadata.policy, found {names}")
+            sys.exit(
+                f"{path}: conversations must name one policy in metadata.policy, found {names}"
+            )
         found[names.pop()].append(path)
     return dict(found)
 
 
 def writ(*arguments: str, codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
     """Runs the command line as a user would. Exits when it fails in a way that is not expected."""
-    done = subprocess.run(  # noqa: S603 - our own command, arguments from this file
+    done = subprocess.run(
         [sys.executable, "-m", "writ", *arguments],
         capture_output=True,
         text=True,
@@ -98,7 +105,9 @@ def writ(*arguments: str, codes: tuple[int, ...] = (0,)) -> subprocess.Completed
         env={**os.environ, "NO_COLOR": "1"},
     )
     if done.returncode not in codes:
-        sys.exit(f"writ {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}{done.stderr}")
+        sys.exit(
+            f"writ {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
     return done
 
 
@@ -107,7 +116,10 @@ def import_all(by_policy: Mapping[str, list[Path]], ledger: Path, snapshot: Path
     for policy, files in sorted(by_policy.items()):
         version, domain = policy.split("-", 1)
         folder = HERE / version / domain
-        contracts, profiles = sorted(folder.glob("contract-*.yaml")), sorted(folder.glob("profile-*.yaml"))
+        contracts, profiles = (
+            sorted(folder.glob("contract-*.yaml")),
+            sorted(folder.glob("profile-*.yaml")),
+        )
         if not contracts or not profiles:
             sys.exit(f"no contract or profile for policy {policy} in {folder}")
         options = [f for c in contracts for f in ("--contract", str(c))]
@@ -117,10 +129,7 @@ def import_all(by_policy: Mapping[str, list[Path]], ledger: Path, snapshot: Path
 
 
 def outcomes(ledger: Path) -> dict[int, str]:
-    """The status of the outcome of the action at each index; and of an outcome itself at its own."""
-    from ledger.encoding import decode, digest  # noqa: PLC0415 - after usage errors, which need no library
-    from ledger.store import Store  # noqa: PLC0415
-
+    """Return the outcome's status at the index of each action, and at its own."""
     at: dict[str, int] = {}
     status: dict[int, str] = {}
     for row in Store.open(str(ledger)).rows():
@@ -141,8 +150,10 @@ def rule_id(rule: str) -> str | None:
     return named.group(1) if named else None
 
 
-def findings(report: Mapping[str, Any], status: Mapping[int, str]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Runs with an executed violation, and runs with an undecidable result, by the benchmark's rule."""
+def findings(
+    report: Mapping[str, Any], status: Mapping[int, str]
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """Return the runs with an executed violation, and those with an undecidable result, by rule."""
     violated: dict[str, set[str]] = defaultdict(set)
     undecidable: dict[str, set[str]] = defaultdict(set)
     for finding in report["findings"]:
@@ -157,7 +168,7 @@ def findings(report: Mapping[str, Any], status: Mapping[int, str]) -> tuple[dict
 
 
 def executed(name: str, finding: Mapping[str, Any], status: Mapping[int, str]) -> bool:
-    """Whether the call was carried out. Rules on faults and on whole runs stand where no call was refused."""
+    """Say whether the call was carried out; rules on faults and turns do not ask."""
     return name.startswith(("K", "X", "L", "T")) or status.get(finding["index"], "ok") == "ok"
 
 
@@ -176,7 +187,7 @@ def labels(path: Path) -> tuple[set[str], dict[str, set[str]]]:
 
 
 def adjudicated(by_rule: Mapping[str, set[str]], path: Path | None) -> dict[str, set[str]]:
-    """The labels with an adjudicator's corrections: rows of `id, rule, violated (yes | no), sentence, reason`."""
+    """Return the labels with an adjudicator's corrections (id, rule, violated: yes or no)."""
     corrected = {rule: set(runs) for rule, runs in by_rule.items()}
     if path is None:
         return corrected
@@ -191,7 +202,10 @@ def adjudicated(by_rule: Mapping[str, set[str]], path: Path | None) -> dict[str,
 
 
 def scores(
-    runs: set[str], truth: Mapping[str, set[str]], found: Mapping[str, set[str]], undecidable: Mapping[str, set[str]]
+    runs: set[str],
+    truth: Mapping[str, set[str]],
+    found: Mapping[str, set[str]],
+    undecidable: Mapping[str, set[str]],
 ) -> dict[str, dict[str, Any]]:
     """One score a rule that a label or a finding names, over the runs that were imported."""
     result = {}
@@ -208,7 +222,9 @@ def short(after: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for rule in TARGETS:
         score = after.get(rule, {})
         recall, precision = score.get("recall"), score.get("precision")
-        if (recall is not None and recall < RECALL) or (precision is not None and precision < PRECISION):
+        if (recall is not None and recall < RECALL) or (
+            precision is not None and precision < PRECISION
+        ):
             missed.append(rule)
     return missed
 
@@ -216,7 +232,8 @@ def short(after: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def table(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> str:
     """One line a rule, before and after adjudication; targets are marked."""
     lines = [
-        "| rule | TP | FP | FN | TN | TP′ | FP′ | FN′ | TN′ | undecidable | recall′ | precision′ |",
+        "| rule | TP | FP | FN | TN | TP adj. | FP adj. | FN adj. | TN adj. "
+        "| undecidable | recall adj. | precision adj. |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for rule in sorted({*before, *after}):
@@ -234,10 +251,21 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--transcripts", type=Path, required=True, metavar="DIR")
     parser.add_argument("--labels", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--snapshot", type=Path, metavar="DIR", help="record snapshots (default: DIR/../db where it exists)")
-    parser.add_argument("--adjudication", type=Path, metavar="FILE", default=HERE / "adjudication.csv")
-    parser.add_argument("--no-snapshot", action="store_true", help="judge on what the runs themselves observed")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the ledger and the report there")
+    parser.add_argument(
+        "--snapshot",
+        type=Path,
+        metavar="DIR",
+        help="record snapshots (default: DIR/../db where it exists)",
+    )
+    parser.add_argument(
+        "--adjudication", type=Path, metavar="FILE", default=HERE / "adjudication.csv"
+    )
+    parser.add_argument(
+        "--no-snapshot", action="store_true", help="judge on what the runs themselves observed"
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep the ledger and the report there"
+    )
     parser.add_argument("--size", type=int, metavar="N", help="only the first N transcript files")
     parser.add_argument("--json", action="store_true", help="one last line of JSON")
     chosen = parser.parse_args()
@@ -251,20 +279,34 @@ def arguments() -> argparse.Namespace:
 
 def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Imports, verifies and compares; returns what is printed."""
-    files = sorted(p for p in chosen.transcripts.iterdir() if p.name.endswith((".jsonl", ".jsonl.gz")))[: chosen.size]
+    files = sorted(
+        p for p in chosen.transcripts.iterdir() if p.name.endswith((".jsonl", ".jsonl.gz"))
+    )[: chosen.size]
     ledger, out = folder / "tau.db", folder / "report.json"
     started = time.perf_counter()
     import_all(policies(files), ledger, chosen.snapshot)
     imported = time.perf_counter()
     trust = folder / "tau.db.trust.json"
-    writ("verify", str(ledger), "--trust", str(trust), "--format", "json", "--out", str(out), codes=(0, 1, 3))
+    writ(
+        "verify",
+        str(ledger),
+        "--trust",
+        str(trust),
+        "--format",
+        "json",
+        "--out",
+        str(out),
+        codes=(0, 1, 3),
+    )
     verified = time.perf_counter()
     report = json.loads(out.read_text())
     report = report.get("body", report)
     runs = {c["id"] for path in files for c in conversations(path) if "id" in c}
     labelled, by_rule = labels(chosen.labels)
     found, undecidable = findings(report, outcomes(ledger))
-    adjudication = chosen.adjudication if chosen.adjudication and chosen.adjudication.is_file() else None
+    adjudication = (
+        chosen.adjudication if chosen.adjudication and chosen.adjudication.is_file() else None
+    )
     before = scores(runs & labelled, by_rule, found, undecidable)
     after = scores(runs & labelled, adjudicated(by_rule, adjudication), found, undecidable)
     for rule in {*before, *after}:
@@ -275,11 +317,29 @@ def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "integrity": report["integrity"]["verdict"],
         "runs": len(runs),
         "entries": report["ledger"]["size"],
-        "seconds": {"import": round(imported - started, 1), "verify": round(verified - imported, 1)},
+        "seconds": {
+            "import": round(imported - started, 1),
+            "verify": round(verified - imported, 1),
+        },
         "before": before,
         "after": after,
-        "targets": {"rules": TARGETS, "recall": RECALL, "precision": PRECISION, "missed": short(after)},
+        "targets": {
+            "rules": TARGETS,
+            "recall": RECALL,
+            "precision": PRECISION,
+            "missed": short(after),
+        },
     }
+
+
+def print_differences(result: Mapping[str, Any]) -> None:
+    """Print the runs in which findings and labels differ, for the rules with a target."""
+    for moment in ("before", "after"):
+        for rule in TARGETS:
+            score = result[moment].get(rule, {})
+            for kind in ("false_positives", "false_negatives"):
+                if score.get(kind):
+                    print(f"{moment} adjudication, {rule}, {kind}: {', '.join(score[kind])}")
 
 
 def main() -> int:
@@ -289,13 +349,12 @@ def main() -> int:
         folder = chosen.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         result = measure(chosen, folder)
-    print(f"{result['runs']} runs, {result['entries']} entries, integrity {result['integrity']}, {result['seconds']}")
+    runs, entries = result["runs"], result["entries"]
+    print(f"{runs} runs, {entries} entries, integrity {result['integrity']}, {result['seconds']}")
     print(table(result["before"], result["after"]))
-    print(f"Targets: recall ≥ {RECALL}, precision ≥ {PRECISION} for {', '.join(TARGETS)} (after adjudication, the ′ columns).")
-    for moment in ("before", "after"):
-        for rule, score in result[moment].items():
-            if rule in TARGETS and (score["false_positives"] or score["false_negatives"]):
-                print(f"{moment} {rule}: only found {score['false_positives']}, only labelled {score['false_negatives']}")
+    print(f"Targets after adjudication: recall ≥ {RECALL}, precision ≥ {PRECISION} for:")
+    print("  " + ", ".join(TARGETS))
+    print_differences(result)
     missed = result["targets"]["missed"]
     print("missed: " + ", ".join(missed) if missed else "every target met")
     if chosen.json:
