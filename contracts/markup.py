@@ -45,6 +45,7 @@ _WORDS: Final[Mapping[str, object]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_LINE_END: Final = re.compile("\r\n|\r|\n")
 _FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe\uffff]")
 
 
@@ -80,7 +81,7 @@ class Source:
 
         Where quoting or folding hides it, the value's beginning.
         """
-        lines = self.text.splitlines()
+        lines = lines_of(self.text)
         first = lines[place.line - 1][place.column - 1 :]
         for quote in (0, 1):
             if first[quote:].startswith(value):
@@ -139,10 +140,13 @@ def _characters(text: str | bytes, file: str) -> str:
 
 
 def _at_offset(code: str, message: str, file: str, before: str) -> ContractError:
-    lines = before.splitlines() if not before.endswith(("\n", "\r")) else [*before.splitlines(), ""]
-    return ContractError(
-        code, message, file, max(len(lines), 1), len(lines[-1]) + 1 if lines else 1
-    )
+    lines = lines_of(before)
+    return ContractError(code, message, file, len(lines), len(lines[-1]) + 1)
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text as YAML 1.2 counts them; a text that ends a line begins another."""
+    return _LINE_END.split(text)
 
 
 def _events(text: str, file: str) -> Iterator[Event]:
@@ -183,6 +187,7 @@ class _Builder:
         for event in events:
             if isinstance(event, DocumentStartEvent):
                 self._documents += 1
+                self._no_directives(event)
                 if self._documents > 1:
                     self._refuse(
                         event, "yaml.documents", "a second document; one file, one contract"
@@ -191,6 +196,10 @@ class _Builder:
                 node = self._node(event, events, ())
                 value = node if self._documents == 1 else value
         return value
+
+    def _no_directives(self, event: Any) -> None:  # noqa: ANN401 - the parser is not typed
+        if event.version or event.tags:
+            self._refuse(event, "yaml.directive", "a directive; remove the lines before `---`")
 
     def _refuse(self, event: Event, code: str, message: str) -> None:
         self.fatal.append(self.source.error(code, message, _place(event)))

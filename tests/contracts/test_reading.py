@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts import ContractError, ContractErrors, parse_contract
 from contracts.expansion import draft_contract
-from contracts.markup import MAX_BYTES, read_markup
+from contracts.markup import MAX_BYTES, lines_of, read_markup
 
 FULL = (Path(__file__).parent / "full.yaml").read_text(encoding="utf-8")
 
@@ -72,6 +72,9 @@ def test_digest_is_of_the_text() -> None:
         ("{" * 200, [("yaml.key", 1, 2)]),
         ("[" * 200, [("yaml.depth", 1, 65)]),
         ("a: 1\n---\nb: 2\n", [("yaml.documents", 2, 1)]),
+        ("%YAML 1.1\n---\na: yes", [("yaml.directive", 2, 1)]),
+        ("%TAG ! !x\n---\na: 1", [("yaml.directive", 2, 1)]),
+        ("a: '\x85'\nb: &x 1", [("yaml.anchor", 2, 4)]),
         ("a: .inf", [("yaml.number", 1, 4)]),
         ("a: 1e999", [("yaml.number", 1, 4)]),
         ("a: 9007199254740992", [("yaml.number", 1, 4)]),
@@ -201,7 +204,7 @@ def test_plain_scalars_are_yaml_1_2() -> None:
 
 def place_exists(text: str, error: ContractError) -> bool:
     """Whether an error lies within the text or at its end."""
-    lines = [*text.splitlines(), ""]
+    lines = lines_of(text)
     return 1 <= error.line <= len(lines) and 1 <= error.column <= len(lines[error.line - 1]) + 1
 
 
