@@ -4,6 +4,7 @@ No counters, and nothing remembered between questions. Source: docs/spec/contrac
 *Facts*.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,13 @@ from tests.reference.views import (
 )
 
 Key = tuple[str, Value]
+ORDERED: Final[frozenset[type]] = frozenset({int, float, str, datetime})
+TAKEN: Final = {
+    "count": frozenset[type]({int}),
+    "sum": frozenset[type]({int}),
+    "min": ORDERED,
+    "max": ORDERED,
+}
 WHOLE: Final = 2**63
 
 
@@ -37,6 +45,11 @@ def keys_of(value: Value) -> list[Key]:
     """The distinct keys of a list in order of first occurrence, or the one key."""
     elements = value if is_list(value) else [value]
     return list(dict.fromkeys(typed_key(element) for element in elements))
+
+
+def is_nan(value: Value) -> bool:
+    """Whether a value is the double that has no order."""
+    return isinstance(value, float) and math.isnan(value)
 
 
 def total(values: list[int]) -> int:
@@ -242,9 +255,7 @@ class Facts:
         if fact.aggregate in {"count", "seen"} and not is_open:
             return [1]
         value = self.ask(fact.reserve if is_open else fact.value, record, upto, rule=False)
-        whole, ordered = fact.aggregate in {"count", "sum"}, fact.aggregate in {"min", "max"}
-        if (whole and type(value) is not int) or (
-            ordered and type(value) not in {int, float, str, datetime}
-        ):
+        taken = TAKEN.get(fact.aggregate)
+        if taken and (type(value) not in taken or is_nan(value)):
             raise UndecidableError("types")
         return [value]

@@ -158,28 +158,32 @@ def fact_of(name: str, text: Mapping[str, Value]) -> Fact:
 
 def rule_of(text: Mapping[str, Value], tools: Mapping[str, Tool]) -> Rule:
     """One rule from the words of the contract language."""
-    members = {"for": "*", **text}
-    asked = members.pop("for")
-    names = [asked] if isinstance(asked, str) else list(asked)
-    subject, chosen = "action", tuple(names)
-    if names[0] in {"message", "run.closed"} or names[0].startswith("outcome"):
-        subject, chosen = sources(names[0])
-    elif names == ["*"]:
-        chosen = ()
-    elif names[0].startswith("mode:"):
-        mode = names[0].removeprefix("mode:")
-        chosen = tuple(name for name, tool in tools.items() if tool.mode == mode) or ("",)
-    expect, within = members.pop("expect", None), micros(members.pop("within", None))
-    members.setdefault("undecidable", "warn" if members.get("effect") == "warn" else "deny")
-    for word in ("effect", "undecidable"):
-        members |= {word: Effect(members[word])} if word in members else {}
+    subject, chosen = subject_of(text.get("for", "*"), tools)
+    effect, expect = text.get("effect", "deny"), text.get("expect")
+    members: dict[str, Value] = {"id": text["id"], "clause": "policy"}
+    members |= {word: text[word] for word in ("when", "unless", "role") if word in text}
     return Rule(
-        **{"clause": "policy", **members},
+        **members,
         subject=subject,
         tools=chosen,
-        within=within,
+        effect=Effect(effect),
+        undecidable=Effect(text.get("undecidable", "warn" if effect == "warn" else "deny")),
+        within=micros(text.get("within")),
         expect=expectation_of(expect) if expect else None,
     )
+
+
+def subject_of(asked: str | list[str], tools: Mapping[str, Tool]) -> tuple[str, tuple[str, ...]]:
+    """What a rule is `for`: a kind of record, and its tools."""
+    names = [asked] if isinstance(asked, str) else asked
+    if names[0] in {"message", "run.closed"} or names[0].startswith("outcome"):
+        return sources(names[0])
+    if names == ["*"]:
+        return "action", ()
+    if names[0].startswith("mode:"):
+        mode = names[0].removeprefix("mode:")
+        return "action", tuple(name for name, tool in tools.items() if tool.mode == mode)
+    return "action", tuple(names)
 
 
 def expectation_of(text: Mapping[str, Value]) -> Expectation:
@@ -224,3 +228,22 @@ def tool_of(name: str, text: Mapping[str, Value]) -> Tool:
         estimate_value=str(estimate.get("value", "")),
         currency=estimate.get("currency", ""),
     )
+
+
+def document_of(text: Mapping[str, Value]) -> dict[str, Value]:
+    """The same as a whole document; tools that are only named are added to it."""
+    contract = contract_of(text)
+    expects = [rule.expect for rule in contract.rules if rule.expect]
+    parts: list[Fact | Rule | Expectation] = [*contract.facts, *contract.rules, *expects]
+    named = {tool: {"mode": "draft"} for part in parts for tool in part.tools}
+    limits = {"limits": text["limits"]} if "limits" in text else {}
+    return {
+        "contract": contract.name,
+        "version": contract.version,
+        "identity": {"service": SERVICE, "owner": OWNER},
+        "scope": {"modes": list(contract.modes)},
+        "policy": {"document": {"name": "desk", "version": "1"}, **limits},
+        "tools": {**named, "pay": {"mode": "execute"}, **text.get("tools", {})},
+        "facts": text.get("facts", {}),
+        "rules": [{"for": "*", **rule} for rule in text.get("rules", [])],
+    }

@@ -109,6 +109,25 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
     "run.closed": ("run.attributes.region", "run.id"),
     "switch": ("switch.mode", "switch.state"),
 }
+SOURCES: Final = (
+    *("action", "outcome", "action", "observation", "outcome", "action", "message"),
+    *("observation", "outcome", "approval", "run.opened", "action", "run.closed", "switch"),
+)
+WITH_TOOLS: Final = frozenset({"action", "outcome", "observation", "approval"})
+AGGREGATES: Final[Mapping[str, Sequence[str]]] = {
+    "plain": ("count", "sum", "seen", "last", "list", "min", "max"),
+    "windows": ("sum", "count", "min", "sum", "max", "last", "list"),
+    "reservations": ("sum", "count", "sum"),
+}
+OVERS: Final[Mapping[str, Sequence[str]]] = {
+    "plain": (
+        *("run", "run", "ledger", "service", "run", "identity"),
+        "workflow",
+        "ledger",
+        "domain",
+    ),
+    "windows": ("ledger", "run", "service", "ledger", "identity"),
+}
 ASKED: Final = (
     "params.k",
     "action.target",
@@ -131,6 +150,12 @@ CONDITIONS: Final = (
 )
 
 
+TAGS: Final[Sequence[Value]] = (
+    *(["x"], ["y", "x", "y"], ["x", "y"], [], ["x", 1, True], "y", ["z", "y"], ["x", None]),
+    ["z", 1.5],
+)
+
+
 class Choices:
     """Bytes as a series of choices; when they are used up, each choice is the first one."""
 
@@ -149,57 +174,28 @@ class Choices:
 
 def fact(choices: Choices, number: int, focus: str) -> Line:
     """A fact in the words of the contract language."""
-    sources = (
-        "action",
-        "outcome",
-        "action",
-        "observation",
-        "outcome",
-        "message",
-        "approval",
-        "run.opened",
-        "run.closed",
-        "switch",
-    )
-    source = "outcome" if focus == "reservations" else choices.of(sources)
-    tools = (
-        choices.of(("", "", " of pay", " of look, tag"))
-        if source in {"action", "outcome", "observation", "approval"}
-        else ""
-    )
-    aggregate = choices.of(
-        ("count", "sum")
-        if focus == "reservations"
-        else ("count", "sum", "seen", "last", "list", "min", "max")
-    )
+    source = "outcome" if focus == "reservations" else choices.of(SOURCES)
+    of = choices.of(("", "", " of pay", " of look, tag")) if source in WITH_TOOLS else ""
+    aggregate = choices.of(AGGREGATES.get(focus, AGGREGATES["plain"]))
     value = True if aggregate in {"count", "seen"} else choices.of(VALUES[source])
-    text: Line = {aggregate: value, "from": source + tools}
-    text["over"] = choices.of(("run", "run", "ledger", "service", "identity", "workflow", "domain"))
-    wheres = (
-        *WHERES[source],
-        *(f"facts.f{earlier} == facts.f{earlier}" for earlier in range(number)),
-        *(f"facts.f{earlier} >= 1" for earlier in range(number)),
-    )
+    text: Line = {aggregate: value, "from": source + of}
+    text["over"] = choices.of(OVERS.get(focus, OVERS["plain"]))
+    earlier = [f"facts.f{one}" for one in range(number)]
+    wheres = (*WHERES[source], *(f"{one} == {one}" for one in earlier))
+    wheres += tuple(f"{one} >= 1" for one in earlier)
     text |= {"where": choices.of(wheres)} if choices.chance(3) else {}
-    if choices.chance(2 if focus == "keys" else 4):
+    if choices.chance(2 if focus == "keys" else 5):
         text["by"] = choices.of(KEYS[source])
         text |= {"at": choices.of(ASKED)} if choices.chance(2) else {}
     if focus in {"windows", "imports"} or choices.chance(4):
-        text["within"] = choices.of(("2s", "5s", "1s", "1500ms"))
+        text["within"] = choices.of(("2s", "5s", "1s", "1500ms", "3s"))
     text |= {"attempts": "all"} if choices.chance(4) else {}
     text |= {"unknown": "skip"} if choices.chance(3) else {}
     text |= {"reference": True} if text["over"] == "run" and choices.chance(4) else {}
-    if (
-        source == "outcome"
-        and aggregate in {"count", "sum"}
-        and (focus == "reservations" or choices.chance(3))
-    ):
-        text["reserve"] = choices.of(RESERVES)
-    text |= (
-        {"default": choices.of((0, "x"))}
-        if aggregate in {"last", "min", "max"} and choices.chance(3)
-        else {}
-    )
+    if source == "outcome" and aggregate in {"count", "sum"}:
+        text |= {"reserve": choices.of(RESERVES)} if focus == "reservations" else {}
+    if aggregate in {"last", "min", "max"}:
+        text |= {"default": choices.of((0, "x"))} if choices.chance(3) else {}
     return text
 
 
@@ -241,7 +237,7 @@ def rule(choices: Choices, number: int, facts: int, focus: str) -> Line:
 
 
 def params(choices: Choices) -> Line:
-    """The parameters of a call, with what may be missing, null, of another type, raw or too long."""
+    """The parameters of a call, maybe missing, null, of another type, raw or too long."""
     if choices.chance(24):
         return choices.of(
             (
@@ -251,23 +247,23 @@ def params(choices: Choices) -> Line:
             )
         )
     members: Line = {
-        "n": choices.of((1, 2, 3, 5, 0, 2.0, 1.5, "2", None, True)),
-        "k": choices.of(("x", "y", 1, True, "1", 1.0, None)),
+        "n": choices.of((1, 2, 3, 5, 1, 2, 3, 0, 2.0, 1.5, "2", None, True)),
+        "k": choices.of(("x", "y", "x", 1, "y", True, "x", "1", 1.0, None)),
         "x": choices.of((1, 0.5, -0.0, 2.5, "x")),
         "ok": choices.of((True, False, True, "yes", None)),
         "tags": choices.of(
             (["x"], ["y", "x", "y"], [], ["x", 1, True], ["x", None], "y", ["z", 1.5])
         ),
     }
-    gone = choices.of((None, None, None, "n", "k", "ok", "tags"))
+    gone = choices.of(("",) * 12 + ("n", "k", "ok", "tags"))
     return {name: value for name, value in members.items() if name != gone}
 
 
 def opened(choices: Choices, name: str, focus: str) -> Line:
     """The opening of a run."""
     text: Line = {"opened": name, "service": choices.of((SERVICES[0], *SERVICES))}
-    text |= {"workflow": choices.of(("w", "v"))} if choices.chance(2) else {}
-    text |= {"domain": choices.of(("d", "e"))} if choices.chance(2) else {}
+    text |= {"workflow": choices.of(("w", "w", "v"))} if not choices.chance(4) else {}
+    text |= {"domain": choices.of(("d", "e"))} if not choices.chance(3) else {}
     text["attributes"] = {
         "region": choices.of(("EU", "US", "x", None)),
         "n": choices.of((1, 2, None)),
@@ -293,20 +289,13 @@ class History:
         choices, number = Choices(raw), len(self.lines)
         self._time += choices.of((1, 0, 0.5, 0, 1.5, 2, 4))
         kinds = (
-            "action",
-            "outcome",
-            "action",
-            "observation",
-            "message",
-            "outcome",
-            "opened",
-            "closed",
-            "approval",
-            "switch",
-            "action",
+            *("action", "outcome", "action", "observation", "action", "outcome", "message"),
+            *("action", "approval", "outcome", "observation", "action", "opened", "switch"),
+            *("action", "closed", "outcome"),
         )
         kind = choices.of(kinds) if self._runs else "opened"
-        name, run = f"{kind[:3]}{number}", choices.of(list(self._runs) or [""])
+        runs = list(self._runs) or [""]
+        name, run = f"{kind[:3]}{number}", choices.of((runs[0], *runs))
         if kind == "opened":
             line = self._opened(choices, f"run{number}")
         elif kind == "closed":
@@ -324,12 +313,7 @@ class History:
             }
         else:
             line = self._of_run(choices, kind, name, run)
-        if (
-            "opened" in line
-            or line.get("in") in self._imported
-            or run in self._imported
-            and kind == "closed"
-        ):
+        if kind in {"opened", "closed"} or line.get("in") in self._imported:
             self._claim(choices, line, str(line.get("in") or line.get("opened") or run))
         by = choices.of((SERVICES[0], SERVICES[0], "spiffe://acme.example/b"))
         self.lines.append(line | {"t": self._time, "by": by})
@@ -360,7 +344,6 @@ class History:
             return {
                 "approval": name,
                 "of": action,
-                "in": run,
                 "verdict": choices.of(("approve", "refuse")),
             }
         text = {
@@ -409,13 +392,13 @@ def case(facts: list[bytes], rules: list[bytes], records: list[bytes], focus: st
     return {"contract": contract, "history": history.lines}
 
 
-def cases(focus: str, longest: int = 12) -> st.SearchStrategy[Line]:
+def cases(focus: str, longest: int = 20) -> st.SearchStrategy[Line]:
     """Random cases with more of what the focus names."""
     word = st.binary(min_size=12, max_size=12)
     return st.builds(
         case,
         st.lists(word, min_size=1, max_size=3),
         st.lists(word, min_size=0, max_size=2),
-        st.lists(word, min_size=3, max_size=longest),
+        st.lists(word, min_size=6, max_size=longest),
         st.just(focus),
     )

@@ -15,21 +15,35 @@ import pytest
 
 from contracts.engine import Engine
 from contracts.history import Event
-from contracts.model import Contract, Rule, Verdict
+from contracts.loading import load_contract
+from contracts.model import Contract, Effect, Position, Rule, Verdict
 from contracts.results import RuleResult
 from contracts.versions import VersionHistory
-from tests.reference.histories import SERVICE, contract_of, digest_of, events_of, unpacked, written
+from tests.reference.histories import (
+    SERVICE,
+    contract_of,
+    digest_of,
+    document_of,
+    events_of,
+    unpacked,
+    written,
+)
 from tests.reference.naive import Naive, in_force
 from tests.reference.views import UndecidableError, Value, is_list, is_map
 
 VECTORS: Final = Path(__file__).parent / "vectors"
 SPEC: Final = Path(__file__).parents[2] / "docs" / "spec" / "contract-language.md"
-CASES: Final = [
-    pytest.param(case, id=f"{path.stem}-{case['name']}".replace(" ", "_"))
-    for path in sorted(VECTORS.glob("*.json"))
-    for case in json.loads(path.read_text("utf-8"))
-]
 Case = Mapping[str, Value]
+
+
+def cases(member: str) -> list[Value]:
+    """The vectors that have a member, each as one parameter."""
+    return [
+        pytest.param(case, id=f"{path.stem}-{case['name']}".replace(" ", "_"))
+        for path in sorted(VECTORS.glob("*.json"))
+        for case in json.loads(path.read_text("utf-8"))
+        if member in case
+    ]
 
 
 def asked(case: Case) -> Contract:
@@ -79,7 +93,7 @@ def index_of(name: str, events: list[Event]) -> int:
     return next(event.index for event in events if event.digest == digest_of(name))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases("name"))
 def test_every_vector_quotes_the_specification(case: Case) -> None:
     """A vector pins a sentence that the specification really says."""
     text = " ".join(SPEC.read_text("utf-8").split())
@@ -87,7 +101,7 @@ def test_every_vector_quotes_the_specification(case: Case) -> None:
         assert " ".join(part.split()) in text
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases("facts"))
 def test_the_naive_reference_gives_the_facts(case: Case) -> None:
     """Each fact that a vector names has the value, or the class of reason, that it says."""
     events = events_of(case["history"])
@@ -97,13 +111,13 @@ def test_the_naive_reference_gives_the_facts(case: Case) -> None:
         if result.rule.startswith("reads.")
         for name, value in result.facts.items()
     }
-    for record, facts in case.get("facts", {}).items():
+    for record, facts in case["facts"].items():
         for name, value in facts.items():
             actual = found[index_of(record, events), name]
             assert (record, name, typed(actual)) == (record, name, typed(expected(value)))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases("verdicts"))
 def test_the_naive_reference_gives_the_verdicts(case: Case) -> None:
     """Each rule that a vector names has the verdict that it says, at the record that it says."""
     events = events_of(case["history"])
@@ -111,13 +125,13 @@ def test_the_naive_reference_gives_the_verdicts(case: Case) -> None:
         (result.index, result.rule): f"{result.verdict}: {result.reason}".removesuffix(": ")
         for result in Naive(asked(case), events).results()
     }
-    for record, verdicts in case.get("verdicts", {}).items():
+    for record, verdicts in case["verdicts"].items():
         for rule, verdict in verdicts.items():
             actual = found.get((index_of(record, events), rule), "none")
             assert (record, rule, actual) == (record, rule, verdict)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "decisions" in case.values[0]])
+@pytest.mark.parametrize("case", cases("decisions"))
 def test_the_naive_reference_gives_the_decisions(case: Case) -> None:
     """Each action is decided with the effect and the reasons that a vector says, in this order."""
     events = events_of(case["history"])
@@ -128,7 +142,7 @@ def test_the_naive_reference_gives_the_decisions(case: Case) -> None:
         assert (record, actual) == (record, lines)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "in_force" in case.values[0]])
+@pytest.mark.parametrize("case", cases("in_force"))
 def test_the_naive_reference_gives_the_version_in_force(case: Case) -> None:
     """Each action stands under the version that a vector says, or under none."""
     events = events_of(case["history"])
@@ -145,11 +159,11 @@ def judged(case: Case) -> dict[tuple[int, str], RuleResult]:
     return {(one.index, one.rule.id): one for one in [*results, *engine.finish()]}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases("facts"))
 def test_the_engine_gives_the_facts(case: Case) -> None:
     """The engine's running counters come to the value that a vector says, or to none."""
     events, found = events_of(case["history"]), judged(case)
-    for record, facts in case.get("facts", {}).items():
+    for record, facts in case["facts"].items():
         for name, value in facts.items():
             result = found[index_of(record, events), f"reads.{name}"]
             actual = shown(result.facts.get(name, "?"))
@@ -158,11 +172,11 @@ def test_the_engine_gives_the_facts(case: Case) -> None:
             assert (result.verdict is Verdict.UNDECIDABLE) == (stated == "?")
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", cases("verdicts"))
 def test_the_engine_gives_the_verdicts(case: Case) -> None:
     """The engine gives each rule the verdict that a vector says, pending obligations as such."""
     events, found = events_of(case["history"]), judged(case)
-    for record, verdicts in case.get("verdicts", {}).items():
+    for record, verdicts in case["verdicts"].items():
         for rule, stated in verdicts.items():
             result = found.get((index_of(record, events), rule))
             actual = "none" if result is None else str(result.verdict)
@@ -171,7 +185,7 @@ def test_the_engine_gives_the_verdicts(case: Case) -> None:
                 assert (result.reason == "pending") == stated.endswith("pending")
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "decisions" in case.values[0]])
+@pytest.mark.parametrize("case", cases("decisions"))
 def test_the_engine_gives_the_decisions(case: Case) -> None:
     """The engine decides each action as a vector says, for the same reasons in the same order."""
     events = events_of(case["history"])
@@ -183,7 +197,7 @@ def test_the_engine_gives_the_decisions(case: Case) -> None:
         assert (record, [str(decision.effect), *reasons]) == (record, lines)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "in_force" in case.values[0]])
+@pytest.mark.parametrize("case", cases("in_force"))
 def test_the_version_history_gives_the_version_in_force(case: Case) -> None:
     """The versions that the verifier follows are those that a vector says."""
     events = events_of(case["history"])
@@ -195,3 +209,20 @@ def test_the_version_history_gives_the_version_in_force(case: Case) -> None:
     for record, version in case["in_force"].items():
         stated = version and (version, digest_of(f"text of {version}"))
         assert (record, found[index_of(record, events)]) == (record, stated)
+
+
+@pytest.mark.parametrize("case", cases("contract"))
+def test_the_language_says_what_the_vectors_say(case: Case) -> None:
+    """Written out as a whole contract, a vector's facts and rules are read as they are meant."""
+    contract = contract_of(case["contract"])
+    read = load_contract(json.dumps(document_of(case["contract"])))
+    facts = {fact.name: replace(fact, position=Position()) for fact in read.facts}
+    assert [facts[fact.name] for fact in contract.facts] == list(contract.facts)
+    rules = {rule.id: replace(rule, position=Position()) for rule in read.rules}
+    for rule in contract.rules:
+        allowed = Effect.ALLOW if rule.expect else rule.undecidable
+        meant = replace(rule, id=f"policy.{rule.id}", undecidable=allowed)
+        assert rules[meant.id] == meant
+    assert read.limits == contract.limits
+    for name, tool in contract.tools.items():
+        assert replace(read.tools[name], position=Position()) == tool

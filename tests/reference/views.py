@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any, Final, TypeAlias, TypeGuard
 
@@ -40,7 +40,7 @@ class UndecidableError(Exception):
 
 def is_map(value: Value) -> TypeGuard[Mapping[str, Value]]:
     """Whether a value is an object of JSON."""
-    return isinstance(value, Mapping)
+    return isinstance(value, dict)
 
 
 def is_list(value: Value) -> TypeGuard[list[Value]]:
@@ -61,7 +61,8 @@ def evaluated(text: str, view: Mapping[str, Value]) -> Value:
         UndecidableError: CEL answers with an error.
     """
     try:
-        value = compiled(text).eval(data=bound(view))
+        named = {name: value for name, value in view.items() if name in text}
+        value = compiled(text).eval(data=bound(named))
     except RuntimeError as error:  # the iteration budget
         raise UndecidableError("error") from error
     if value.type().name() in {"ERROR", "UNKNOWN"}:
@@ -137,7 +138,7 @@ def too_long(value: Value) -> bool:
 
 def moment(text: str) -> datetime:
     """A time of the ledger."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 def picked(record: Mapping[str, Value], names: str) -> dict[str, Value]:
