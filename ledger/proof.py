@@ -25,7 +25,6 @@ from ledger.checkpoint import (
 from ledger.encoding import decode, digest, encode, from_base64, to_base64
 from ledger.entry import Header, leaf_hash, parse_header
 from ledger.errors import (
-    InvalidSignatureError,
     LedgerError,
     ProofFormatError,
     StoreError,
@@ -66,8 +65,16 @@ _HEAD = re.compile(
 )
 
 
+class AuthorityPart(Part):
+    """An authority record with its entry: inclusion in the same tree shows where it stands."""
+
+    header: str
+    record: str
+    path: Digests
+
+
 class Extra(Part):
-    """The extra data of a record's proof: each field is exactly what stands in the ledger."""
+    """The extra data of a record's proof: each text is exactly what stands in the ledger."""
 
     v: Version = 1
     header: str
@@ -76,7 +83,7 @@ class Extra(Part):
     signature: Signature
     path: Digests
     genesis: str
-    authority: Annotated[tuple[str, ...], Strict(strict=False)]
+    authority: Annotated[tuple[AuthorityPart, ...], Strict(strict=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ class ProvenRecord:
         record: The record.
         digest: The record's digest.
         signer: Public key that signed the submission.
-        document: Number of the first authority document by which that key may write it.
+        document: Number of the authority document by which that key may write it.
         checkpoint: The head whose tree holds the entry.
     """
 
@@ -165,6 +172,7 @@ def make_proof(store: Store, index: int, note: bytes) -> bytes:
     size = parse_checkpoint(parse_note(note).text).size
     if not 0 <= index < size:
         raise ValueError(f"a checkpoint of {size} entries does not cover entry {index}")
+    leaves = list(store.leaves(0, size))
     row = store.row(index)
     header = parse_header(row.header)
     first = index - header.position
@@ -178,9 +186,8 @@ def make_proof(store: Store, index: int, note: bytes) -> bytes:
         signature=opening.signature or "",
         path=tuple(submission_path(digests, header.position)),
         genesis=genesis,
-        authority=_authority_texts(store, size),
+        authority=_authority_parts(store, leaves),
     )
-    leaves = list(store.leaves(0, size))
     return proof_bytes(Proof(extra, index, tuple(inclusion_proof(leaves, index)), note))
 
 
@@ -191,12 +198,15 @@ def _record_text(store: Store, index: int) -> str:
     return record.decode()
 
 
-def _authority_texts(store: Store, size: int) -> tuple[str, ...]:
-    found = store.records_containing(b'"kind":"authority"')
+def _authority_parts(store: Store, leaves: Sequence[bytes]) -> tuple[AuthorityPart, ...]:
     return tuple(
-        raw.decode()
-        for index, raw in found
-        if index < size and isinstance(parse_record(raw), Authority)
+        AuthorityPart(
+            header=store.row(index).header.decode(),
+            record=raw.decode(),
+            path=tuple(node.hex() for node in inclusion_proof(leaves, index)),
+        )
+        for index, raw in store.records_containing(b'"kind":"authority"')
+        if index < len(leaves) and isinstance(parse_record(raw), Authority)
     )
 
 
@@ -204,16 +214,26 @@ def check_proof(raw: bytes, genesis: str) -> ProvenRecord:
     """Check a record's proof against a genesis digest that was obtained out of band.
 
     1. The file is a tlog-proof whose extra data are strict.
-    2. The genesis record has the trusted digest, and each authority document follows with enough
-    root signatures. 3. The checkpoint is of genesis's origin, signed by a head key of one of
-    these documents. 4. The header is strict, of this index, and in the checkpoint's tree. 5. The
-    record is strict and has the header's digest. 6. The signed text is for this ledger, agrees
-    with the header, and its root holds the record at its position. 7. The writer's key signed
-    that text. 8. By one of these documents the key speaks for the record's identity and may write
-    its kind.
 
-    It does not show that the key was not revoked later, or that the entry's index lay within that
-    document's time.
+    2. The genesis record has the trusted digest, and the authority documents follow from it, each
+       with enough root signatures.
+
+    3. The checkpoint is of genesis's origin, signed by a head key in force by these documents.
+
+    4. The headers of the record and of the authority records are strict, and in the checkpoint's
+       tree at their indexes.
+
+    5. The record is strict and has the header's digest.
+
+    6. The signed text is for this ledger, agrees with the header, and its root holds the record at
+       its position.
+
+    7. The writer's key signed that text.
+
+    8. By these documents the key was entitled to speak for the record's identity with its kind, at
+       that index.
+
+    It does not show that these are all documents: a later one may have revoked the key.
 
     Raises:
         ProofFormatError: Step 1 fails.
@@ -224,7 +244,7 @@ def check_proof(raw: bytes, genesis: str) -> ProvenRecord:
     try:
         authority, origin = _trusted_authority(proof, genesis)
         step = 3
-        head = open_checkpoint(proof.checkpoint, origin, _head_keys(proof, authority))
+        head = _opened_checkpoint(proof, authority, origin)
         step = 4
         header = _included_header(proof, head)
         step = 5
@@ -236,7 +256,7 @@ def check_proof(raw: bytes, genesis: str) -> ProvenRecord:
         signature = from_base64(proof.extra.signature)
         verify_signature(signer, proof.extra.submission.encode(), signature)
         step = 8
-        document = _allowing_document(authority, header, record)
+        document = _entitling_document(authority, header, record)
     except LedgerError as error:
         raise UnprovenRecordError(f"step {step}: {error}", index=proof.index) from error
     return ProvenRecord(proof.index, header, record, record_digest, signer, document, head)
@@ -249,23 +269,19 @@ def _trusted_authority(proof: Proof, genesis: str) -> tuple[AuthorityHistory, st
     if not isinstance(founding, Genesis):
         raise UnprovenRecordError("the trusted digest is not of a genesis record")
     authority = AuthorityHistory.of(founding)
-    # Where these records stand in the ledger is not shown: they are folded by their numbers alone.
-    for place, text in enumerate(proof.extra.authority, start=1):
-        record = parse_record(text.encode())
-        if not isinstance(record, Authority):
-            raise UnprovenRecordError("among the authority records is one of another kind")
-        authority = authority.fold(place, record)
+    for part in proof.extra.authority:
+        header, record = parse_header(part.header.encode()), parse_record(part.record.encode())
+        if not isinstance(record, Authority) or header.record != digest(part.record.encode()):
+            raise UnprovenRecordError("an authority record is not the one that its header names")
+        authority = authority.fold(header.index, record)
     return authority, founding.origin
 
 
-def _head_keys(proof: Proof, authority: AuthorityHistory) -> Sequence[bytes]:
+def _opened_checkpoint(
+    proof: Proof, authority: AuthorityHistory, origin: str
+) -> VerifiedCheckpoint:
     size = parse_checkpoint(parse_note(proof.checkpoint).text).size
-    return [
-        bytes.fromhex(entry.key)
-        for found in authority.documents
-        for key, entry in found.keys.items()
-        if entry.use == "head" and not authority.is_compromised(key, size)
-    ]
+    return open_checkpoint(proof.checkpoint, origin, authority.head_keys(size))
 
 
 def _included_header(proof: Proof, head: VerifiedCheckpoint) -> Header:
@@ -273,8 +289,11 @@ def _included_header(proof: Proof, head: VerifiedCheckpoint) -> Header:
     header = parse_header(raw)
     if header.index != proof.index:
         raise UnprovenRecordError(f"the header is of entry {header.index}, not {proof.index}")
-    checkpoint = head.checkpoint
-    check_inclusion(leaf_hash(raw), proof.index, checkpoint.size, proof.path, checkpoint.root)
+    size, root = head.checkpoint.size, head.checkpoint.root
+    check_inclusion(leaf_hash(raw), proof.index, size, proof.path, root)
+    for part in proof.extra.authority:
+        index, path = parse_header(part.header.encode()).index, map(bytes.fromhex, part.path)
+        check_inclusion(leaf_hash(part.header.encode()), index, size, tuple(path), root)
     return header
 
 
@@ -301,10 +320,9 @@ def _matching_submission(proof: Proof, header: Header, genesis: str) -> Submissi
     return submission
 
 
-def _allowing_document(authority: AuthorityHistory, header: Header, record: AnyRecord) -> int:
-    if authority.is_compromised(header.key, header.index):
-        raise InvalidSignatureError("the key was compromised by then")
-    for found in authority.documents:
-        if found.allows(header.key, record).standing is Standing.ENTITLED:
-            return found.document.number
-    raise UnprovenRecordError("no authority document lets this key write this record")
+def _entitling_document(authority: AuthorityHistory, header: Header, record: AnyRecord) -> int:
+    answer = authority.entitled(header.index, header.key, record)
+    found = authority.in_force(header.index)
+    if answer.standing is not Standing.ENTITLED or found is None:
+        raise UnprovenRecordError(answer.why)
+    return found.document.number
