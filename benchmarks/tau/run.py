@@ -3,9 +3,9 @@
     python benchmarks/tau/run.py --transcripts DIR --labels FILE [--snapshot DIR] [--json]
 
 Every transcript file (`*.jsonl`, `*.jsonl.gz`) is imported into one fresh ledger, under the
-contract and profile of the policy that its conversations name (`metadata.policy`: tau1-retail, tau2-airline,
-...). The ledger is verified, and for each of the benchmark's rules the runs with a finding are
-compared with the runs that the label file names, before and after adjudication.
+contract and profile of the policy that its conversations name (`metadata.policy`).
+The ledger is verified, and for each of the benchmark's rules the runs with a finding are compared
+with the runs that the label file names, before and after adjudication.
 
 A label `P22_bag_allowance:x` says that the offending call was executed, `:b` that the tool refused
 it. A finding counts as executed when the action that it stands at has an outcome `ok`. Only
@@ -45,10 +45,10 @@ RECALL, PRECISION = 0.95, 0.9
 class Score:
     """Runs by what the label says and what the verifier found, for one rule."""
 
-    both: set[str] = field(default_factory=set)
-    found_only: set[str] = field(default_factory=set)
-    labelled_only: set[str] = field(default_factory=set)
-    undecidable: set[str] = field(default_factory=set)
+    both: set[str] = field(default_factory=set[str])
+    found_only: set[str] = field(default_factory=set[str])
+    labelled_only: set[str] = field(default_factory=set[str])
+    undecidable: set[str] = field(default_factory=set[str])
 
     def as_dict(self, runs: int) -> dict[str, Any]:
         """Counts and ratios; a ratio with nothing to divide by is null."""
@@ -133,6 +133,8 @@ def outcomes(ledger: Path) -> dict[int, str]:
     at: dict[str, int] = {}
     status: dict[int, str] = {}
     for row in Store.open(str(ledger)).rows():
+        if row.record is None:  # verification has named it
+            continue
         record = decode(row.record)
         if record["kind"] == "action":
             at[digest(row.record)] = row.idx
@@ -208,7 +210,7 @@ def scores(
     undecidable: Mapping[str, set[str]],
 ) -> dict[str, dict[str, Any]]:
     """One score a rule that a label or a finding names, over the runs that were imported."""
-    result = {}
+    result: dict[str, dict[str, Any]] = {}
     for rule in sorted({*truth, *found, *undecidable}):
         said, seen = truth.get(rule, set()) & runs, found.get(rule, set()) & runs
         score = Score(said & seen, seen - said, said - seen, undecidable.get(rule, set()) & runs)
@@ -218,7 +220,7 @@ def scores(
 
 def short(after: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The targets that are missed. A rule that no run breaks and no finding names is met."""
-    missed = []
+    missed: list[str] = []
     for rule in TARGETS:
         score = after.get(rule, {})
         recall, precision = score.get("recall"), score.get("precision")
@@ -232,8 +234,7 @@ def short(after: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def table(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> str:
     """One line a rule, before and after adjudication; targets are marked."""
     lines = [
-        "| rule | TP | FP | FN | TN | TP adj. | FP adj. | FN adj. | TN adj. "
-        "| undecidable | recall adj. | precision adj. |",
+        "| rule | TP | FP | FN | TN | TP' | FP' | FN' | TN' | undecidable | recall' | precision' |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for rule in sorted({*before, *after}):
@@ -352,7 +353,7 @@ def main() -> int:
     runs, entries = result["runs"], result["entries"]
     print(f"{runs} runs, {entries} entries, integrity {result['integrity']}, {result['seconds']}")
     print(table(result["before"], result["after"]))
-    print(f"Targets after adjudication: recall ≥ {RECALL}, precision ≥ {PRECISION} for:")
+    print(f"Targets after adjudication ('): recall ≥ {RECALL}, precision ≥ {PRECISION} for:")
     print("  " + ", ".join(TARGETS))
     print_differences(result)
     missed = result["targets"]["missed"]
