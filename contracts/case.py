@@ -158,8 +158,7 @@ class Case:
     def _run(self, members: Iterable[str] | None) -> Value:
         if self.placed.run is None:
             return Absent(f"run: this {self.placed.subject} stands in no run")
-        view = run_view(self.placed.run)
-        return view if members is None else {name: view[name] for name in members if name in view}
+        return run_view(self.placed.run, members)
 
     def cited(self) -> list[Placed]:
         """Return the observations that the action cites."""

@@ -100,9 +100,9 @@ class CelProgram:
         """Return the value as plain Python, or `Undecidable` with CEL's own words."""
         try:
             value = self._expression.eval(binding)
+            plain = value.value()
         except RuntimeError as error:  # the iteration budget is raised, all else is returned
             return Undecidable(str(error))
-        plain = value.value()
         # A bool can only be a bool; asking for the type costs as much as the evaluation.
         if plain is True or plain is False:
             return plain

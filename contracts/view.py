@@ -197,20 +197,35 @@ def _chosen(table: Mapping[str, Member], members: Members, placed: Placed) -> di
     return {name: value for name, value in made.items() if not isinstance(value, Absent)}
 
 
-def run_view(run: Run) -> dict[str, Value]:
+def run_view(run: Run, members: Members = None) -> dict[str, Any]:
     """Return the variable `run`, as of the place at which `run` is the run's state."""
-    opened = run.opened
-    view: dict[str, Any] = {"id": run.digest, "imported": run.imported}
-    view.update({name: plain(opened[name]) for name in _RUN_FIELDS if opened.get(name) is not None})
-    if run.time is not None:
-        view["time"] = moment(run.time)
-    attributes = opened.get("attributes")
-    if attributes is not None and not holds_raw(attributes):
-        view["attributes"] = plain(attributes)
-    if run.closed is not None:
-        ends = {name: run.closed.get(name) for name in ("outcome", "value")}
-        view.update({name: plain(value) for name, value in ends.items() if value is not None})
-    return view
+    names = _RUN if members is None else members
+    made = {name: _RUN[name](run) for name in names if name in _RUN}
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def _opened(name: str) -> Callable[[Run], Any]:
+    return lambda run: plain(run.opened.get(name))
+
+
+def _closed(name: str) -> Callable[[Run], Any]:
+    return lambda run: None if run.closed is None else plain(run.closed.get(name))
+
+
+def _attributes(run: Run) -> Value:
+    attributes = run.opened.get("attributes")
+    return None if holds_raw(attributes) else plain(attributes)
+
+
+_RUN: dict[str, Callable[[Run], Any]] = {
+    "id": lambda run: run.digest,
+    "imported": lambda run: run.imported,
+    "time": lambda run: None if run.time is None else moment(run.time),
+    "attributes": _attributes,
+    "outcome": _closed("outcome"),
+    "value": _closed("value"),
+    **{name: _opened(name) for name in _RUN_FIELDS},
+}
 
 
 def identity_view(identity: Mapping[str, Value]) -> dict[str, Value]:
