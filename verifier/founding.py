@@ -88,11 +88,17 @@ class Founding:
             what = f"its origin is {genesis.origin}, and the trust file pins {trust.origin}"
             raise BrokenLedgerError(0, 0, "trust", what)
         ahead = _ahead(store)
+        if not ahead.authority:
+            raise _no_authority(store)
         return cls(genesis_digest, genesis.origin, _folded(genesis, ahead), ahead)
 
     def head_keys(self, size: int) -> tuple[bytes, ...]:
         """Return the keys that may sign a head of this size."""
         return self._history.head_keys(size)
+
+    def public_key(self, key: str) -> bytes | None:
+        """Return the public key with this fingerprint, if any document ever named it."""
+        return self._history.public_key(key)
 
     def owner(self, identity: str, index: int) -> str:
         """Return the named person who answers for an identity; empty where none is registered."""
@@ -115,7 +121,7 @@ class Founding:
 
     def signature_problem(self, submission: Submission, signature: str) -> Problem | None:
         """Return why this is not a signature by a key that this ledger ever knew."""
-        key = self._history.public_key(submission.key)
+        key = self.public_key(submission.key)
         if key is None:
             what = f"the key {submission.key[:12]}… is in no authority document"
             return Problem(6, "entitlement", what)
@@ -152,8 +158,6 @@ def _genesis(raw: bytes) -> Genesis:
 
 
 def _folded(genesis: Genesis, ahead: Ahead) -> AuthorityHistory:
-    if not ahead.authority:
-        raise BrokenLedgerError(1, 0, "authority", "there is no authority document")
     index = 0
     try:
         history = AuthorityHistory.of(genesis)
@@ -175,6 +179,16 @@ def _first(store: Store) -> bytes:
     if raw is None:
         raise BrokenLedgerError(0, 0, "genesis", "there is no genesis record")
     return raw
+
+
+def _no_authority(store: Store) -> BrokenLedgerError:
+    try:
+        store.row(1)
+    except UnreadableEntryError as error:
+        return BrokenLedgerError(1, 2, "unreadable", str(error))
+    except MissingEntryError:
+        pass
+    return BrokenLedgerError(1, 0, "authority", "there is no authority document")
 
 
 def _ahead(store: Store) -> Ahead:

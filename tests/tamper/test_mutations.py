@@ -1,5 +1,6 @@
 """One byte is changed anywhere in the rows of a ledger's file: it is noticed, and named."""
 
+import json
 import random
 import re
 from pathlib import Path
@@ -36,8 +37,6 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def _trust(desk: Desk, note: bytes) -> str:
-    import json
-
     pinned = desk.trust(note)
     return json.dumps(
         {

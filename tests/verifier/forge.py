@@ -8,12 +8,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ledger.authority import Document, IdentityEntry, KeyEntry, Revocation, document_text
 from ledger.authority import signed_bytes as signed_document
 from ledger.checkpoint import Checkpoint
-from ledger.encoding import digest, encode, to_base64
+from ledger.encoding import decode, digest, encode, to_base64
 from ledger.entry import ZEROS, leaf_hash
 from ledger.keys import fingerprint
 from ledger.merkle import root as merkle_root
@@ -73,13 +73,13 @@ class Forge:
 
     # ------------------------------------------------------------------------- records
 
-    def make(self, kind: str, name: str, **fields: Any) -> bytes:
+    def make(self, kind: str, name: str, **fields: object) -> bytes:
         """Return the bytes of a record, whatever is in it."""
         self._nonce += 1
         own = {"v": 1, "kind": kind, "nonce": f"{self._nonce:032x}", "by": identity(name)}
         return encode({**own, **fields})
 
-    def first_document(self, **changes: Any) -> Document:
+    def first_document(self, **changes: object) -> Document:
         """Return authority document number 1."""
         names = [*self.roles, "head"]
         fields: dict[str, Any] = {
@@ -103,7 +103,7 @@ class Forge:
             ),
             "revoked": (),
         }
-        return Document(**{**fields, **changes})
+        return Document.model_validate({**fields, **changes})
 
     def next_document(self, *, revoke: str, since: int | None = None) -> Document:
         """Return the document that follows, without one of the keys."""
@@ -139,7 +139,7 @@ class Forge:
         at: str | None = None,
         stream: str = "00" * 16,
         header: dict[str, Any] | None = None,
-        **signed: Any,
+        **signed: object,
     ) -> list[str]:
         """Add records as one submission, and return their digests.
 
@@ -186,7 +186,7 @@ class Forge:
         return digests
 
     def _submission(
-        self, signer: MemoryKey, stream: str, digests: Sequence[str], signed: dict[str, Any]
+        self, signer: MemoryKey, stream: str, digests: Sequence[str], signed: dict[str, object]
     ) -> Submission:
         key = fingerprint(signer.public_key)
         number, previous = self._numbers.get((key, stream), (0, ZEROS))
@@ -202,12 +202,10 @@ class Forge:
             "count": len(digests),
             "root": submission_root(digests),
         }
-        return Submission(**{**fields, **signed})
+        return Submission(**{**fields, **cast("dict[str, Any]", signed)})
 
     def relink(self, start: int = 1) -> None:
         """Link the headers again from `start` on, as whoever rewrites a ledger would."""
-        from ledger.encoding import decode
-
         for index in range(max(start, 1), len(self.headers)):
             header = decode(self.headers[index])
             header["prev"] = leaf_hash(self.headers[index - 1]).hex()
@@ -228,10 +226,14 @@ class Forge:
         self.notes.append((size, note))
         return note
 
-    def trust(self, checkpoint: bytes = b"", **changes: Any) -> Trust:
+    def trust(self, checkpoint: bytes = b"", **changes: object) -> Trust:
         """Return a trust file's content for this ledger."""
-        fields = {"genesis": self.genesis, "origin": ORIGIN, "checkpoint": checkpoint.decode()}
-        return Trust(**{**fields, **changes})
+        fields: dict[str, Any] = {
+            "genesis": self.genesis,
+            "origin": ORIGIN,
+            "checkpoint": checkpoint.decode(),
+        }
+        return Trust(**{**fields, **cast("dict[str, Any]", changes)})
 
     def save(self, path: Path) -> Path:
         """Write the ledger to a file, around the store's guards."""
@@ -304,7 +306,7 @@ class Desk(Forge):
             ),
         )
 
-    def open_run(self, **fields: Any) -> str:
+    def open_run(self, **fields: object) -> str:
         """Open a run, and return its digest."""
         if self.who == "importer":
             source = {"source": "a.jsonl", "digest": "11" * 32, "line": 1, "clock": "none"}
@@ -312,22 +314,22 @@ class Desk(Forge):
         made = self.make("run", self.who, phase="opened", service=SERVICE, **fields)
         return self.submit(self.who, made)[0]
 
-    def act(self, run: str, tool: str, params: dict[str, Any], **fields: Any) -> str:
+    def act(self, run: str, tool: str, params: dict[str, Any], **fields: object) -> str:
         """Record an action, and return its digest."""
         made = self.make("action", self.who, run=run, tool=tool, params=params, **fields)
         return self.submit(self.who, made, exact=True)[0]
 
-    def end(self, run: str, action: str, status: str = "ok", **fields: Any) -> str:
+    def end(self, run: str, action: str, status: str = "ok", **fields: object) -> str:
         """Record an action's outcome."""
         made = self.make("outcome", self.who, run=run, action=action, status=status, **fields)
         return self.submit(self.who, made)[0]
 
-    def close_run(self, run: str, **fields: Any) -> str:
+    def close_run(self, run: str, **fields: object) -> str:
         """Close a run."""
         made = self.make("run", self.who, phase="closed", run=run, outcome="done", **fields)
         return self.submit(self.who, made)[0]
 
-    def paid(self, amount: int = 5, *, look: bool = True, **fields: Any) -> str:
+    def paid(self, amount: int = 5, *, look: bool = True, **fields: object) -> str:
         """Play a run in which something is paid, and return the payment's digest."""
         run = self.open_run()
         if look:

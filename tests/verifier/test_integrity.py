@@ -68,7 +68,11 @@ def test_reading_tells_how_far_it_is(tmp_path: Path) -> None:
         forge.submit("reviewer", *reviews)
     forge.sign_head()
     told: list[tuple[int, int]] = []
-    verify_ledger(forge.save(tmp_path / "l.db"), progress=lambda *step: told.append(step))
+
+    def step(done: int, total: int) -> None:
+        told.append((done, total))
+
+    verify_ledger(forge.save(tmp_path / "l.db"), progress=step)
     assert told == [(512, 902)]
 
 
@@ -463,13 +467,13 @@ def test_a_compromised_key_is_in_doubt_from_back_then(desk: Desk, tmp_path: Path
     assert report.conformance.records["action"] == 2
 
 
-def _publication(desk: Desk, **changes: Any) -> bytes:
+def _publication(desk: Desk, **changes: object) -> bytes:
     text = contract_text("2.0.0")
     of = {"service": SERVICE, "version": "2.0.0", "digest": digest(text.encode())}
     return desk.make("contract", "author", **{**of, "text": text, **changes})
 
 
-def _activation(desk: Desk, **changes: Any) -> bytes:
+def _activation(desk: Desk, **changes: object) -> bytes:
     of: dict[str, Any] = {
         "service": SERVICE,
         "version": "1.0.0",
@@ -579,7 +583,7 @@ def test_a_claimed_clock_is_what_it_claims(
     assert words is None or words in found[0][2]
 
 
-def _refer(desk: Desk, **fields: Any) -> bytes:
+def _refer(desk: Desk, **fields: object) -> bytes:
     return desk.make("action", "agent", tool="look", params={}, **fields)
 
 

@@ -1,0 +1,425 @@
+"""The command line: what each command prints, where, and what it answers with."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.verifier.forge import Desk
+from verifier.report import ExitCode
+from writ import cli
+from writ.demo import samples
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def writ(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    """Run a command in an empty folder, and return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("WRIT_")]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.run([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+GIVEN = samples()
+SOURCE = ("--contract", GIVEN.contract, "--profile", GIVEN.profile)
+
+
+@pytest.fixture
+def imported(writ: Run) -> str:
+    """A ledger of the samples, and its trust file beside it."""
+    code, out, _ = writ("import", "transcripts", GIVEN.conversations, "--ledger", "my.db", *SOURCE)
+    assert code == 0, out
+    return "my.db"
+
+
+# ------------------------------------------------------------------------------- import
+
+
+def test_import_makes_a_ledger_and_its_keys(imported: str, writ: Run) -> None:
+    """New keys are the owner's alone, and the trust file says what it is worth."""
+    keys = sorted(Path(f"{imported}.keys").glob("*.pem"))
+    assert {key.stem for key in keys} >= {"root", "head", "steward", "importer"}
+    assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
+    assert "proves nothing" in json.loads(Path("my.db.trust.json").read_text("utf-8"))["note"]
+    assert writ("verify", imported, "--trust", "my.db.trust.json")[0] == ExitCode.VIOLATED
+
+
+def test_import_again_adds_nothing(imported: str, writ: Run) -> None:
+    """The same conversations are recognised, and the contract is not activated again."""
+    before = writ("verify", imported, "--format", "json")[1]
+    code, out, _ = writ("import", "transcripts", GIVEN.conversations, "--ledger", imported, *SOURCE)
+    assert code == 0
+    assert "Imported 0 conversations: 0 records" in out
+    assert "6 conversations were in the ledger already" in out
+    after = writ("verify", imported, "--format", "json")[1]
+    kinds = [json.loads(text)["conformance"]["records"] for text in (before, after)]
+    assert kinds[0] == kinds[1]
+
+
+def test_import_of_what_cannot_be_read(writ: Run) -> None:
+    """A line that is lost is reported with file and line, and the exit code says so."""
+    broken = Path("broken.jsonl")
+    broken.write_text('{"messages": []}\nnonsense\n', "utf-8")
+    code, out, _ = writ("import", "transcripts", broken, "--ledger", "my.db", *SOURCE)
+    assert code == ExitCode.VIOLATED
+    assert "broken.jsonl:2: import.not-json" in out
+
+
+def test_import_says_which_tools_nobody_guards(writ: Run) -> None:
+    """Tools that the contract does not know are listed with their calls."""
+    call = {"id": "1", "type": "function", "function": {"name": "drop_table", "arguments": "{}"}}
+    messages = [{"role": "assistant", "content": None, "tool_calls": [call]}]
+    source = Path("one.jsonl")
+    source.write_text(json.dumps({"id": "x", "messages": messages}) + "\n", "utf-8")
+    code, out, _ = writ("import", "transcripts", source, "--ledger", "my.db", *SOURCE)
+    assert code == ExitCode.HOLDS
+    assert "drop_table: 1 calls (by its name it may change something)" in out
+
+
+def test_import_reads_before_it_writes(writ: Run) -> None:
+    """A missing file, a bad contract or a profile for another service: no ledger is made."""
+    contract, profile = Path("c.yaml"), Path("p.yaml")
+    contract.write_text("contract: x\n", "utf-8")
+    profile.write_text("profile: x\nservice: spiffe://other.example/x\n", "utf-8")
+    files = ("import", "transcripts", GIVEN.conversations, "--ledger", "my.db")
+    good = ("--contract", GIVEN.contract), ("--profile", GIVEN.profile)
+    for arguments, code in (
+        ((*files, "--contract", contract, *good[1]), "contract.invalid"),
+        ((*files, "--contract", "none.yaml", *good[1]), "contract.unreadable"),
+        ((*files, *good[0], "--profile", profile), "import.service"),
+        ((*files, *good[0], "--profile", "none.yaml"), "file.unusable"),
+        (("import", "transcripts", "no.jsonl", *files[3:], *SOURCE), "import.unreadable"),
+    ):
+        answer, out, err = writ(*arguments)
+        assert (answer, out) == (ExitCode.UNREADABLE, "")
+        assert f"writ: {code}: " in err
+    assert not Path("my.db").exists()
+
+
+def test_import_never_reuses_a_version(imported: str, writ: Run) -> None:
+    """A changed contract under its old version is refused, under a new one it is in force."""
+    changed = Path("changed.yaml")
+    text = GIVEN.contract.read_text("utf-8") + "\n# changed\n"
+    changed.write_text(text, "utf-8")
+    again = ("import", "transcripts", GIVEN.conversations, "--ledger", imported)
+    source = ("--contract", changed, "--profile", GIVEN.profile)
+    code, _, err = writ(*again, *source)
+    assert code == ExitCode.UNREADABLE
+    assert "contract.version" in err
+    changed.write_text(text.replace("version: 1.0.0", "version: 1.0.1"), "utf-8")
+    code, _, err = writ(*again, *source)
+    assert code == ExitCode.HOLDS
+    assert "1.0.1 is in force" in err
+
+
+def test_import_keeps_other_trust_files(imported: str, writ: Run) -> None:
+    """The trust file of another ledger is never overwritten."""
+    other = Path("other.json")
+    other.write_text("{}", "utf-8")
+    again = ("import", "transcripts", GIVEN.conversations, "--ledger", imported, *SOURCE)
+    assert "is no trust file" in writ(*again, "--trust-out", other)[2]
+    pinned = json.loads(Path("my.db.trust.json").read_text("utf-8"))
+    other.write_text(json.dumps({**pinned, "genesis": "ab" * 32}), "utf-8")
+    code, _, err = writ(*again, "--trust-out", other)
+    assert code == ExitCode.UNREADABLE
+    assert "another ledger" in err
+
+
+def test_import_to_a_url_wants_a_place_for_keys(writ: Run, tmp_path: Path) -> None:
+    """Beside a database there is no folder: keys and trust file have to be named."""
+    url = f"sqlite:///{tmp_path}/url.db"
+    files = ("import", "transcripts", GIVEN.conversations, "--ledger", url, *SOURCE)
+    assert "import.keys" in writ(*files)[2]
+    assert "import.trust" in writ(*files, "--keys", "keys")[2]
+    code, _, _ = writ(*files, "--keys", "keys", "--trust-out", "trust.json")
+    assert code == ExitCode.HOLDS
+    assert writ("verify", url, "--trust", "trust.json")[0] == ExitCode.VIOLATED
+
+
+def test_owner_and_approver_are_two(writ: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who activates a contract is not who answers for its author."""
+    monkeypatch.setenv("WRIT_OWNER", "Mara")
+    monkeypatch.setenv("WRIT_APPROVER", "Mara")
+    code, _, err = writ("import", "transcripts", GIVEN.conversations, "--ledger", "a.db", *SOURCE)
+    assert code == ExitCode.USAGE
+    assert "import.owner" in err
+
+
+# ------------------------------------------------------------------------------- verify
+
+
+def test_verify_as_text_and_as_json(imported: str, writ: Run) -> None:
+    """Data goes to stdout or the file, messages to stderr; json is the same for the same bytes."""
+    code, out, err = writ("verify", imported)
+    assert code == ExitCode.VIOLATED
+    assert out.startswith("Integrity: HOLDS · trust: self-asserted")
+    assert "no trust file" in err
+    code, out, err = writ(
+        "verify", imported, "--trust", "my.db.trust.json", "--format", "json", "--out", "r.json"
+    )
+    assert (out, err) == ("", "")
+    report = json.loads(Path("r.json").read_text("utf-8"))
+    assert report["envelope"]["ledger"] == imported
+    again = json.loads(
+        writ("verify", imported, "--trust", "my.db.trust.json", "--format", "json")[1]
+    )
+    assert report.pop("envelope")
+    assert again.pop("envelope")
+    assert report == again
+    assert len(report["findings"]) >= 3
+
+
+def test_a_good_ledger_exits_zero(writ: Run) -> None:
+    """It holds, and nothing is violated."""
+    desk = Desk()
+    desk.paid()
+    desk.sign_head()
+    desk.save(Path("desk.db"))
+    assert writ("verify", "desk.db")[0] == ExitCode.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["verify", "none.db"], ExitCode.UNREADABLE, "store.unusable"),
+        (["verify", "none.db", "--trust", "none.json"], ExitCode.UNREADABLE, "trust.unreadable"),
+        (["verify", "none.db", "--format", "pdf"], ExitCode.USAGE, "format.unknown"),
+        (["verify"], ExitCode.USAGE, "usage"),
+        (["nonsense"], ExitCode.USAGE, "usage"),
+        (["proof"], ExitCode.USAGE, "proof.what"),
+        (["proof", "a.db", "1", "--check", "b"], ExitCode.USAGE, "proof.what"),
+        (["proof", "--check", "b"], ExitCode.USAGE, "proof.trust"),
+        (["show", "none.db", "1"], ExitCode.UNREADABLE, "store.unusable"),
+        (["contract", "lint", "none.yaml"], ExitCode.UNREADABLE, "contract.unreadable"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    arguments: list[str], code: int, words: str, writ: Run
+) -> None:
+    """A line with a stable code, on stderr, and never a traceback."""
+    answer, out, err = writ(*arguments)
+    assert (answer, out) == (code, "")
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_a_trust_file_that_is_none(imported: str, writ: Run) -> None:
+    """It is named, with what is wrong with it."""
+    Path("bad.json").write_text("{}", "utf-8")
+    code, _, err = writ("verify", imported, "--trust", "bad.json")
+    assert code == ExitCode.UNREADABLE
+    assert "trust.malformed: bad.json" in err
+
+
+def test_findings_are_listed(imported: str, writ: Run) -> None:
+    """One a line, and only those asked for."""
+    code, out, _ = writ("findings", imported)
+    assert code == ExitCode.VIOLATED
+    assert len(out.splitlines()) == 3
+    one = writ("findings", imported, "--rule", "policy.agreed")[1]
+    assert "policy.agreed" in one
+    assert len(one.splitlines()) == 1
+    assert writ("findings", imported, "--run", "nobody")[1] == ""
+
+
+# ------------------------------------------------------------------- show, proof, contract
+
+
+def test_show_an_entry(imported: str, writ: Run) -> None:
+    """By index or digest, with documents and contracts written open."""
+    assert '"identities": [' in writ("show", imported, "1")[1]
+    entry = writ("show", imported, "4")[1]
+    found = re.search(r'"record": "([0-9a-f]{64})"', entry)
+    assert found is not None
+    assert writ("show", imported, found[1])[1] == entry
+    assert "show.none" in writ("show", imported, "ab" * 32)[2]
+    assert "show.which" in writ("show", imported, "what")[2]
+    assert "contract: refund-desk" in "".join(
+        writ("show", imported, str(index))[1] for index in range(8)
+    )
+
+
+def test_show_a_finding(imported: str, writ: Run) -> None:
+    """With the entries that it rests on."""
+    id_ = writ("findings", imported)[1].split()[0]
+    code, out, _ = writ("show", imported, id_)
+    assert code == ExitCode.HOLDS
+    assert f"finding {id_}" in out
+    assert '"kind": "action"' in out
+    assert "show.none" in writ("show", imported, "F-0")[2]
+
+
+def test_show_what_is_damaged(writ: Run) -> None:
+    """Bytes that are not strict JSON are shown as they are; a missing record is missed."""
+    desk = Desk()
+    desk.records[2] = b"damaged"
+    del desk.records[3]
+    desk.save(Path("desk.db"))
+    assert "b'damaged'" in writ("show", "desk.db", "2")[1]
+    assert "not in this store" in writ("show", "desk.db", "3")[1]
+
+
+def test_a_proof_is_made_and_checked(imported: str, writ: Run) -> None:
+    """It holds with the trust file, and not when a byte of it is changed."""
+    check = ("proof", "--check", "p", "--trust", "my.db.trust.json")
+    assert writ("proof", imported, "12", "--out", "p")[0] == ExitCode.HOLDS
+    code, out, _ = writ(*check)
+    assert code == ExitCode.HOLDS
+    assert out.startswith("PROVEN: entry 12 of ")
+    raw = Path("p").read_bytes()
+    Path("p").write_bytes(raw.replace(b"index 12", b"index 13"))
+    code, out, _ = writ(*check)
+    assert code == ExitCode.VIOLATED
+    assert out.startswith("NOT PROVEN")
+    Path("p").write_bytes(b"no proof")
+    code, _, err = writ(*check)
+    assert code == ExitCode.UNREADABLE
+    assert "proof.malformed" in err
+
+
+def test_a_proof_of_what_is_not_there(imported: str, writ: Run) -> None:
+    """An entry that does not exist, and one that no head covers, have no proof."""
+    assert "proof.index" in writ("proof", imported, "9999")[2]
+    desk = Desk()
+    desk.save(Path("desk.db"))
+    assert "proof.head" in writ("proof", "desk.db", "1")[2]
+
+
+def test_lint_and_explain(writ: Run) -> None:
+    """A good contract has no errors, a bad one is an error with its place, a rule can be picked."""
+    assert writ("contract", "lint", GIVEN.contract)[0] == ExitCode.HOLDS
+    bad = Path("bad.yaml")
+    bad.write_text(
+        GIVEN.contract.read_text("utf-8").replace("version: 1.0.0", "verison: 1.0.0"), "utf-8"
+    )
+    code, out, _ = writ("contract", "lint", bad)
+    assert code == ExitCode.VIOLATED
+    assert re.search(r"bad\.yaml:\d+:\d+: ", out)
+    code, out, _ = writ("contract", "explain", GIVEN.contract, "--rule", "policy.agreed")
+    assert code == ExitCode.HOLDS
+    assert "policy.agreed" in out
+    assert "rule.unknown" in writ("contract", "explain", GIVEN.contract, "--rule", "x")[2]
+    bad.write_bytes(b"\xff")
+    assert "contract.encoding" in writ("contract", "lint", bad)[2]
+
+
+# --------------------------------------------------------------------- doctor and settings
+
+
+def test_doctor(imported: str, writ: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what is installed, what is set and by whom, and how the ledger is."""
+    Path("writ.toml").write_text('in_full = 2\nformat = "json"\n', "utf-8")
+    monkeypatch.setenv("WRIT_FORMAT", "text")
+    (Path(f"{imported}.keys") / "root.pem").chmod(0o644)
+    code, out, _ = writ("doctor", imported)
+    assert code == ExitCode.HOLDS
+    assert "format = text  [WRIT_FORMAT]" in out
+    assert re.search(r"in_full = 2  \[.*writ\.toml\]", out)
+    assert "last signed head at size" in out
+    assert "root.pem mode 0644; ! others can read it" in out
+    assert "proves nothing" in out
+    assert "writ " in writ("version")[1]
+
+
+def test_doctor_of_a_ledger_that_is_behind(writ: Run) -> None:
+    """Entries without a head, a clock that went back and missing keys are warnings."""
+    desk = Desk()
+    desk.save(Path("none.db"))
+    assert "no head was ever signed" in writ("doctor", "none.db")[1]
+    desk.sign_head(size=1)
+    made = desk.make("stream-close", "agent")
+    desk.submit("agent", made, at="2199-01-01T00:00:00.000000Z")
+    desk.save(Path("desk.db"))
+    out = writ("doctor", "desk.db")[1]
+    assert "! 2 entries after it stand under no signed head" in out or "entries after it" in out
+    assert "appends will be refused" in out
+    assert "no keys beside it" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("[", "settings.file"),
+        ("nonsense = 1", "settings.unknown"),
+        ("in_full = 'x'", "settings.number"),
+    ],
+)
+def test_settings_that_are_none(text: str, code: str, imported: str, writ: Run) -> None:
+    """A settings file that cannot be meant is refused, with what there is."""
+    Path("writ.toml").write_text(text, "utf-8")
+    answer, _, err = writ("verify", imported)
+    assert answer == ExitCode.USAGE
+    assert code in err
+
+
+# --------------------------------------------------------------------------- all the rest
+
+
+def test_the_demonstration(writ: Run) -> None:
+    """It finds what is wrong in the samples, catches a changed byte, and says what to type next."""
+    code, out, err = writ("demo", "--dir", "demo")
+    assert code == ExitCode.HOLDS, err
+    assert "Integrity: HOLDS" in out
+    assert out.count("asks for") == 3
+    changed = re.search(r"tampered\.db, entry (\d+): ", out)
+    assert changed is not None
+    assert f"BROKEN at entry {changed[1]} " in out
+    for line in out[out.index("Now you") :].splitlines()[1:]:
+        assert writ(*line.split()[1:])[0] in {ExitCode.HOLDS, ExitCode.VIOLATED}
+    assert "demo.folder" in writ("demo", "--dir", "demo")[2]
+
+
+def test_a_defect_is_one_line(writ: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody foresaw exits 5 and says how to see more; with WRIT_DEBUG it shows where."""
+
+    def fail() -> str:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("writ.commands.doctor.writ_version", fail)
+    code, out, err = writ("version")
+    assert (code, out) == (ExitCode.INTERNAL, "")
+    assert "ZeroDivisionError: oops" in err
+    assert "Traceback" not in err
+    monkeypatch.setenv("WRIT_DEBUG", "1")
+    assert "Traceback" in writ("version")[2]
+
+
+def test_an_interruption(writ: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stops it gets 130, and no traceback."""
+
+    def stop() -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("writ.commands.doctor.writ_version", stop)
+    assert writ("version")[0] == ExitCode.INTERRUPTED
+
+
+def test_the_module_is_the_command(tmp_path: Path) -> None:
+    """`python -m writ` does what `writ` does; whoever stops reading is no failure."""
+    done = subprocess.run(
+        [sys.executable, "-m", "writ", "version"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("writ ")
