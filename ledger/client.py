@@ -24,7 +24,7 @@ from ledger.keys import fingerprint
 from ledger.records import AnyRecord, Part, StreamClose, record_bytes
 from ledger.rows import Head
 from ledger.runs import RunHandle, run_on
-from ledger.signing import HeadSigner, Signer
+from ledger.signing import HeadSigner, ReadHead, ReadLeaves, Signer
 from ledger.store import Store
 from ledger.submission import Submission, parse_signed_text, signed_text, submission_root
 
@@ -33,6 +33,7 @@ _LOG = logging.getLogger("writ.ledger")
 _MAX_BATCH_BYTES = 8 * 1_048_576
 
 R = TypeVar("R", bound=Part)
+T = TypeVar("T")
 
 
 class LedgerClient:
@@ -82,7 +83,7 @@ class LedgerClient:
         self._seen, _ = store.head()
         self._signed_size = self._seen.size
         if head_signer is not None:
-            head_signer.check(self._current, store.leaves)
+            self._with_true_root(head_signer.check)
             self._signed_size = head_signer.last_size()
 
     # -------------------------------------------------------------------------- writing
@@ -257,13 +258,22 @@ class LedgerClient:
         if self._head_signer is None:
             raise ValueError("this client has no head signer: give it one, or ask who has")
         with self._lock:
-            note = self._head_signer.sign(self._current, self._store.leaves)
+            note = self._with_true_root(self._head_signer.sign)
             size = parse_checkpoint(parse_note(note).text).size
             # If the process dies here the signer remembers the head, and gives it out again next
             # time.
             self._store.add_checkpoint(size, note)
             self._signed_size = max(self._signed_size, size)
             return note
+
+    def _with_true_root(self, ask: Callable[[ReadHead, ReadLeaves], T]) -> T:
+        """Ask the head signer. Where it refuses, ask again with a root made from all entries."""
+        try:
+            return ask(self._current, self._store.leaves)
+        except InconsistentHeadError:
+            # The edge of the tree that the store keeps is a cache, and may be what is wrong.
+            self._store.rebuild()
+            return ask(self._current, self._store.leaves)
 
     def _current(self) -> tuple[int, bytes]:
         head, frontier = self._store.head()

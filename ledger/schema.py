@@ -65,7 +65,6 @@ HEAD = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("size", _INDEX, nullable=False),
     Column("leaf", Text, nullable=False),
-    Column("recorded_at", Text, nullable=False),
     Column("frontier", LargeBinary, nullable=False),
 )
 STREAMS = Table(
@@ -189,16 +188,15 @@ def _connect(path: Path, parameters: str) -> sqlite3.Connection:
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:
-    connection = _connect(path, "mode=ro")
     try:
+        connection = _connect(path, "mode=ro")
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError:
-        connection.close()
         log = path.with_name(path.name + "-wal")
         if not path.is_file() or (log.exists() and log.stat().st_size):
             raise
-        # A folder that we may not write to has no place for the write-ahead log's index. Without
-        # a log nothing is lost by reading the file alone.
+        # A folder that we may not write to has no place for the write-ahead log's index. Without a
+        # log nothing is lost by reading the file alone.
         connection = _connect(path, "mode=ro&immutable=1")
     return connection
 

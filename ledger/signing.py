@@ -38,8 +38,8 @@ from ledger.merkle import Frontier
 
 _OTHERS = 0o077
 
-_ReadHead = Callable[[], tuple[int, bytes]]
-_ReadLeaves = Callable[[int, int], Iterable[bytes]]
+ReadHead = Callable[[], tuple[int, bytes]]
+ReadLeaves = Callable[[int, int], Iterable[bytes]]
 
 
 class Signer(Protocol):
@@ -197,7 +197,7 @@ class HeadSigner:
         """Return the size of the last head that was signed; 0 before the first."""
         return self._read().frontier.size
 
-    def check(self, head: _ReadHead, leaves: _ReadLeaves) -> None:
+    def check(self, head: ReadHead, leaves: ReadLeaves) -> None:
         """Check that a store continues the last signed head.
 
         Args:
@@ -210,7 +210,7 @@ class HeadSigner:
         with self._turn():
             self._grown(self._read(), *head(), leaves)
 
-    def sign(self, head: _ReadHead, leaves: _ReadLeaves) -> bytes:
+    def sign(self, head: ReadHead, leaves: ReadLeaves) -> bytes:
         """Sign the head of a store, after checking it as `check` does.
 
         Returns:
@@ -240,7 +240,7 @@ class HeadSigner:
         memory: _Memory,
         size: int,
         root: bytes,
-        leaves: _ReadLeaves,
+        leaves: ReadLeaves,
     ) -> Frontier:
         known = memory.frontier.size
         if size < known:

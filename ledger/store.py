@@ -313,6 +313,15 @@ class Store:
         with self.writing() as writer:
             return writer.head()
 
+    def rebuild(self) -> None:
+        """Make the caches again from the entries, as when they are found not to fit.
+
+        Raises:
+            StoreError: As `writing`, or the entries cannot be read.
+        """
+        with self.writing() as writer:
+            writer.rebuild()
+
 
 def _row(idx: int, header: object, body: object) -> Row | None:
     """Return the row if it is of bytes."""

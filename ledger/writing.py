@@ -42,11 +42,23 @@ class Writer:
         last = self._all("SELECT idx, header FROM entries ORDER BY idx DESC LIMIT 1")
         if not last:
             return Head(), Frontier()
-        size, leaf = last[0][0] + 1, leaf_hash(last[0][1]).hex()
-        cached = self._all("SELECT size, leaf, recorded_at, frontier FROM head WHERE id = 1")
-        if cached and (cached[0][0], cached[0][1]) == (size, leaf):
-            return Head(size, leaf, cached[0][2]), Frontier.from_bytes(cached[0][3])
-        return self._rebuild()
+        raw = bytes(last[0][1])
+        header, leaf = parse_header(raw), leaf_hash(raw).hex()
+        frontier = self._cached_frontier(last[0][0] + 1, leaf)
+        first = self.submission(header.key, header.stream, header.number)
+        if frontier is None or first is None or first.idx != header.index - header.position:
+            return self.rebuild()
+        return Head(frontier.size, leaf, header.recorded_at), frontier
+
+    def _cached_frontier(self, size: int, leaf: str) -> Frontier | None:
+        cached = self._all(
+            "SELECT frontier FROM head WHERE size = :n AND leaf = :l", n=size, l=leaf
+        )
+        try:
+            frontier = Frontier.from_bytes(cached[0][0]) if cached else None
+        except ValueError:
+            return None
+        return frontier if frontier is not None and frontier.size == size else None
 
     def submission(self, key: str, stream: str, number: int | None = None) -> StreamState | None:
         """Return a stream's submission with this number (default: its last), if it is there."""
@@ -95,12 +107,11 @@ class Writer:
                 "id": 1,
                 "size": head.size,
                 "leaf": head.leaf,
-                "recorded_at": head.recorded_at,
                 "frontier": frontier.to_bytes(),
             },
         )
 
-    def _rebuild(self) -> tuple[Head, Frontier]:
+    def rebuild(self) -> tuple[Head, Frontier]:
         """Make the caches again from the entries."""
         frontier, head = Frontier(), Head()
         streams: list[Mapping[str, object]] = []
