@@ -116,7 +116,7 @@ def finding_id(genesis: str, code: str, rule: str, index: int, contract: str = "
 
     Example:
         >>> finding_id("00" * 32, "tools.allowed", "tools.allowed", 7)
-        'F-d06bd1dcd4b8a6c0'
+        'F-48f0e91d88cb94cc'
     """
     text = "\n".join(("writ/finding/v1", genesis, code, rule, str(index), contract))
     return "F-" + hashlib.sha256(text.encode()).hexdigest()[:16]
