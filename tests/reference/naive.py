@@ -77,7 +77,8 @@ class Naive:
                 verdict = self.settled(rule.expect, event) if rule.expect else Verdict.VIOLATED
         except UndecidableError as error:
             missing = [value for value in facts.values() if isinstance(value, UndecidableError)]
-            verdict, reason = Verdict.UNDECIDABLE, str((missing or [error])[0])
+            why = missing[0] if missing and str(error) == "error" else error
+            verdict, reason = Verdict.UNDECIDABLE, str(why)
         return Result(event.index, rule.id, verdict, reason, facts)
 
     def settled(self, expect: Expectation, event: Event) -> Verdict:

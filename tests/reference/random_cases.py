@@ -73,6 +73,16 @@ VALUES: Final[Mapping[str, Sequence[str]]] = {
     "run.closed": ("run.value.micros", "run.outcome"),
     "switch": ("switch.index", "switch.state"),
 }
+INTS: Final[Mapping[str, Sequence[str]]] = {
+    "action": ("params.n", "action.index"),
+    "outcome": ("outcome.cost.micros", "outcome.index", "params.n", "outcome.fields.n"),
+    "observation": ("observation.index", "observation.fields.n"),
+    "approval": ("approval.index",),
+    "message": ("message.turn", "message.index"),
+    "run.opened": ("run.attributes.n",),
+    "run.closed": ("run.value.micros",),
+    "switch": ("switch.index",),
+}
 WHERES: Final[Mapping[str, Sequence[str]]] = {
     "action": (
         "params.ok",
@@ -150,9 +160,10 @@ CONDITIONS: Final = (
 )
 
 
-TAGS: Final[Sequence[Value]] = (
-    *(["x"], ["y", "x", "y"], ["x", "y"], [], ["x", 1, True], "y", ["z", "y"], ["x", None]),
-    ["z", 1.5],
+UNREADABLE: Final[Sequence[Line]] = (
+    {"raw": "AAAA"},
+    {"n": 1, "deep": [{"raw": "AAAA"}]},
+    {"n": 1, "long": ["repeat", 257, 0]},
 )
 
 
@@ -177,18 +188,19 @@ def fact(choices: Choices, number: int, focus: str) -> Line:
     source = "outcome" if focus == "reservations" else choices.of(SOURCES)
     of = choices.of(("", "", " of pay", " of look, tag")) if source in WITH_TOOLS else ""
     aggregate = choices.of(AGGREGATES.get(focus, AGGREGATES["plain"]))
-    value = True if aggregate in {"count", "seen"} else choices.of(VALUES[source])
+    values = INTS[source] if aggregate == "sum" and not choices.chance(6) else VALUES[source]
+    value = True if aggregate in {"count", "seen"} else choices.of(values)
     text: Line = {aggregate: value, "from": source + of}
     text["over"] = choices.of(OVERS.get(focus, OVERS["plain"]))
     earlier = [f"facts.f{one}" for one in range(number)]
     wheres = (*WHERES[source], *(f"{one} == {one}" for one in earlier))
     wheres += tuple(f"{one} >= 1" for one in earlier)
-    text |= {"where": choices.of(wheres)} if choices.chance(3) else {}
+    text |= {"where": choices.of(wheres)} if choices.chance(4) else {}
     if choices.chance(2 if focus == "keys" else 5):
         text["by"] = choices.of(KEYS[source])
         text |= {"at": choices.of(ASKED)} if choices.chance(2) else {}
     if focus in {"windows", "imports"} or choices.chance(4):
-        text["within"] = choices.of(("2s", "5s", "1s", "1500ms", "3s"))
+        text["within"] = choices.of(("5s", "2s", "10s", "1500ms", "3s"))
     text |= {"attempts": "all"} if choices.chance(4) else {}
     text |= {"unknown": "skip"} if choices.chance(3) else {}
     text |= {"reference": True} if text["over"] == "run" and choices.chance(4) else {}
@@ -236,32 +248,32 @@ def rule(choices: Choices, number: int, facts: int, focus: str) -> Line:
     }
 
 
-def params(choices: Choices) -> Line:
-    """The parameters of a call, maybe missing, null, of another type, raw or too long."""
-    if choices.chance(24):
-        return choices.of(
-            (
-                {"raw": "AAAA"},
-                {"n": 1, "deep": [{"raw": "AAAA"}]},
-                {"n": 1, "long": ["repeat", 257, 0]},
-            )
-        )
+def params(choices: Choices, *, wild: bool) -> Line:
+    """The parameters of a call, in a wild history missing, null, of another type, raw, too long."""
     members: Line = {
-        "n": choices.of((1, 2, 3, 5, 1, 2, 3, 0, 2.0, 1.5, "2", None, True)),
-        "k": choices.of(("x", "y", "x", 1, "y", True, "x", "1", 1.0, None)),
-        "x": choices.of((1, 0.5, -0.0, 2.5, "x")),
-        "ok": choices.of((True, False, True, "yes", None)),
-        "tags": choices.of(
-            (["x"], ["y", "x", "y"], [], ["x", 1, True], ["x", None], "y", ["z", 1.5])
-        ),
+        "n": choices.of((1, 2, 3, 5, 0)),
+        "k": choices.of(("x", "y")),
+        "ok": choices.of((True, True, False)),
+        "tags": choices.of((["x"], ["y", "x", "y"], ["x", "y"], [], "y")),
     }
-    gone = choices.of(("",) * 12 + ("n", "k", "ok", "tags"))
+    if not wild:
+        return members
+    if choices.chance(12):
+        return choices.of(UNREADABLE)
+    members |= {
+        "n": choices.of((1, 2, 2.0, 1.5, "2", None, True)),
+        "k": choices.of(("x", 1, True, "1", 1.0, None)),
+        "x": choices.of((1, 0.5, -0.0, 2.5, "x")),
+        "ok": choices.of((True, False, "yes", None)),
+        "tags": choices.of((["x", 1, True], ["y", "x"], ["x", None], ["z", 1.5])),
+    }
+    gone = choices.of(("", "", "", "", "n", "k", "ok", "tags"))
     return {name: value for name, value in members.items() if name != gone}
 
 
 def opened(choices: Choices, name: str, focus: str) -> Line:
     """The opening of a run."""
-    text: Line = {"opened": name, "service": choices.of((SERVICES[0], *SERVICES))}
+    text: Line = {"opened": name, "service": choices.of((*SERVICES[:1] * 4, SERVICES[1]))}
     text |= {"workflow": choices.of(("w", "w", "v"))} if not choices.chance(4) else {}
     text |= {"domain": choices.of(("d", "e"))} if not choices.chance(3) else {}
     text["attributes"] = {
@@ -276,8 +288,9 @@ def opened(choices: Choices, name: str, focus: str) -> Line:
 class History:
     """A history that is written record by record, of runs, actions and outcomes that fit."""
 
-    def __init__(self, focus: str) -> None:
+    def __init__(self, focus: str, *, wild: bool) -> None:
         self.focus = focus
+        self.wild = wild
         self.lines: list[Line] = []
         self._runs: dict[str, float] = {}
         self._imported: set[str] = set()
@@ -287,7 +300,7 @@ class History:
     def add(self, raw: bytes) -> None:
         """Write one more record."""
         choices, number = Choices(raw), len(self.lines)
-        self._time += choices.of((1, 0, 0.5, 0, 1.5, 2, 4))
+        self._time += choices.of((1, 0, 0.5, 0, 0.5, 1, 0, 4))
         kinds = (
             *("action", "outcome", "action", "observation", "action", "outcome", "message"),
             *("action", "approval", "outcome", "observation", "action", "opened", "switch"),
@@ -372,7 +385,8 @@ class History:
 
     def _action(self, choices: Choices, name: str, run: str) -> Line:
         tool = choices.of(("pay", "look", "tag", "odd"))
-        text: Line = {"action": name, "in": run, "tool": tool, "params": params(choices)}
+        given = params(choices, wild=self.wild)
+        text: Line = {"action": name, "in": run, "tool": tool, "params": given}
         text |= {"target": choices.of(("x", "y"))} if choices.chance(2) else {}
         text |= {"turn": choices.of((0, 1))} if choices.chance(3) else {}
         text |= {"decision": choices.of(("allow", "deny", "approve"))} if choices.chance(3) else {}
@@ -384,7 +398,7 @@ def case(facts: list[bytes], rules: list[bytes], records: list[bytes], focus: st
     """A contract and a history from bytes."""
     texts = {f"f{number}": fact(Choices(raw), number, focus) for number, raw in enumerate(facts)}
     some = [rule(Choices(raw), number, len(facts), focus) for number, raw in enumerate(rules)]
-    history = History(focus)
+    history = History(focus, wild=records[-1][-1] % 2 == 1)
     for raw in records:
         history.add(raw)
     limits = Choices(records[0]).of(LIMITS)

@@ -279,10 +279,14 @@ class Views:
         """The variable `run`, as of an index."""
         names = "ref service goal channel workflow domain requester parent model prompt_digest"
         view = picked(run.record, names + " policy attributes")
-        for event in self.events:
-            record = event.record
-            if record.get("phase") == "closed" and record["run"] == run.digest:
-                view |= picked(record, "outcome value") if event.index <= as_of else {}
+        closed = [
+            event.record
+            for event in self.events
+            if event.index <= as_of
+            and event.record.get("phase") == "closed"
+            and event.record["run"] == run.digest
+        ]
+        view |= picked(closed[-1], "outcome value") if closed else {}
         return view | {"id": run.digest, "imported": run.imported}
 
 
