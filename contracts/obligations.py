@@ -54,10 +54,10 @@ class Duty:
 
     def comparable(self, placed: Placed) -> bool:
         """Return whether a later entry's event time can be held against this duty's."""
-        if placed.time is None:
+        if placed.time is None or placed.event.imported is not self.placed.event.imported:
             return False
-        if not self.placed.event.imported:
-            return not placed.event.imported
+        if not placed.event.imported:
+            return True
         mine, other = self.placed.run, placed.run
         return mine is not None and other is not None and mine.digest == other.digest
 
@@ -212,15 +212,14 @@ class Obligations:
         """Settle the duties whose deadline an entry's event time has passed."""
         if placed.time is None:
             return []
-        heaps = [] if placed.event.imported else [self._live]
-        if placed.run is not None and placed.run.digest in self._claimed:
-            heaps.append(self._claimed[placed.run.digest])
+        # A claimed time says nothing about a live one, nor one run's clock about another's.
+        run = "" if placed.run is None else placed.run.digest
+        heap = self._claimed.get(run, []) if placed.event.imported else self._live
         results: list[RuleResult] = []
-        for heap in heaps:
-            while heap and heap[0][0] < placed.time:
-                duty = heapq.heappop(heap)[2]
-                if not duty.settled:
-                    results.append(self._end(duty, duty.failed(placed.event.index)))
+        while heap and heap[0][0] < placed.time:
+            duty = heapq.heappop(heap)[2]
+            if not duty.settled:
+                results.append(self._end(duty, duty.failed(placed.event.index)))
         return results
 
     def settle(self, case: Case) -> list[RuleResult]:
