@@ -287,7 +287,7 @@ class Views:
             and event.record["run"] == run.digest
         ]
         view |= picked(closed[-1], "outcome value") if closed else {}
-        return view | {"id": run.digest, "imported": run.imported}
+        return view | {"id": run.digest, "imported": run.imported, "time": self.time_of(run)}
 
 
 def identity_view(identity: Mapping[str, Value]) -> dict[str, Value]:
