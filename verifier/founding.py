@@ -197,12 +197,8 @@ def _ahead(store: Store) -> Ahead:
     It ends where one cannot be read or does not match its header: the steps after this meet the
     same entry, and say what is wrong with it.
     """
-    found: dict[int, bytes] = {}
-    for mark in _GOVERNANCE:
-        with suppress(StoreError):
-            found.update(store.records_containing(mark))
     ahead = Ahead()
-    for index, raw in sorted(found.items()):
+    for index, raw in sorted(_marked(store).items()):
         try:
             if parse_header(store.row(index).header).record != digest(raw):
                 _first_document_changed(index)
@@ -216,6 +212,25 @@ def _ahead(store: Store) -> Ahead:
         else:
             _collect(ahead, index, record)
     return ahead
+
+
+def _marked(store: Store) -> dict[int, bytes]:
+    """Return the records that may be governance, by index."""
+    try:
+        return {index: raw for mark in _GOVERNANCE for index, raw in store.records_containing(mark)}
+    except StoreError:
+        return _marked_one_by_one(store)
+
+
+def _marked_one_by_one(store: Store) -> dict[int, bytes]:
+    """The same in a damaged store: as far as the damage, which the reading will come to."""
+    found: dict[int, bytes] = {}
+    with suppress(StoreError):
+        for row in store.rows():
+            raw = row.record or b""
+            if any(mark in raw for mark in _GOVERNANCE):
+                found[row.idx] = raw
+    return found
 
 
 def _first_document_changed(index: int) -> None:

@@ -33,6 +33,7 @@ from ledger.errors import (
     HeaderError,
     MissingEntryError,
     RecordError,
+    StoreError,
     StrayRowError,
     UnreadableEntryError,
 )
@@ -101,7 +102,7 @@ class Reading:
         Raises:
             BrokenLedgerError: Steps 2 to 4 failed. What was yielded before is then worth nothing.
         """
-        total = self._store.size()
+        total = self._total()
         for row in self._rows():
             for group in self._grouping.add(self._entry(row)):
                 yield from self._judged(group)
@@ -110,6 +111,13 @@ class Reading:
         self._heads.finish(self.size)
         for group in self._grouping.finish():
             yield from self._judged(group)
+
+    def _total(self) -> int:
+        """Return how many entries there seem to be, for whoever watches; 0 where nobody can say."""
+        try:
+            return self._store.size() if self._progress else 0
+        except StoreError:
+            return 0
 
     def root(self) -> bytes:
         """Return the root over what was read."""
