@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final, cast
 
 from contracts.history import Event
@@ -73,7 +74,7 @@ class Facts:
     contract: Contract
     events: Sequence[Event]
 
-    @property
+    @cached_property
     def views(self) -> Views:
         """What conditions see of the records."""
         return Views(self.contract, self.events)
@@ -82,7 +83,7 @@ class Facts:
 
     def ask(self, text: str, event: Event, upto: int, *, rule: bool) -> Value:
         """The value of a text at a record; it may name the first `upto` facts of the contract."""
-        view = self.views.view(event, rule=rule)
+        view = self.views.view(event, text, rule=rule)
         values = self.facts_in(text, event, upto).items()
         view["facts"] = {
             name: value for name, value in values if not isinstance(value, UndecidableError)
@@ -180,12 +181,10 @@ class Facts:
         scope = self.scope_of(fact.over, event) or ""
         for record in (earlier for earlier in self.events if earlier.index < event.index):
             is_open = self.is_open(fact, record, event)
+            if not (is_open or self.is_from(fact, record)) or not self.shares(fact, record, scope):
+                continue
             inside = True if is_open else self.in_window(fact, record, event)
-            if (
-                (is_open or self.is_from(fact, record))
-                and self.shares(fact, record, scope)
-                and inside is not False
-            ):
+            if inside is not False:
                 added = self.admitted(fact, number, record, key, is_open=is_open)
                 if added and inside is None:
                     raise UndecidableError("clock")

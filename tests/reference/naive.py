@@ -10,6 +10,7 @@ are in `facts`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Final
 
 from contracts.history import Event
@@ -45,7 +46,7 @@ class Naive:
     contract: Contract
     events: Sequence[Event]
 
-    @property
+    @cached_property
     def facts(self) -> Facts:
         """The contract's facts over the history."""
         return Facts(self.contract, self.events)
@@ -197,7 +198,7 @@ class Naive:
 
     def same_call(self, proposed: Event, action: Event) -> bool:
         """Whether an action is the proposed one again."""
-        seen = [self.facts.views.view(one, rule=False)["action"] for one in (proposed, action)]
+        seen = [self.facts.views.action_view(one) for one in (proposed, action)]
         calls = [(view["call"], view.get("target"), view["tool"]) for view in seen]
         return calls[0] == calls[1] and proposed.record["run"] == action.record["run"]
 

@@ -185,16 +185,18 @@ class Views:
         """The tool as the contract knows it."""
         return self.contract.tools.get(action.record["tool"])
 
-    def view(self, event: Event, *, rule: bool) -> dict[str, Value]:
-        """All that a condition sees of a record but limits and facts; `rule`: as a rule sees it."""
+    def view(self, event: Event, text: str, *, rule: bool) -> dict[str, Value]:
+        """What a text may see of a record but limits and facts; `rule`: as a rule sees it."""
         action, run = self.action_of(event), self.run_of(event)
         kind = str(event.record["kind"])
         view: dict[str, Value] = {}
-        if action:
-            view = {"action": self.action_view(action)} | self.params_of(action)
+        if action and "params" in text:
+            view = self.params_of(action)
+        if action and "action" in text:
+            view["action"] = self.action_view(action)
         if kind in {"outcome", "observation", "message", "approval", "switch"}:
             view[kind] = self.record_view(kind, event)
-        if run:
+        if run and "run" in text:
             view["run"] = self.run_view(run, event.index)
         if rule:
             cited = [self.find(digest) for digest in event.record.get("evidence", [])]
