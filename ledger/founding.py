@@ -18,6 +18,7 @@ from ledger.encoding import digest, to_base64
 from ledger.entry import ZEROS
 from ledger.errors import StoreError
 from ledger.records import Authority, Genesis, RootSignature, parse_record, record_bytes
+from ledger.schema import shown
 from ledger.signing import FileKey, HeadSigner, Signer
 from ledger.store import Store
 
@@ -230,7 +231,7 @@ def open_founded(location: str | Path, keys_dir: Path | None = None) -> Founded:
         raw = store.row(0).record or b""
         genesis, authority = parse_record(raw), read_authority(store)
     if not isinstance(genesis, Genesis):
-        raise StoreError(f"{location}: does not begin with genesis")
+        raise StoreError(f"{shown(location)}: does not begin with genesis")
     found = authority.documents[-1].identities if authority.documents else ()
     identities = {identity.rpartition("/")[2]: identity for identity in found}
     return Founded(str(location), genesis.origin, digest(raw), folder, identities)

@@ -134,6 +134,17 @@ def lock(connection: Connection) -> None:
     # On SQLite the transaction was begun IMMEDIATE, which is that lock.
 
 
+def shown(location: str | Path) -> str:
+    """Return a location as an error may show it: without the password in a URL."""
+    text = str(location)
+    if "://" not in text:
+        return text
+    try:
+        return make_url(text).render_as_string(hide_password=True)
+    except ArgumentError:
+        return "the given URL"
+
+
 def open_engine(location: str | Path, mode: str) -> Engine:
     """Return an engine for a store.
 

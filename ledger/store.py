@@ -57,11 +57,15 @@ class Store:
             found = set(inspect(store._engine).get_table_names())
         except SQLAlchemyError as error:
             store.close()
-            raise StoreError(f"{location}: cannot open the store ({_reason(error)})") from error
+            raise StoreError(
+                f"{schema.shown(location)}: cannot open the store ({_reason(error)})"
+            ) from error
         missing = {"entries", "records", "checkpoints"} - found
         if missing:
             store.close()
-            raise StoreError(f"{location}: not a ledger's store, it has no table {min(missing)}")
+            raise StoreError(
+                f"{schema.shown(location)}: not a ledger's store, it has no table {min(missing)}"
+            )
         if writable:
             with schema.begin_adding(store._engine) as connection:
                 schema.METADATA.create_all(connection, tables=[schema.HEAD, schema.STREAMS])
@@ -82,7 +86,9 @@ class Store:
                 schema.create_tables(connection)
         except SQLAlchemyError as error:
             engine.dispose()
-            raise StoreError(f"{location}: cannot create a store ({_reason(error)})") from error
+            raise StoreError(
+                f"{schema.shown(location)}: cannot create a store ({_reason(error)})"
+            ) from error
         except StoreError:
             engine.dispose()
             raise
@@ -113,7 +119,9 @@ class Store:
         try:
             return int(self._fetch("SELECT coalesce(max(idx), -1) + 1 FROM entries")[0][0])
         except (SQLAlchemyError, TypeError, ValueError) as error:
-            raise StoreError(f"{self.location}: cannot be read ({_reason(error)})") from error
+            raise StoreError(
+                f"{schema.shown(self.location)}: cannot be read ({_reason(error)})"
+            ) from error
 
     def row(self, idx: int) -> Row:
         """Return one entry.
@@ -254,7 +262,9 @@ class Store:
                     if isinstance(body, bytes):
                         yield idx, body
         except SQLAlchemyError as error:
-            raise StoreError(f"{self.location}: cannot be read ({_reason(error)})") from error
+            raise StoreError(
+                f"{schema.shown(self.location)}: cannot be read ({_reason(error)})"
+            ) from error
 
     def index_of(self, record: str) -> int | None:
         """Return the index of the first entry for the record with this digest, reading all."""
@@ -287,13 +297,17 @@ class Store:
                 commit it is not known whether it took place.
         """
         if not self._writable:
-            raise StoreError(f"{self.location}: was opened for reading; open it with writable=True")
+            raise StoreError(
+                f"{schema.shown(self.location)}: was opened for reading; open it with writable=True"
+            )
         try:
             with schema.begin_adding(self._engine) as connection:
                 schema.lock(connection)
                 yield Writer(connection)
         except SQLAlchemyError as error:
-            raise StoreError(f"{self.location}: cannot be written ({_reason(error)})") from error
+            raise StoreError(
+                f"{schema.shown(self.location)}: cannot be written ({_reason(error)})"
+            ) from error
 
     def add_checkpoint(self, size: int, note: bytes) -> None:
         """Keep a signed head. One no larger than the last is passed over: it says nothing new.
@@ -337,4 +351,4 @@ def _reason(error: BaseException) -> str:
 
 def _refuse_if_taken(location: str | Path, tables: Sequence[str]) -> None:
     if tables:
-        raise StoreError(f"{location}: there is a database already")
+        raise StoreError(f"{schema.shown(location)}: there is a database already")
