@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from contracts.engine import Engine
 from contracts.history import Event
 from contracts.model import Contract, Verdict
-from tests.reference.histories import events_of
-from tests.reference.naive import Naive
+from contracts.versions import VersionHistory
+from tests.reference.histories import SERVICE, contract_of, events_of
+from tests.reference.naive import Naive, in_force
 from tests.reference.random_cases import FOCUSES, Line, cases
+from tests.reference.random_governance import approval_cases, version_cases
 from tests.reference.test_vectors import asked, shown, typed
 from tests.reference.views import UndecidableError
 
@@ -64,3 +66,30 @@ def test_counting_is_scanning(focus: str, data: st.DataObject) -> None:
         if counted.get((index, what)) != scanned.get((index, what))
     }
     assert not differing, json.dumps({**case, "differing": differing}, indent=1)
+
+
+@given(case=approval_cases())
+def test_the_engine_decides_as_the_reference(case: Line) -> None:
+    """Every action gets the same effect for the same reasons, approvals and all."""
+    contract, events = contract_of(case["contract"]), events_of(case["history"])
+    engine, naive = Engine(contract), Naive(contract, events)
+    for event in events:
+        results = engine.observe(event)
+        if event.record["kind"] == "action":
+            decision = engine.decide(event, results)
+            reasons = [(one.rule, one.result, one.effect) for one in decision.reasons]
+            told = json.dumps({**case, "at": event.index}, indent=1)
+            assert (decision.effect, reasons) == naive.decision(event), told
+
+
+@given(case=version_cases())
+def test_versions_in_force_are_those_of_the_reference(case: Line) -> None:
+    """Every action stands under the same version."""
+    events = events_of(case["history"])
+    views, versions = Naive(contract_of({}), events).facts.views, VersionHistory()
+    for event in events:
+        if event.record["kind"] == "action":
+            found = versions.in_force(SERVICE, event)
+            told = json.dumps({**case, "at": event.index}, indent=1)
+            assert found == in_force(views, event), told
+        versions.observe(event)

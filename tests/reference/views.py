@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 import jsonschema_rs
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_bindings, ext_math, ext_strings
+from cel_expr_python.ext import ext_math, ext_strings
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from contracts.history import Event
@@ -30,7 +30,7 @@ LONGEST: Final = 256
 EXACT: Final = 2**53 - 1
 ENV: Final = cel.NewEnv(
     variables=dict.fromkeys(VARIABLES, cel.Type.DYN),
-    extensions=[ext_strings.ExtStrings(), ext_math.ExtMath(), ext_bindings.ExtBindings()],
+    extensions=[ext_strings.ExtStrings(), ext_math.ExtMath()],
 )
 
 
