@@ -16,7 +16,7 @@ from ledger.client import LedgerClient
 from ledger.clock import Clock, system_clock
 from ledger.encoding import digest, to_base64
 from ledger.entry import ZEROS
-from ledger.errors import StoreError
+from ledger.errors import KeyFileError, StoreError
 from ledger.records import Authority, Genesis, RootSignature, parse_record, record_bytes
 from ledger.schema import shown
 from ledger.signing import FileKey, HeadSigner, Signer
@@ -153,12 +153,13 @@ def create_ledger(
     if "steward" not in names or not any(founder.use == "head" for founder in founders):
         raise ValueError("founders are at least one called steward and one with use head")
     folder = keys_dir or keys_beside(location)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = {
-        name: FileKey.create(key_path(folder, name), random(_SEED)) for name in ("root", *names)
-    }
-    document = first_document(origin, founders, keys)
+    _refuse_taken(folder, ("root", *names))
     with Store.create(location) as store:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys = {
+            name: FileKey.create(key_path(folder, name), random(_SEED)) for name in ("root", *names)
+        }
+        document = first_document(origin, founders, keys)
         head = next(founder.name for founder in founders if founder.use == "head")
         signer = HeadSigner.create(keys[head], origin, folder / MEMORY)
         by = identity_of(origin, "steward")
@@ -176,6 +177,13 @@ def create_ledger(
         client.close()
     identities = {name: identity_of(origin, name) for name in names}
     return Founded(str(location), origin, digest(record_bytes(genesis)), folder, identities)
+
+
+def _refuse_taken(folder: Path, names: Sequence[str]) -> None:
+    """Refuse before anything is created: a store without its keys would be of no use."""
+    for path in (folder / MEMORY, *(key_path(folder, name) for name in names)):
+        if path.exists():
+            raise KeyFileError(f"{path}: there is a key already; a new ledger has new keys")
 
 
 def first_document(

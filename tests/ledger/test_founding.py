@@ -8,7 +8,7 @@ import pytest
 from ledger import Store, open_checkpoint
 from ledger.admission import read_authority
 from ledger.encoding import digest
-from ledger.errors import LedgerError, NoteError, StoreError
+from ledger.errors import KeyFileError, NoteError, StoreError
 from ledger.founding import (
     Founder,
     create_ledger,
@@ -92,12 +92,19 @@ def test_different_randomness_founds_another(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten(founded: BuiltLedger, tmp_path: Path) -> None:
     """Neither a store nor a key that is there already."""
-    with pytest.raises(LedgerError):
-        create_ledger(founded.path, origin=ORIGIN, founders=FOUNDERS)
+    with pytest.raises(KeyFileError, match="already"):
+        create_ledger(
+            tmp_path / "new.db",
+            origin=ORIGIN,
+            founders=FOUNDERS,
+            keys_dir=founded.founded.keys_dir,
+        )
+    assert not (tmp_path / "new.db").exists()
     with pytest.raises(StoreError, match="already"):
         create_ledger(
             founded.path, origin=ORIGIN, founders=FOUNDERS, keys_dir=tmp_path / "other keys"
         )
+    assert not (tmp_path / "other keys").exists()
     assert open_founded(founded.path) == founded.founded
 
 
