@@ -17,6 +17,9 @@ from contracts.model import Contract
 from contracts.scanning import NOTHING, Reads
 from contracts.view import Absent, Views, identity_view, run_view
 
+OWN_SCOPES = ("run", "service")
+"""Scopes that hold no record of another service's run."""
+
 
 class World:
     """What all records of one contract's engine share: views, lineage, facts, limits."""
@@ -35,6 +38,28 @@ class World:
         self.limits_by = condition(evaluator, by, self.top) if by else None
         names = self.limits_by.reads.facts if self.limits_by else frozenset[str]()
         self.limits_level = max((self.level(name) + 1 for name in names), default=0)
+
+    def wide(self) -> frozenset[str]:
+        """Return the facts that runs of other services can matter to.
+
+        Those of a scope beyond run and service, and whatever these read on the way: nothing else
+        that another service's run remembers is ever asked for.
+        """
+        beyond = [each for each in self.facts.values() if each.fact.over not in OWN_SCOPES]
+        return self.behind(name for each in beyond for name in (each.fact.name, *each.names))
+
+    def behind(self, names: Iterable[str]) -> frozenset[str]:
+        """Return facts with all that they read, directly or through others and the limits."""
+        limits = self.limits_by.reads.facts if self.limits_by else frozenset[str]()
+        found: set[str] = set()
+        left = [*names, *limits]
+        while left:
+            name = left.pop()
+            if name in found or name not in self.facts:
+                continue
+            found.add(name)
+            left.extend(self.facts[name].names)
+        return frozenset(found)
 
     def level(self, fact: str) -> int:
         """Return how many facts are declared before this one; all, for a name that is none."""
@@ -93,12 +118,22 @@ class _Bound:
 class Case:
     """One record at its place in history."""
 
-    __slots__ = ("_bound", "_facts", "_groups", "_limits", "_params", "_world", "placed")
+    __slots__ = (
+        "_answers",
+        "_bound",
+        "_facts",
+        "_groups",
+        "_limits",
+        "_params",
+        "_world",
+        "placed",
+    )
 
     def __init__(self, world: World, placed: Placed, groups: Groups) -> None:
         self._world = world
         self._groups = groups
         self._bound: dict[int, _Bound] = {}
+        self._answers: dict[str, Value] = {}
         self._facts: dict[str, FactResult] = {}
         self._params: Any = None
         self._limits: Any = None
@@ -106,6 +141,14 @@ class Case:
 
     def ask(self, asked: Condition) -> Value:
         """Return the condition's value, or `Undecidable` with the reason."""
+        if not asked.is_plain:
+            return self._asked(asked)
+        # Many facts ask the same of a record, `message.role == "user"` say: it is answered once.
+        if asked.text not in self._answers:
+            self._answers[asked.text] = self._asked(asked)
+        return self._answers[asked.text]
+
+    def _asked(self, asked: Condition) -> Value:
         group = self._groups.of(asked)
         bound = self._bound.get(id(group))
         if bound is None:

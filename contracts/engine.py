@@ -74,6 +74,7 @@ class Engine:
         self._world = World(contract, CelEvaluator() if evaluator is None else evaluator)
         self._rules = [self._compiled(rule) for rule in contract.rules]
         self._obligations = Obligations(contract.rules, self._world)
+        self._wide = self._world.wide() | self._obligations.wide()
         self._approvals = ApprovalBook()
         self._plans: dict[tuple[str, str, bool], Plan] = {}
         self._last_index = -1
@@ -163,7 +164,11 @@ class Engine:
 
     def _planned(self, placed: Placed, *, mine: bool) -> Plan:
         rules = tuple(each for each in self._rules if mine and _applies(each.rule, placed))
-        memories = tuple(each for each in self._world.facts.values() if each.takes(placed))
+        memories = tuple(
+            each
+            for each in self._world.facts.values()
+            if each.takes(placed) and (mine or placed.run is None or each.fact.name in self._wide)
+        )
         asked = [condition for each in rules for condition in each.conditions]
         read = {name for each in rules for name in each.facts}
         others = [one for each in memories for one in _remembering(each, placed)]

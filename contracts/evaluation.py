@@ -8,10 +8,11 @@ nothing that a record holds may stop the engine.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from cel_expr_python import cel
-from cel_expr_python.ext import ext_bindings, ext_math, ext_strings
+from cel_expr_python.ext import ext_math, ext_strings
 
 from contracts.coercion import Value
 from contracts.scanning import Reads, chains, reads
@@ -78,8 +79,12 @@ class Evaluator(Protocol):
 
 
 def extensions() -> list[Value]:
-    """Return CEL's extensions that conditions may use: strings, math and `cel.bind`."""
-    return [ext_strings.ExtStrings(), ext_math.ExtMath(), ext_bindings.ExtBindings()]
+    """Return CEL's extensions that conditions may use: strings and math.
+
+    Not `cel.bind`: in cel-expr-python 0.1.3 a bind behind a list macro in one expression reads the
+    wrong value. A contract's `values` do what it is for.
+    """
+    return [ext_strings.ExtStrings(), ext_math.ExtMath()]
 
 
 _PLAIN_TYPES = frozenset(
@@ -153,7 +158,7 @@ def problems_in(text: str) -> tuple[CompileProblem, ...]:
     return found or (CompileProblem(text, 1, 1),)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Condition:
     """A compiled condition, what it reads, and how many of the contract's facts it may see."""
 
@@ -162,7 +167,7 @@ class Condition:
     reads: Reads
     level: int
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """True where it reads neither facts nor limits, which may rest on facts."""
         return not self.reads.facts and "limits" not in self.reads.members

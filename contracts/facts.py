@@ -132,6 +132,12 @@ class FactMemory:
         self._cells: dict[tuple[str, Key | None], _Cell] = {}
         self._held: dict[str, list[Reserve]] = {}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The facts that its conditions read."""
+        asked = (self.where, self.by, self.at, self.value, self.reserve)
+        return frozenset(name for each in asked if each is not None for name in each.reads.facts)
+
     # ------------------------------------------------------------------ remembering
 
     def takes(self, placed: Placed) -> bool:

@@ -14,8 +14,8 @@ class Event:
         digest: The record's digest, 64 hex digits.
         record: The record as parsed from its bytes (plain dict; never changed).
         recorded_at: The ledger's clock, RFC 3339 with microseconds.
-        identity: What the authority says of `by` at this place: `registered`, and when so `id`, `owner`, `roles`,
-            `permissions`, `delegated`.
+        identity: What the authority says of `by` at this place: `registered`, and when so `id`,
+            `owner`, `roles`, `permissions`, `delegated`.
         imported: True when an importer wrote it: its times and order are claims.
     """
 

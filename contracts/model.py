@@ -1,7 +1,8 @@
 """What a contract means once it is expanded: facts and rules, and nothing else.
 
-The document (`contracts.document`) is what a person writes; this is what the engines run. Everything here is frozen data without
-behaviour, so that both engines, the explanation and the naive reference in the tests read one and the same thing.
+The document (`contracts.document`) is what a person writes; this is what the engines run.
+Everything here is frozen data without behaviour, so that both engines, the explanation and the
+naive reference in the tests read one and the same thing.
 Source: docs/spec/contract-language.md.
 """
 
@@ -31,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where in the contract's file a fact or rule comes from. Lines and columns count from 1; 0 is unknown."""
+    """Where in the contract's file something stands. Counted from 1; 0 is unknown."""
 
     line: int = 0
     column: int = 0
@@ -41,8 +42,9 @@ class Position:
 class Fact:
     """One aggregate over history. Conditions are CEL text with `values.x` already expanded.
 
-    `aggregate` is count, seen, sum, min, max, last or list; `value` its expression (empty for count and seen);
-    `source` is action, outcome, observation, approval, message, run.opened, run.closed or switch; `tools` narrows it (empty: all).
+    `aggregate` is count, seen, sum, min, max, last or list; `value` its expression (empty for count
+    and seen); `source` is action, outcome, observation, approval, message, run.opened, run.closed
+    or switch; `tools` narrows it (empty: all).
     `within` is in microseconds.
     """
 
@@ -66,7 +68,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What must follow a record: `until` is "run.closed", or `within` is a number of microseconds."""
+    """What must follow a record: `until` is "run.closed", or `within` is in microseconds."""
 
     source: str
     tools: tuple[str, ...] = ()
@@ -82,7 +84,8 @@ class Expectation:
 class Rule:
     """One condition over one kind of record and the facts as of it.
 
-    `subject` is action, message, outcome or run.closed; `tools` narrows actions and outcomes (empty: all).
+    `subject` is action, message, outcome or run.closed; `tools` narrows actions and outcomes
+    (empty: all).
     `undecidable` is the effect on a decision when the result is undecidable.
     """
 
@@ -136,7 +139,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """An expanded contract, ready to be run by either engine. `digest` is the hash of the document's text."""
+    """An expanded contract, ready for either engine. `digest` is the document text's hash."""
 
     name: str
     version: str

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.case import Case, World
+from contracts.case import OWN_SCOPES, Case, World
 from contracts.coercion import Value
 from contracts.evaluation import Condition, Undecidable, condition
 from contracts.facts import UNKEYED, Key, keys_of
@@ -159,6 +159,13 @@ class Obligations:
         self._live: list[tuple[int, tuple[int, int], Duty]] = []
         self._claimed: dict[str, list[tuple[int, tuple[int, int], Duty]]] = {}
         self._all: dict[int, Duty] = {}
+        self._world = world
+
+    def wide(self) -> frozenset[str]:
+        """Return the facts that a record of another service's run may be asked for by a duty."""
+        beyond = [each for each in self._waiting.values() if each.expect.over not in OWN_SCOPES]
+        asked = [one for each in beyond for one in (each.where, each.by) if one is not None]
+        return self._world.behind(name for one in asked for name in one.reads.facts)
 
     def open(self, rule: Rule, case: Case, base: RuleResult) -> RuleResult | None:
         """Open the duty that a record triggers; return a result where it is settled at once.

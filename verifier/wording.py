@@ -60,4 +60,4 @@ def _member(names: list[str], facts: Any) -> tuple[str, Any]:  # noqa: ANN401 - 
 
 
 def _written(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    return shortened(json.dumps(value, ensure_ascii=False, default=str))
+    return shortened(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))

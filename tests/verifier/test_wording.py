@@ -44,3 +44,11 @@ def test_what_is_undecidable_is_left_as_it_is() -> None:
     """The engine says which fact has no value, and why."""
     one = result("facts.n > 1", {"n": 1}, "facts.m = none (because)", Verdict.UNDECIDABLE)
     assert recorded(one) == "facts.m = none (because)"
+
+
+def test_the_order_of_a_map_does_not_show() -> None:
+    """CEL hands maps out in an order of its own, another one each time: a report has one."""
+    one = {"order": {"b": 1, "a": 2}}
+    other = {"order": {"a": 2, "b": 1}}
+    said = [recorded(result("facts.order == {}", facts, "")) for facts in (one, other)]
+    assert said[0] == said[1]
