@@ -199,7 +199,7 @@ def fact(choices: Choices, number: int, focus: str) -> Line:
     if choices.chance(2 if focus == "keys" else 5):
         text["by"] = choices.of(KEYS[source])
         text |= {"at": choices.of(ASKED)} if choices.chance(2) else {}
-    if focus in {"windows", "imports"} or choices.chance(4):
+    if focus in {"windows", "imports"} or choices.chance(3):
         text["within"] = choices.of(("5s", "2s", "10s", "1500ms", "3s"))
     text |= {"attempts": "all"} if choices.chance(4) else {}
     text |= {"unknown": "skip"} if choices.chance(3) else {}
@@ -280,7 +280,7 @@ def opened(choices: Choices, name: str, focus: str) -> Line:
         "region": choices.of(("EU", "US", "x", None)),
         "n": choices.of((1, 2, None)),
     }
-    if choices.chance(2 if focus == "imports" else 8):
+    if choices.chance({"imports": 2, "obligations": 4, "reservations": 4}.get(focus, 8)):
         text["import"] = choices.of(("claimed", "claimed", "none"))
     return text
 
@@ -379,6 +379,8 @@ class History:
         elif self._actions and choices.chance(3):
             action, own = choices.of(self._actions)
             text |= {"of": action, "in": own}
+        elif run in self._imported and choices.chance(4):
+            text["imported"] = False
         text |= {"ref": choices.of(("x", "y"))} if not choices.chance(4) else {}
         fields = {"n": choices.of((1, 2, 3.0, None)), "ok": choices.of((True, False, None))}
         return text | {"fields": fields | {"refs": choices.of((["x"], ["x", "y"], [1.5], None))}}
