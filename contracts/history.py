@@ -23,5 +23,5 @@ class Event:
     digest: str
     record: Mapping[str, Any]
     recorded_at: str
-    identity: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict[str, Any])
     imported: bool = False

@@ -131,9 +131,9 @@ class Tool:
 class Limits:
     """The policy's values: `plain`, or by the value of `by` with `default` (None: no default)."""
 
-    plain: Mapping[str, Any] = field(default_factory=dict)
+    plain: Mapping[str, Any] = field(default_factory=dict[str, Any])
     by: str = ""
-    cases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     default: Mapping[str, Any] | None = None
 
 
@@ -152,7 +152,7 @@ class Contract:
     limits: Limits
     facts: tuple[Fact, ...]
     rules: tuple[Rule, ...]
-    policy: Mapping[str, str] = field(default_factory=dict)
+    policy: Mapping[str, str] = field(default_factory=dict[str, str])
     kill_switch_roles: tuple[str, ...] = ()
     safe_modes: tuple[str, ...] = ("read",)
-    duties: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    duties: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
