@@ -147,6 +147,18 @@ ASKED: Final = (
     "facts.f0",
     "run.id",
 )
+EXPECTED: Final[Sequence[Line]] = (
+    {"from": "outcome", "by": "action.digest"},
+    {"from": "observation", "by": "observation.ref", "at": "params.tags"},
+    {"from": "observation", "by": "observation.ref", "at": "params.k"},
+    {"from": "message"},
+    {"from": "action", "by": "params.tags"},
+    {"from": "observation", "by": "observation.fields.refs", "at": "action.target"},
+    {"from": "action", "by": "action.target"},
+    {"from": "approval", "by": "action.digest"},
+    {"from": "run.closed"},
+    {"from": "run.opened"},
+)
 RESERVES: Final = ("1", "params.n", "action.estimate.cost.micros")
 CONDITIONS: Final = (
     "{0} == {0}",
@@ -226,26 +238,17 @@ def rule(choices: Choices, number: int, facts: int, focus: str) -> Line:
         else {}
     )
     text = text if choices.chance(2) else {name: text[name] for name in ("id", "for")}
-    source = choices.of(
-        ("outcome", "action", "observation", "message", "approval", "run.closed", "run.opened")
-    )
-    expect: Line = {
-        "from": source + choices.of(("", "", " of pay"))
-        if source in {"outcome", "action"}
-        else source
-    }
+    expect: Line = dict(choices.of(EXPECTED))
+    source = str(expect["from"])
+    if source in {"outcome", "action"} and choices.chance(3):
+        expect["from"] += " of pay"
     expect |= {"where": choices.of(WHERES[source])} if choices.chance(3) else {}
-    expect |= (
-        {"over": choices.of(("ledger", "service", "identity", "workflow"))}
-        if choices.chance(3)
-        else {}
-    )
-    if choices.chance(2):
-        expect["by"] = choices.of(KEYS[source])
-        expect |= {"at": choices.of(ASKED)} if choices.chance(2) else {}
-    return text | {
-        "expect": expect | choices.of(({"until": "run.closed"}, {"within": "2s"}, {"within": "4s"}))
-    }
+    if choices.chance(3):
+        expect["over"] = choices.of(("ledger", "service", "identity", "workflow"))
+    if choices.chance(6):
+        expect |= {"by": choices.of(KEYS[source]), "at": choices.of(ASKED)}
+    ends: Sequence[Line] = ({"until": "run.closed"}, {"within": "2s"}, {"within": "4s"})
+    return text | {"expect": expect | choices.of(ends)}
 
 
 def params(choices: Choices, *, wild: bool) -> Line:
