@@ -193,10 +193,10 @@ class Obligations:
             base.rests_on,
             waiting.expected,
         )
+        if not isinstance(keys, Undecidable) and not duty.open_keys:
+            return duty.result(Verdict.SATISFIED)  # an empty list asks for nothing, ever
         if why := _undecided(scope, keys, expect, placed):
             return duty.result(Verdict.UNDECIDABLE, why)
-        if not duty.open_keys:
-            return duty.result(Verdict.SATISFIED)
         if expect.until and placed.run is not None and placed.run.closed is not None:
             return duty.failed(placed.event.index)
         self._wait(duty, waiting)
