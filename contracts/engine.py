@@ -78,7 +78,7 @@ class Engine:
         self._approvals = ApprovalBook()
         self._plans: dict[tuple[str, str, bool], Plan] = {}
         self._last_index = -1
-        self._last_time = 0
+        self._last_time: int | None = None
 
     # ---------------------------------------------------------------------- reading
 
@@ -230,7 +230,7 @@ class Engine:
         if event.imported:
             return
         time = micros(event.recorded_at)
-        if time is None or time < self._last_time:
+        if time is None or (self._last_time is not None and time < self._last_time):
             raise OrderError(event.index, "its time goes back, or is none")
         self._last_time = time
 

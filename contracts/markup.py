@@ -171,6 +171,10 @@ def _syntax(said: str, file: str, line: int, column: int) -> ContractError:
     return ContractError("yaml.syntax", message, file, line, column)
 
 
+# An escape in quotes can name half of a pair, which no text in UTF-8 has.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 class _Builder:
     """Builds the value from parse events, noting each place on the way."""
 
@@ -231,6 +235,8 @@ class _Builder:
             )
         if getattr(event, "tag", None):
             self._refuse(event, "yaml.tag", "a tag; remove it, and quote what is meant as text")
+        if isinstance(event, ScalarEvent) and _SURROGATE.search(_text(event)):
+            self._refuse(event, "yaml.character", "half a character; write the whole of it")
 
     def _sequence(self, events: Iterator[Event], path: Path) -> list[object]:
         items: list[object] = []

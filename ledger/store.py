@@ -144,8 +144,12 @@ class Store:
             raise UnreadableEntryError(f"entry {idx}: the store holds no bytes there", index=idx)
         return row
 
-    def rows(self, start: int = 0) -> Iterator[Row]:
+    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Row]:
         """Yield all entries from `start` on, in order and without gap.
+
+        Args:
+            start: The first entry's index.
+            stop: Where to end although there may be more by now: what another process appended.
 
         Raises:
             UnreadableEntryError: At the first entry that the database cannot give back.
@@ -153,9 +157,10 @@ class Store:
             StrayRowError: At the end, when rows are left that belong to no entry.
         """
         at = start
-        while chunk := self._chunk(at):
-            yield from chunk
-            at += len(chunk)
+        while (stop is None or at < stop) and (chunk := self._chunk(at)):
+            wanted = chunk if stop is None else chunk[: stop - at]
+            yield from wanted
+            at += len(wanted)
         self._check_end(at)
 
     def _chunk(self, at: int) -> Sequence[Row]:
@@ -197,22 +202,33 @@ class Store:
                 "WHERE (r.idx >= :end OR r.idx < 0) AND e.idx IS NULL ORDER BY r.idx LIMIT 1",
                 end=end,
             )
+            # Tables that were made otherwise can hold an index twice, or none. One statement sees
+            # one state: whatever was appended since has its place.
+            odd = [
+                table
+                for table in ("entries", "records")
+                if self._fetch(f"SELECT count(*) > coalesce(max(idx), -1) + 1 FROM {table}")[0][0]  # noqa: S608
+            ]
         except SQLAlchemyError as error:
             raise UnreadableEntryError(
                 f"entry {end}: the store cannot read on ({_reason(error)})", index=end
             ) from error
         # Another process may have appended since the last chunk: that is no gap.
-        if entries and (entries[0][0] < 0 or not self._fetch_idx(end)):
+        if entries and (_is_negative(entries[0][0]) or not self._fetch_idx(end)):
             self._raise_beyond(end, entries[0][0])
         if records:
             idx = records[0][0]
-            raise StrayRowError(f"record {idx}: there is no entry for it", index=idx)
+            index = idx if isinstance(idx, int) else end
+            raise StrayRowError(f"record {idx}: there is no entry for it", index=index)
+        if odd:
+            what = f"{odd[0]}: there are rows without an index of their own"
+            raise StrayRowError(what, index=end)
 
     def _fetch_idx(self, idx: int) -> bool:
         return bool(self._fetch("SELECT 1 FROM entries WHERE idx = :idx", idx=idx))
 
-    def _raise_beyond(self, end: int, found: int) -> None:
-        if found < 0:
+    def _raise_beyond(self, end: int, found: object) -> None:
+        if isinstance(found, int) and found < 0:
             raise StrayRowError(f"entry {found}: no ledger has one there", index=found)
         raise MissingEntryError(
             f"entry {end}: there is none, but there is an entry {found}", index=end
@@ -259,7 +275,7 @@ class Store:
         try:
             with self._engine.connect() as connection:
                 for idx, body in connection.execute(query, {"needle": needle, "at": start}):
-                    if isinstance(body, bytes):
+                    if isinstance(body, bytes) and isinstance(idx, int):
                         yield idx, body
         except SQLAlchemyError as error:
             raise StoreError(
@@ -282,6 +298,8 @@ class Store:
         except SQLAlchemyError as error:
             raise StoreError(f"checkpoints cannot be read ({_reason(error)})") from error
         for size, note in found:
+            if not isinstance(size, int):
+                raise StoreError(f"a checkpoint is kept under {size!r}, which is no size")
             if not isinstance(note, bytes):
                 raise StoreError(f"the checkpoint of size {size} is not stored as bytes")
             yield size, note
@@ -342,6 +360,10 @@ def _row(idx: int, header: object, body: object) -> Row | None:
     if not isinstance(header, bytes) or not (body is None or isinstance(body, bytes)):
         return None
     return Row(idx, header, body)
+
+
+def _is_negative(idx: object) -> bool:
+    return isinstance(idx, int) and idx < 0
 
 
 def _reason(error: BaseException) -> str:

@@ -147,7 +147,14 @@ class Judge:
             if isinstance(record, Action):
                 self._drafts.append(_no_contract(event.index, run.service if run else "?"))
             return None
-        return self._judging.get(found[1])
+        judging = self._judging.get(found[1])
+        if judging and run and judging.contract.service != run.service:
+            # None of its rules would apply, and silence is not a pass.
+            if isinstance(record, Action):
+                other = f"the one in force is the contract of {judging.contract.service}"
+                self._drafts.append(_no_contract(event.index, run.service, other))
+            return None
+        return judging
 
     def _take(self, judging: _Judging, results: Iterable[RuleResult]) -> None:
         """Count results at the entries that this contract was in force for."""
@@ -220,14 +227,14 @@ def _broken_rule(result: RuleResult, contract: Contract) -> Draft:
     )
 
 
-def _no_contract(index: int, service: str) -> Draft:
+def _no_contract(index: int, service: str, instead: str = "none was in force here") -> Draft:
     return Draft(
         code="coverage.no-contract",
         index=index,
         severity=Severity.HIGH,
         result=Result.UNDECIDABLE,
         expected=f"a contract in force for {service}",
-        recorded="none was in force here",
+        recorded=instead,
         reason="no contract in force",
     )
 

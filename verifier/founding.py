@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from ledger.authority import AuthorityHistory, Standing
-from ledger.encoding import digest, from_base64
+from ledger.encoding import decode, digest, from_base64
 from ledger.entry import parse_header
 from ledger.errors import (
     AuthorityError,
@@ -46,8 +46,13 @@ _LIVE = frozenset({"agent", "observer"})
 
 @dataclass(slots=True)
 class Ahead:
-    """The governance records that reading ahead found; nothing in them has been checked."""
+    """The governance records that reading ahead found; nothing in them has been checked.
 
+    `size` is how many entries there were then; `found` has each record's digest by its index.
+    """
+
+    size: int | None = None
+    found: dict[int, str] = field(default_factory=dict[int, str])
     authority: list[tuple[int, Authority]] = field(default_factory=list[tuple[int, Authority]])
     texts: dict[str, str] = field(default_factory=dict[str, str])
     activated: dict[str, int] = field(default_factory=dict[str, int])
@@ -61,6 +66,8 @@ class Founding:
         origin: The ledger's origin line.
         texts: Contract texts by digest, as published.
         activated: Digests of contracts that are activated, with the index of the first activation.
+        size: How many entries there were when the ledger was read ahead: those that come later are
+            no part of this verification. None where the store could not say.
     """
 
     def __init__(self, genesis: str, origin: str, history: AuthorityHistory, ahead: Ahead) -> None:
@@ -68,6 +75,8 @@ class Founding:
         self.origin = origin
         self.texts: Mapping[str, str] = ahead.texts
         self.activated: Mapping[str, int] = ahead.activated
+        self.size = ahead.size
+        self._found: Mapping[int, str] = ahead.found
         self._history = history
         self._identity = lru_cache(maxsize=4096)(self._identity_in)
 
@@ -92,6 +101,14 @@ class Founding:
             raise _no_authority(store)
         return cls(genesis_digest, genesis.origin, _folded(genesis, ahead), ahead)
 
+    def was_read_ahead(self, index: int, digest: str, record: AnyRecord | None) -> bool:
+        """Return whether reading ahead met at this place what is met there now.
+
+        A store that answers two questions differently could hide a revocation from one of them.
+        """
+        governs = isinstance(record, Authority | ContractText | Activation)
+        return self._found.get(index, "") == (digest if governs else "")
+
     def head_keys(self, size: int) -> tuple[bytes, ...]:
         """Return the keys that may sign a head of this size."""
         return self._history.head_keys(size)
@@ -112,10 +129,15 @@ class Founding:
     def _identity_in(self, identity: str, index: int) -> dict[str, Any]:
         return self._history.identity_at(index, identity)
 
-    def only_imports(self, identity: str, index: int) -> bool:
-        """Return whether all that an identity may write is claimed by somebody else's source."""
+    def imports(self, identity: str, index: int) -> bool | None:
+        """Return whether what an identity writes is claimed by somebody else's source.
+
+        None where that depends on the run: the identity also writes what is not imported.
+        """
         roles = set(self.identity(identity, index).get("roles", ()))
-        return "importer" in roles and not roles & _LIVE
+        if "importer" not in roles:
+            return False
+        return None if roles & _LIVE else True
 
     # ----------------------------------------------------------------- steps 5 and 6
 
@@ -197,21 +219,36 @@ def _ahead(store: Store) -> Ahead:
     It ends where one cannot be read or does not match its header: the steps after this meet the
     same entry, and say what is wrong with it.
     """
-    ahead = Ahead()
+    ahead = Ahead(_size(store))
     for index, raw in sorted(_marked(store).items()):
+        if ahead.size is not None and index >= ahead.size:
+            break
         try:
             if parse_header(store.row(index).header).record != digest(raw):
                 _first_document_changed(index)
                 break
             record = parse_record(raw)
         except RecordError as error:
-            if b'"kind":"authority"' in raw:
+            if _kind(raw) == "authority":
                 raise BrokenLedgerError(index, 0, "authority", str(error)) from error
         except LedgerError:
             break
         else:
-            _collect(ahead, index, record)
+            _collect(ahead, index, raw, record)
     return ahead
+
+
+def _size(store: Store) -> int | None:
+    try:
+        return store.size()
+    except StoreError:
+        return None
+
+
+def _kind(raw: bytes) -> object:
+    """Return the kind of a record that has not the form of one."""
+    value = decode(raw)
+    return cast("dict[str, Any]", value).get("kind") if isinstance(value, dict) else None
 
 
 def _marked(store: Store) -> dict[int, bytes]:
@@ -240,7 +277,9 @@ def _first_document_changed(index: int) -> None:
         raise BrokenLedgerError(1, 2, "record", what)
 
 
-def _collect(ahead: Ahead, index: int, record: AnyRecord) -> None:
+def _collect(ahead: Ahead, index: int, raw: bytes, record: AnyRecord) -> None:
+    if isinstance(record, Authority | ContractText | Activation):
+        ahead.found[index] = digest(raw)
     if isinstance(record, Authority):
         ahead.authority.append((index, record))
     elif isinstance(record, ContractText):

@@ -33,6 +33,7 @@ class Heads:
             TrustError: The pinned checkpoint is none.
             BrokenLedgerError: The ledger is smaller than the pinned checkpoint.
         """
+        self._store = store
         self._founding = founding
         self._notes = _notes(store)
         self._next = next(self._notes, None)
@@ -64,11 +65,20 @@ class Heads:
             BrokenLedgerError: A checkpoint is of a larger ledger: entries were cut off.
         """
         missing = [self._next[0]] if self._next is not None else []
+        if missing and self._has_grown(missing[0]):
+            missing = []
         if self._pinned is not None:
             missing.append(self._pinned.size)
         if missing and max(missing) > size:
             what = f"a checkpoint was signed over {max(missing)} entries, and {size} are there"
             raise BrokenLedgerError(size, 4, "truncated", what)
+
+    def _has_grown(self, size: int) -> bool:
+        """Return whether the entries of a head were appended while the ledger was being read."""
+        try:
+            return self._store.size() >= size
+        except StoreError:
+            return False
 
     def covers(self, size: int) -> bool:
         """Return whether a checkpoint confirmed the first `size` entries."""

@@ -38,7 +38,7 @@ from ledger.errors import (
     UnreadableEntryError,
 )
 from ledger.merkle import Frontier
-from ledger.records import AnyRecord, Observation, RunOpened, read_record
+from ledger.records import AnyRecord, RunOpened, read_record
 from ledger.rows import Row
 from ledger.store import Store
 from ledger.submission import Submission
@@ -128,7 +128,7 @@ class Reading:
     def _rows(self) -> Iterator[Row]:
         """Read the rows; one row ahead, so that a broken link can be told from its two sides."""
         try:
-            yield from self._store.rows()
+            yield from self._store.rows(stop=self._founding.size)
         except UnreadableEntryError as error:
             raise _broken(error.index, 2, "unreadable", str(error)) from error
         except MissingEntryError as error:
@@ -148,10 +148,11 @@ class Reading:
         self.size = index + 1
         self.streams.leaves += leaf
         self._heads.check(self.size, self._frontier)
-        try:
-            return Entry(index, header, leaf, value, read_record(value))
-        except RecordError as error:
-            return Entry(index, header, leaf, value, None, f"{error.code}: {error}")
+        record, problem = _form(value)
+        if not self._founding.was_read_ahead(index, header.record, record):
+            what = "the store gives another record here than it gave before"
+            raise _broken(index, 2, "unreadable", what)
+        return Entry(index, header, leaf, value, record, problem)
 
     def _link(self, index: int, header: Header, raw: bytes) -> BrokenLedgerError:
         """Say which of two neighbours was changed, where their link does not hold.
@@ -236,15 +237,15 @@ class Reading:
         if record is None:
             self._refuse_record(entry.index, Problem(2, "record-form", entry.problem))
             return None
+        imported = self._imported(entry, record)
         problem = (
             self._time_problem(entry)
-            or self.references.clock_problem(record)
+            or (self.references.clock_problem(record) if imported else None)
             or self.references.problem(record)
         )
         if problem is not None:
             self._refuse_record(entry.index, problem)
             return None
-        imported = self._imported(entry, record)
         self.references.add(entry, record, imported=imported)
         self._governance.add(record, lambda identity: self._founding.owner(identity, entry.index))
         event = Event(
@@ -265,15 +266,14 @@ class Reading:
         return None
 
     def _imported(self, entry: Entry, record: AnyRecord) -> bool:
-        """Return whether an importer wrote it: its run says so, or else its writer's role."""
+        """Return whether an importer wrote it; of one who is also an agent, whether its run is."""
+        imports = self._founding.imports(record.by, entry.index)
+        if imports is not None:
+            return imports
         if isinstance(record, RunOpened):
             return record.import_ is not None
         run = self.references.runs.get(self.references.run_of(record))
-        if run is not None:
-            return run.imported
-        return isinstance(record, Observation) and self._founding.only_imports(
-            record.by, entry.index
-        )
+        return run is not None and run.imported
 
     def _compromised(self, first: int, submission: Submission) -> None:
         self.invalid_submissions += 1
@@ -316,6 +316,14 @@ def _record(index: int, raw: bytes | None, header: Header) -> dict[str, Any]:
         raise _broken(index, 2, "record", f"its record is not strict: {error}") from error
     # What is no object has no kind either; `read_record` says so, and the entry is left out.
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"": value}
+
+
+def _form(value: dict[str, Any]) -> tuple[AnyRecord | None, str]:
+    """Return a record as its kind's model, or why it has none."""
+    try:
+        return read_record(value), ""
+    except RecordError as error:
+        return None, f"{error.code}: {error}"
 
 
 def _broken(index: int | None, step: int, check: str, what: str) -> BrokenLedgerError:

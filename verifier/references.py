@@ -113,7 +113,7 @@ class References:
             self._others.add(bytes.fromhex(entry.digest)[:16])
         run = self.runs.get(self.run_of(record))
         if run is not None:
-            _advance(run, record)
+            _advance(run, record, imported=imported)
 
     def _open(self, entry: Entry, record: RunOpened, *, imported: bool) -> None:
         claimed = record.import_ is not None and record.import_.clock == "claimed"
@@ -173,9 +173,9 @@ def _references(record: AnyRecord) -> list[tuple[str, str, str]]:
     return [(field, kind, digest) for field, kind, digest in found if digest is not None]
 
 
-def _advance(run: KnownRun, record: AnyRecord) -> None:
+def _advance(run: KnownRun, record: AnyRecord, *, imported: bool) -> None:
     if isinstance(record, RunClosed):
         run.closed = True
-    if run.claimed and record.at is not None:
+    if imported and run.claimed and record.at is not None:
         run.varied = run.varied or run.last not in {"", record.at}
         run.last = record.at

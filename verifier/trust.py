@@ -69,9 +69,14 @@ def parse_trust(raw: bytes, name: str = "<trust>") -> Trust:
         genesis=parsed.genesis,
         origin=parsed.origin,
         checkpoint=parsed.checkpoint or "",
-        quorum=parsed.quorum or 0,
+        quorum=_quorum(parsed),
         note=parsed.note,
     )
+
+
+def _quorum(parsed: TrustFile) -> int:
+    """Return how many witnesses are asked for: all that are named, where no number is."""
+    return len(parsed.witnesses or ()) if parsed.quorum is None else parsed.quorum
 
 
 def _first(error: ValidationError) -> str:

@@ -124,6 +124,15 @@ def test_entries_come_in_order() -> None:
     assert engine.observe(imported) == []
 
 
+def test_entries_of_any_year() -> None:
+    """A clock that was never set is no reason to stop."""
+    engine = engine_of()
+    first, second = events_of([RUN, {"action": "a"}])
+    for event, year in ((first, "1969"), (second, "1970")):
+        at = f"{year}-01-01T00:00:00.000000Z"
+        engine.observe(Event(event.index, event.digest, event.record, at))
+
+
 def test_a_contract_that_was_not_checked_is_refused_at_once() -> None:
     """A condition that does not compile stops the engine before the first entry."""
     with pytest.raises(ConditionError, match="Syntax error"):

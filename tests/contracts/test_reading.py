@@ -65,6 +65,7 @@ def test_digest_is_of_the_text() -> None:
             [("yaml.anchor", 1, 4), ("yaml.alias", 2, 4), ("yaml.tag", 3, 4)],
         ),
         ("a: !foo [1]\n", [("yaml.tag", 1, 4)]),
+        ('a: "\\ud800"\n', [("yaml.character", 1, 4)]),
         ("a: [", [("yaml.syntax", 1, 5)]),
         ("a:\n\t- b", [("yaml.syntax", 2, 1)]),
         ('a: "\\U00110000"', [("yaml.syntax", 1, 1)]),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ledger.encoding import digest
-from tests.verifier.forge import SERVICE, Desk, contract_text, identity
+from tests.verifier.forge import ROLES, SERVICE, Desk, Forge, contract_text, identity
 from verifier.findings import Finding, Result, Severity
 from verifier.load import verify_ledger
 from verifier.report import ExitCode, Report
@@ -293,6 +293,61 @@ def test_no_contract_in_force(tmp_path: Path) -> None:
     report = judged(desk, tmp_path)
     assert codes(report) == ["coverage.no-contract"]
     assert report.exit_code() is ExitCode.UNDECIDABLE
+
+
+def test_the_contract_of_another_service(tmp_path: Path) -> None:
+    """A text that binds another service judges nothing here, and that is no pass."""
+    desk = Desk()
+    text = contract_text("2.0.0").replace(SERVICE, "spiffe://shop.example/other")
+    of = {"service": SERVICE, "version": "2.0.0", "digest": digest(text.encode())}
+    desk.submit("author", desk.make("contract", "author", text=text, **of))
+    effective = f"2026-03-01T09:00:{desk.second + 1:02}.000000Z"
+    activation = desk.make("activation", "activator", effective_at=effective, approved_by=[], **of)
+    desk.submit("activator", activation)
+    desk.paid(5000, look=False)
+    report = judged(desk, tmp_path)
+    (one,) = found(report)
+    assert (one.code, one.result) == ("coverage.no-contract", Result.UNDECIDABLE)
+    assert "shop.example/other" in one.recorded
+    assert report.exit_code() is ExitCode.UNDECIDABLE
+
+
+def test_a_live_action_in_an_imported_run(tmp_path: Path) -> None:
+    """Who wrote it decides: an agent's decision is compared wherever it puts its action."""
+    desk = Desk()
+    source = {"source": "a.jsonl", "digest": "11" * 32, "line": 1, "clock": "none"}
+    opened = desk.make("run", "importer", phase="opened", service=SERVICE, **{"import": source})
+    run = desk.submit("importer", opened)[0]
+    denied = {"effect": "deny", "reasons": [LOOKED]}
+    desk.end(run, desk.act(run, "pay", {"amount": 5}, decision=denied))
+    codes_found = codes(judged(desk, tmp_path), "decision")
+    assert codes_found == ["decision.executed-despite-deny"]
+
+
+def test_an_imported_action_in_a_live_run(tmp_path: Path) -> None:
+    """What only an importer says of a decision is not compared, whosever run it is."""
+    desk = Desk()
+    run = desk.open_run()
+    desk.who = "importer"
+    denied = {"effect": "deny", "reasons": [LOOKED]}
+    desk.end(run, desk.act(run, "look", {}, decision=denied))
+    assert codes(judged(desk, tmp_path), "decision") == []
+
+
+def test_who_imports_and_acts(tmp_path: Path) -> None:
+    """Of an identity with both roles the run says which it is."""
+    desk = Desk.__new__(Desk)
+    Forge.__init__(desk, {**ROLES, "agent": ("agent", "importer")})
+    desk.who = "agent"
+    desk.publish()
+    denied = {"effect": "deny", "reasons": [LOOKED]}
+    source = {"source": "a.jsonl", "digest": "11" * 32, "line": 1, "clock": "none"}
+    for fields in ({"import": source}, {}):
+        run = desk.open_run(**fields)
+        desk.end(run, desk.act(run, "pay", {"amount": 5}, decision=denied))
+    note = {"what": "stock", "source": "shelf", "observer": "source"}
+    desk.submit("agent", desk.make("observation", "agent", **note))
+    assert codes(judged(desk, tmp_path), "decision") == ["decision.executed-despite-deny"]
 
 
 def test_a_contract_that_nobody_can_read(tmp_path: Path) -> None:

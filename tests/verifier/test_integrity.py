@@ -1,13 +1,17 @@
 """Integrity: each of the steps, with a ledger that passes it and one for each way not to."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.encoding import decode, digest, encode
+from ledger.store import Store
 from tests.verifier.forge import SERVICE, Desk, Forge, contract_text, identity, key_of
+from verifier.founding import Founding
 from verifier.load import verify_ledger
 from verifier.report import ExitCode, IntegrityVerdict, Report
 from verifier.trust import Trust
@@ -642,10 +646,95 @@ def test_a_run_ends_once(desk: Desk, tmp_path: Path) -> None:
     assert (at, code) == (index, "reference")
 
 
-@pytest.mark.parametrize("raw", [b'"text"', b'{"kind":"dream","v":1}', b'{"kind":"review","v":1}'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'"text"',
+        b'{"kind":"dream","v":1}',
+        b'{"kind":"review","v":1}',
+        b'{"kind":"review","more":{"kind":"authority"},"v":1}',
+        b'["x",{"kind":"authority"}]',
+    ],
+)
 def test_records_of_no_kind(raw: bytes, desk: Desk, tmp_path: Path) -> None:
     """What is strict but no record is reported and left out, never dropped in silence."""
     index = len(desk.headers)
     desk.submit("agent", raw)
     ((at, code, _),) = invalid(judged(desk, tmp_path))
     assert (at, code) == (index, "record-form")
+
+
+LOOSE = (
+    "CREATE TABLE entries (idx, header)",
+    "CREATE TABLE records (idx, body)",
+    "CREATE TABLE checkpoints (size, note)",
+)
+
+
+def loose(forge: Forge, path: Path, *more: tuple[str, object, bytes]) -> Path:
+    """Save a ledger in tables that refuse nothing, with more rows than belong there."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for table in LOOSE:
+            connection.execute(table)
+        connection.executemany("INSERT INTO entries VALUES (?, ?)", enumerate(forge.headers))
+        connection.executemany("INSERT INTO records VALUES (?, ?)", enumerate(forge.records))
+        connection.executemany("INSERT INTO checkpoints VALUES (?, ?)", forge.notes)
+        for table, idx, raw in more:
+            connection.execute(f"INSERT INTO {table} VALUES (?, ?)", (idx, raw))  # noqa: S608
+    return path
+
+
+@pytest.mark.parametrize(
+    ("table", "idx", "raw", "check"),
+    [
+        ("entries", 5, b"x", "stray"),
+        ("entries", None, b"x", "stray"),
+        ("entries", 2.5, b"x", "stray"),
+        ("records", 5, b"x", "stray"),
+        ("records", "zz", b'{"kind":"authority"}', "stray"),
+        ("checkpoints", "zz", b"x", "checkpoint"),
+        ("checkpoints", None, b"x", "checkpoint"),
+    ],
+)
+def test_tables_that_refuse_nothing(
+    table: str, idx: object, raw: bytes, check: str, desk: Desk, tmp_path: Path
+) -> None:
+    """Whoever makes the tables anew without keys gains no room for a row."""
+    desk.sign_head()
+    path = loose(desk, tmp_path / "loose.db", (table, idx, raw))
+    assert broken_at(verify_ledger(path, desk.trust()))[2] == check
+
+
+@pytest.mark.parametrize("idx", [4, 10])
+def test_a_revocation_cannot_be_hidden(idx: int, desk: Desk, tmp_path: Path) -> None:
+    """A second row that turns the search for governance away is noticed at the first it missed."""
+    index = len(desk.headers)
+    desk.submit("steward", desk.authority(desk.next_document(revoke="agent", since=3)))
+    desk.sign_head()
+    path = loose(desk, tmp_path / "loose.db", ("records", idx, b'{"kind":"authority"}'))
+    assert broken_at(verify_ledger(path, desk.trust())) == (index, 2, "unreadable")
+
+
+def test_what_is_appended_meanwhile(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries that come while a ledger is verified, and their head, are no part of it."""
+    size = len(desk.headers)
+    desk.sign_head()
+    path = desk.save(tmp_path / "desk.db")
+    read = Founding.read
+
+    def slow(store: Store, trust: Trust | None) -> Founding:
+        founding = read(store, trust)
+        desk.submit("steward", desk.authority(desk.next_document(revoke="importer")))
+        desk.sign_head()
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("INSERT INTO entries VALUES (?, ?)", (size, desk.headers[size]))
+            connection.execute("INSERT INTO records VALUES (?, ?)", (size, desk.records[size]))
+            connection.execute("INSERT INTO checkpoints VALUES (?, ?)", desk.notes[-1])
+        return founding
+
+    monkeypatch.setattr(Founding, "read", slow)
+    report = verify_ledger(path, desk.trust())
+    assert invalid(report) == []
+    assert report.ledger.size == report.ledger.checkpoint_size == size

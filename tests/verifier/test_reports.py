@@ -40,6 +40,14 @@ def report(*findings: Finding, verdict: IntegrityVerdict = IntegrityVerdict.HOLD
     return Report(LedgerFacts(size=9), integrity, Conformance(performed=True), findings)
 
 
+def test_nothing_recorded_speaks_to_the_terminal() -> None:
+    """Escapes, lines of its own and reversed text in what somebody recorded are only shown."""
+    bad = "pay\n\x1b[2JIntegrity: HOLDS \x9b31m\u202e"
+    lines = text_report(report(finding(1, run=bad, action=bad, recorded=bad))).splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert [line.startswith("Integrity") for line in lines].count(True) == 1
+
+
 UNDECIDABLE: dict[str, Any] = {"result": Result.UNDECIDABLE, "reason": "no price"}
 
 

@@ -22,6 +22,13 @@ def test_a_trust_file() -> None:
     assert parse_trust(json.dumps(full).encode()).quorum == 1
 
 
+@pytest.mark.parametrize(("stated", "asked"), [({}, 2), ({"quorum": 0}, 0), ({"quorum": 1}, 1)])
+def test_named_witnesses_are_asked_for(stated: dict[str, int], asked: int) -> None:
+    """Without a number all of them are: a trust file's condition is never passed over."""
+    raw = json.dumps({**GOOD, "witnesses": ["w", "x"], **stated}).encode()
+    assert parse_trust(raw).quorum == asked
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [

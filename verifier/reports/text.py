@@ -20,7 +20,7 @@ def text_report(report: Report, in_full: int = IN_FULL) -> str:
         report: What was found.
         in_full: How many findings of one rule are printed in full; the rest are counted.
     """
-    return "\n".join(_lines(report, in_full)) + "\n"
+    return "\n".join(printable(line) for line in _lines(report, in_full)) + "\n"
 
 
 def verdict_line(report: Report) -> str:
@@ -154,7 +154,15 @@ def place(found: Finding) -> str:
         parts.append(f"run {shortened(found.run, 40)}")
     if found.action:
         parts.append(found.action)
-    return " · ".join(parts)
+    return printable(" · ".join(parts))
+
+
+def printable(line: str) -> str:
+    """Return a line in which nothing speaks to the terminal: what is recorded is anybody's text."""
+    if line.isprintable():
+        return line
+    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
+    return "".join(shown)
 
 
 def _bases(found: Finding) -> str:
