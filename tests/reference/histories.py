@@ -71,7 +71,7 @@ def event_of(index: int, line: Mapping[str, Value], imports: set[str]) -> Event:
     identity = {"registered": True, "id": record["by"], "owner": OWNER, "roles": ["agent"]}
     identity |= {"permissions": [], **line.get("identity", {})}
     imported = digest_of(name) in imports or record.get("run") in imports
-    imported = line.get("imported", imported) if kind == "observation" else imported
+    imported = imported if kind == "activation" else bool(line.get("imported", imported))
     digest = digest_of(f"{name}.closed" if kind == "closed" else name)
     record = {member: value for member, value in record.items() if value is not None}
     return Event(index, digest, record, written(line.get("t", index)), identity, imported)

@@ -85,6 +85,11 @@ class Naive:
     def settled(self, expect: Expectation, event: Event) -> Verdict:
         """Whether what an obligation expects of a record has followed it, over all keys."""
         asked, count = expect.at or expect.by, len(self.contract.facts)
+        wide = event.imported and expect.over != "run"
+        if self.facts.scope_of(expect.over, event) is None:
+            raise UndecidableError("scope")
+        if expect.within is not None and (self.facts.views.time_of(event) is None or wide):
+            raise UndecidableError("clock")
         keys = keys_of(self.facts.ask(asked, event, count, rule=True)) if expect.by else [None]
         verdicts = [self.followed(expect, event, key) for key in keys]
         if Verdict.VIOLATED in verdicts:
@@ -107,12 +112,7 @@ class Naive:
             over=expect.over,
             attempts="all",
         )
-        scope, doubt = self.facts.scope_of(expect.over, event), False
-        if scope is None:
-            raise UndecidableError("scope")
-        wide = event.imported and expect.over != "run"
-        if expect.within is not None and (self.facts.views.time_of(event) is None or wide):
-            raise UndecidableError("clock")
+        scope, doubt = self.facts.scope_of(expect.over, event) or "", False
         for later in self.events:
             in_time = self.in_time(expect, event, later)
             if later.index > event.index and in_time is not False:
