@@ -85,11 +85,6 @@ class Naive:
     def settled(self, expect: Expectation, event: Event) -> Verdict:
         """Whether what an obligation expects of a record has followed it, over all keys."""
         asked, count = expect.at or expect.by, len(self.contract.facts)
-        wide = event.imported and expect.over != "run"
-        if self.facts.scope_of(expect.over, event) is None:
-            raise UndecidableError("scope")
-        if expect.within is not None and (self.facts.views.time_of(event) is None or wide):
-            raise UndecidableError("clock")
         keys = keys_of(self.facts.ask(asked, event, count, rule=True)) if expect.by else [None]
         verdicts = [self.followed(expect, event, key) for key in keys]
         if Verdict.VIOLATED in verdicts:
@@ -112,7 +107,12 @@ class Naive:
             over=expect.over,
             attempts="all",
         )
-        scope, doubt = self.facts.scope_of(expect.over, event) or "", False
+        scope, doubt = self.facts.scope_of(expect.over, event), False
+        wide = event.imported and expect.over != "run"
+        if scope is None:
+            raise UndecidableError("scope")
+        if expect.within is not None and (self.facts.views.time_of(event) is None or wide):
+            raise UndecidableError("clock")
         for later in self.events:
             in_time = self.in_time(expect, event, later)
             if later.index > event.index and in_time is not False:
