@@ -241,7 +241,7 @@ class Reading:
         problem = (
             self._time_problem(entry)
             or (self.references.clock_problem(record) if imported else None)
-            or self.references.problem(record)
+            or self.references.problem(record, entry.digest)
         )
         if problem is not None:
             self._refuse_record(entry.index, problem)

@@ -77,12 +77,15 @@ class References:
         known = self._known.get(bytes.fromhex(digest))
         return known.index if known else None
 
-    def problem(self, record: AnyRecord) -> Problem | None:
-        """Return what is wrong with the references of a record (step 9)."""
-        for field, kind, digest in _references(record):
-            known = self._known.get(bytes.fromhex(digest))
+    def problem(self, record: AnyRecord, digest: str) -> Problem | None:
+        """Return what is wrong with the references of a record, or to it (step 9)."""
+        if isinstance(record, RunOpened | Action) and bytes.fromhex(digest) in self._known:
+            # A run would begin anew, and what names the action would name both.
+            return Problem(9, "reference", "this very record is in the ledger already")
+        for field, kind, named in _references(record):
+            known = self._known.get(bytes.fromhex(named))
             if known is None or known.kind != kind:
-                what = f"{field} names no valid {kind} before it ({digest[:12]}…)"
+                what = f"{field} names no valid {kind} before it ({named[:12]}…)"
                 return Problem(9, "reference", what)
         return self._whole(record) or self._same_run(record)
 
@@ -91,6 +94,8 @@ class References:
         run = self.runs.get(self.run_of(record))
         if run is None or not run.claimed:
             return None
+        if isinstance(record, RunClosed) and not run.varied and record.at in {None, run.last}:
+            return Problem(8, "clock", "its run claims a clock, and all its times are the same")
         if record.at is None:
             missing = isinstance(record, Message)
             what = "its run claims a time on every message, and this one has none"
@@ -98,8 +103,6 @@ class References:
         if record.at < run.last:
             what = f"its run claims that time never goes back, and {record.at} is before {run.last}"
             return Problem(8, "clock", what)
-        if isinstance(record, RunClosed) and not run.varied and record.at == run.last:
-            return Problem(8, "clock", "its run claims a clock, and all its times are the same")
         return None
 
     def add(self, entry: Entry, record: AnyRecord, *, imported: bool) -> None:

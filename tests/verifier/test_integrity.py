@@ -569,10 +569,12 @@ def _at(second: int) -> str:
         (_at(1), _at(0), _at(2), "never goes back"),
         (_at(1), None, _at(2), "a time on every message"),
         (_at(1), _at(1), _at(1), "all its times are the same"),
+        (_at(1), _at(1), None, "all its times are the same"),
+        (_at(1), _at(2), None, None),
     ],
 )
 def test_a_claimed_clock_is_what_it_claims(
-    first: str, second: str | None, closing: str, words: str | None, tmp_path: Path
+    first: str, second: str | None, closing: str | None, words: str | None, tmp_path: Path
 ) -> None:
     """A run whose source's clock is claimed has times, which never go back and differ."""
     desk = Desk(imported=True)
@@ -581,7 +583,7 @@ def test_a_claimed_clock_is_what_it_claims(
     desk.submit("importer", desk.make("message", "importer", **message, at=first))
     timed = {} if second is None else {"at": second}
     desk.submit("importer", desk.make("message", "importer", **message, **timed))
-    desk.close_run(run, at=closing)
+    desk.close_run(run, **({} if closing is None else {"at": closing}))
     found = invalid(judged(desk, tmp_path))
     assert [code for _, code, _ in found] == ([] if words is None else ["clock"])
     assert words is None or words in found[0][2]
@@ -634,6 +636,18 @@ def test_references_that_are_fine(desk: Desk, tmp_path: Path) -> None:
         erasure = desk.make("erasure", "reviewer", record=record, paths=["a"], reason="asked")
         desk.submit("reviewer", erasure)
     assert invalid(judged(desk, tmp_path)) == []
+
+
+def test_nothing_happens_twice_by_the_same_bytes(desk: Desk, tmp_path: Path) -> None:
+    """A run that is opened again would begin anew; an action would be two under one name."""
+    opened = desk.make("run", "agent", phase="opened", service=SERVICE)
+    run = desk.submit("agent", opened)[0]
+    action = _refer(desk, run=run)
+    desk.submit("agent", action)
+    index = len(desk.headers)
+    desk.submit("agent", opened, action)
+    found = invalid(judged(desk, tmp_path))
+    assert [(at, code) for at, code, _ in found] == [(index, "reference"), (index + 1, "reference")]
 
 
 def test_a_run_ends_once(desk: Desk, tmp_path: Path) -> None:
