@@ -1,40 +1,12 @@
-"""The command line: which commands there are, and what every one of them answers with.
+"""The command line's way in: everything else is imported where an interruption is answered."""
 
-Exit codes: 0 holds and no violation · 1 violated or broken · 2 usage · 3 undecidable ·
-4 unreadable input · 5 internal error · 130 interrupted. Source: docs/spec/report.md.
-"""
-
-import os
 import sys
-import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import Final, TextIO
 
-import typer
-from typer.exceptions import TyperException
-
-from verifier.report import ExitCode
-from writ.commands import contract, demo, doctor, importing, proof, show, verify
-from writ.errors import CommandError
-from writ.output import message
-
-app = typer.Typer(
-    name="writ",
-    help="Contracts for AI services, and the evidence that they were kept.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("demo")(demo.demo)
-app.add_typer(importing.app, name="import")
-app.command("verify")(verify.verify)
-app.command("findings")(verify.findings)
-app.command("show")(show.show)
-app.command("proof")(proof.proof)
-app.add_typer(contract.app, name="contract")
-app.command("doctor")(doctor.doctor)
-app.command("version")(doctor.version)
+# As in verifier.report.ExitCode, which may not be there yet when somebody presses Ctrl-C.
+INTERRUPTED: Final = 130
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -44,65 +16,31 @@ def run(arguments: Sequence[str]) -> int:
         arguments: What stands after `writ` on the command line.
 
     Returns:
-        The exit code. Whatever goes wrong is said on stderr in a line or two: never a traceback,
-        unless `WRIT_DEBUG` is set.
+        The exit code.
     """
-    command = typer.main.get_command(app)
     try:
-        answer = command.main(args=list(arguments), prog_name="writ", standalone_mode=False)
+        from writ.application import answer
+
+        return answer(arguments)
     except KeyboardInterrupt:
-        message("writ: interrupted")
-        return ExitCode.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the one place where every error ends
-        return _explained(error)
-    return int(answer or ExitCode.HOLDS)
+        sys.stderr.write("writ: interrupted\n")
+        return INTERRUPTED
 
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
+    _write_everything(sys.stdout)
+    _write_everything(sys.stderr)
     sys.exit(run(sys.argv[1:]))
 
 
-def _explained(error: Exception) -> int:
-    """Say what went wrong, and return the exit code for it."""
-    if os.environ.get("WRIT_DEBUG"):
-        message(traceback.format_exc().rstrip("\n"))
-    if isinstance(error, typer.Abort):
-        message("writ: interrupted")
-        return ExitCode.INTERRUPTED
-    if isinstance(error, TyperException):
-        message(f"writ: usage: {error}")
-        message("  Ask a command for its --help.")
-        return ExitCode.USAGE
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our output has seen enough: not a failure, and nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.HOLDS
-    known = _known(error)
-    message(f"writ: {known.code}: {known}")
-    if known.do:
-        message(f"  {known.do}")
-    return known.exit_code
+def _write_everything(stream: TextIO) -> None:
+    """Let no character that a ledger holds be one that the output has no place for.
 
-
-def _known(error: Exception) -> CommandError:
-    """Return the error in the command line's own terms."""
-    from contracts.errors import ContractErrors
-    from ledger.errors import LedgerError
-    from verifier.errors import VerifierError
-
-    if isinstance(error, CommandError):
-        return error
-    if isinstance(error, LedgerError | VerifierError):
-        return CommandError(error.code, str(error))
-    if isinstance(error, ContractErrors):
-        return CommandError("contract.invalid", str(error))
-    if isinstance(error, OSError):
-        name = f"{error.filename}: " if error.filename else ""
-        return CommandError("file.unusable", f"{name}{error.strerror or error}")
-    return CommandError(
-        "internal",
-        f"{type(error).__name__}: {error}",
-        do="This is a defect of Writ. WRIT_DEBUG=1 prints where it happened; please report it.",
-        exit_code=ExitCode.INTERNAL,
-    )
+    A terminal keeps its own encoding; files and pipes are UTF-8 whatever the locale says, so that
+    a report or a proof is the same bytes everywhere.
+    """
+    # None where the process was started without this stream, whatever its type says.
+    if isinstance(stream, TextIOWrapper):
+        encoding = stream.encoding if stream.isatty() else "utf-8"
+        stream.reconfigure(encoding=encoding, errors="backslashreplace")

@@ -120,7 +120,7 @@ def _imported(given: Samples, ledger: Path) -> tuple[ImportReport, Path]:
     founded = opened_or_founded(str(ledger), profile.service, None)
     in_force(founded, contract, text)
     report, note = import_files(founded, [given.conversations], profile, [contract], None)
-    return report, hand_out_trust(founded, note, None)
+    return report, hand_out_trust(founded, note, Path(f"{founded.location}.trust.json"))
 
 
 def _told(report: ImportReport, ledger: Path) -> Iterator[str]:

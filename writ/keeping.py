@@ -101,6 +101,7 @@ def opened_or_founded(ledger: str, service: str, keys: Path | None) -> Founded:
             f"{owner} cannot be both owner and approver: who activates a contract is never "
             "who answers for its author",
         )
+    _check_place(ledger, folder)
     name = urlsplit(service)
     founded = create_ledger(
         ledger,
@@ -110,6 +111,22 @@ def opened_or_founded(ledger: str, service: str, keys: Path | None) -> Founded:
     )
     message(f"writ: made the ledger {ledger}, with new keys in {folder} (keep them private)")
     return founded
+
+
+def _check_place(ledger: str, folder: Path) -> None:
+    """Refuse to found a ledger where none can be, or where the keys of another one lie."""
+    if "://" not in ledger and not Path(ledger).parent.is_dir():
+        raise CommandError(
+            "ledger.folder",
+            f"{ledger}: there is no folder {Path(ledger).parent}",
+            do="Make it first, or name another file with --ledger.",
+        )
+    if folder.is_dir() and any(folder.glob("*.pem")):
+        raise CommandError(
+            "ledger.keys",
+            f"{folder}: holds the keys of another ledger, and there is no ledger {ledger}",
+            do="Put that ledger back, name another one, or move the folder away.",
+        )
 
 
 def _is_there(ledger: str) -> bool:
@@ -197,17 +214,44 @@ def _known(founded: Founded, service: str) -> tuple[dict[str, str], str]:
     return published, last
 
 
-def hand_out_trust(founded: Founded, note: bytes, out: Path | None) -> Path:
+def trust_destination(ledger: str, out: Path | None) -> Path:
+    """Return where the trust file goes, before anything is written anywhere.
+
+    Raises:
+        UsageError: A ledger at a URL has no place beside it.
+        CommandError: There is no such folder, or an older file of a ledger that is gone.
+    """
+    if out is None and "://" in ledger:
+        raise UsageError("import.trust", "name the trust file of a ledger at a URL: --trust-out")
+    path = out or Path(f"{ledger}.trust.json")
+    if out is not None and not path.parent.is_dir():
+        raise CommandError("trust.folder", f"{path}: there is no folder {path.parent}")
+    if path.exists() and not _is_there(ledger):
+        raise CommandError(
+            "trust.other",
+            f"{path}: is there already, and the ledger {ledger} is not",
+            do="Name another file with --trust-out.",
+        )
+    return path
+
+
+def check_trust_file(path: Path, founded: Founded) -> None:
+    """Refuse to write over what is not this ledger's trust file.
+
+    Raises:
+        CommandError: It is another ledger's, or no trust file.
+    """
+    if path.exists():
+        _check_ours(path, founded)
+
+
+def hand_out_trust(founded: Founded, note: bytes, path: Path) -> Path:
     """Write the trust file, with the newest signed head, and say what it is worth where.
 
     Raises:
         CommandError: The file is another ledger's trust file, or cannot be written.
     """
-    if out is None and "://" in founded.location:
-        raise UsageError("import.trust", "name the trust file of a ledger at a URL: --trust-out")
-    path = out or Path(f"{founded.location}.trust.json")
-    if path.exists():
-        _check_ours(path, founded)
+    check_trust_file(path, founded)
     path.write_text(trust_file(founded, checkpoint=note), "utf-8")
     message(
         f"writ: trust file {path}. Give it to whoever will verify. Kept beside the ledger by "

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TextIO, cast
 
 from writ.errors import CommandError
 
@@ -16,15 +16,42 @@ PATIENCE_SECONDS: Final = 1.0
 Step = Callable[[int, int], None]
 
 
+# What moves a terminal's cursor or turns the order of letters round, and is no text: recorded by
+# anybody, it could hide a verdict. Inside JSON, which is most of what is written here, the escape
+# means the character that it stands for.
+_SPEAKS_TO_TERMINALS: Final = {
+    one: f"\\u{one:04x}"
+    for one in (
+        *(one for one in range(0x20) if chr(one) not in "\n\t"),
+        *range(0x7F, 0xA0),
+        *(0x061C, 0x200E, 0x200F, 0x2028, 0x2029),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+}
+
+
+def harmless(text: str) -> str:
+    r"""Return a text in which nothing speaks to the terminal.
+
+    Example:
+        >>> harmless("paid\x1b[2K")
+        'paid\\u001b[2K'
+    """
+    return text.translate(_SPEAKS_TO_TERMINALS)
+
+
 def data(text: str, out: Path | None = None) -> None:
     """Write a command's result: to `out`, or to stdout. `text` ends with a newline.
 
+    Whoever closes stdout early has seen enough: that is no failure, and the answer stays the same.
+
     Raises:
-        CommandError: `out` cannot be written.
+        CommandError: `out` cannot be written, or there is no stdout.
     """
+    text = harmless(text)
     if out is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        _to_stdout(text)
         return
     try:
         out.write_text(text, "utf-8")
@@ -34,10 +61,28 @@ def data(text: str, out: Path | None = None) -> None:
         ) from error
 
 
+def _to_stdout(text: str) -> None:
+    # None where the process was started without one, whatever its type says.
+    if cast("TextIO | None", sys.stdout) is None:
+        raise CommandError(
+            "output.closed", "there is no stdout to write to", do="Redirect it to a file."
+        )
+    _write(sys.stdout, text)
+
+
 def message(text: str) -> None:
     """Write a line for the person at the terminal."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    if cast("TextIO | None", sys.stderr) is not None:
+        _write(sys.stderr, harmless(text) + "\n")
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        # What is still in the buffer must go somewhere when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def coloured() -> bool:

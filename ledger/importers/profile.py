@@ -288,3 +288,9 @@ class Profile(_Part):
         every conversation again.
         """
         return digest(encode(self.model_dump(mode="json")))
+
+
+def known_keys() -> tuple[str, ...]:
+    """Return every key that stands in a profile somewhere."""
+    parts = _Part.__subclasses__()
+    return tuple(sorted({name for part in parts for name in part.model_fields}))

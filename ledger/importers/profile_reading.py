@@ -7,6 +7,7 @@ hand: nothing is constructed that a profile has no use for, and a repeated key i
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ledger.importers.problems import ImporterError
-from ledger.importers.profile import Profile
+from ledger.importers.profile import Profile, known_keys
 
 MAX_PROFILE = 65_536  # characters
 MAX_DEPTH = 64  # open brackets: the parser's time grows with their square
@@ -87,10 +88,10 @@ def load_profile(path: Path) -> Profile:
         text = path.read_text("utf-8")
     except UnicodeDecodeError as error:
         problem = ProfileProblem(
-            "profile.syntax", path.name, 1, 1, f"not UTF-8 (byte {error.start}): save it as UTF-8"
+            "profile.syntax", str(path), 1, 1, f"not UTF-8 (byte {error.start}): save it as UTF-8"
         )
         raise ProfileError((problem,)) from error
-    return parse_profile(text, path.name)
+    return parse_profile(text, str(path))
 
 
 def parse_profile(text: str, name: str = "<profile>") -> Profile:
@@ -170,7 +171,7 @@ class _Reading:
         if kind == "missing":
             message = f"`{loc[-1]}` is missing: it must be there"
         elif kind == "extra_forbidden":
-            message = f"unknown key `{loc[-1]}`: see docs/spec/import-profile.md"
+            message = f"unknown key `{loc[-1]}`: {_suggestion(str(loc[-1]))}"
         else:
             if kind == "string_pattern_mismatch":
                 message = _EXPECTED.get(str(loc[-1]), message)
@@ -228,6 +229,11 @@ class _Reading:
             case _:
                 self._add("bad-value", _place(node), f"a profile has no use for `{text[:40]}`")
                 return None
+
+
+def _suggestion(key: str) -> str:
+    near = get_close_matches(key, known_keys(), n=1)
+    return f"did you mean `{near[0]}`?" if near else "see docs/spec/import-profile.md"
 
 
 def _depth(text: str) -> int:

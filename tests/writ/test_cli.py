@@ -1,5 +1,6 @@
 """The command line: what each command prints, where, and what it answers with."""
 
+import gzip
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from tests.verifier.forge import Desk
 from verifier.report import ExitCode
 from writ import cli
 from writ.demo import samples
+from writ.output import data
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -146,8 +148,8 @@ def test_import_to_a_url_wants_a_place_for_keys(writ: Run, tmp_path: Path) -> No
     """Beside a database there is no folder: keys and trust file have to be named."""
     url = f"sqlite:///{tmp_path}/url.db"
     files = ("import", "transcripts", GIVEN.conversations, "--ledger", url, *SOURCE)
-    assert "import.keys" in writ(*files)[2]
-    assert "import.trust" in writ(*files, "--keys", "keys")[2]
+    assert "import.trust" in writ(*files)[2]
+    assert "import.keys" in writ(*files, "--trust-out", "trust.json")[2]
     code, _, _ = writ(*files, "--keys", "keys", "--trust-out", "trust.json")
     assert code == ExitCode.HOLDS
     assert writ("verify", url, "--trust", "trust.json")[0] == ExitCode.VIOLATED
@@ -160,6 +162,47 @@ def test_owner_and_approver_are_two(writ: Run, monkeypatch: pytest.MonkeyPatch) 
     code, _, err = writ("import", "transcripts", GIVEN.conversations, "--ledger", "a.db", *SOURCE)
     assert code == ExitCode.USAGE
     assert "import.owner" in err
+
+
+def test_import_of_half_a_download(writ: Run) -> None:
+    """A gzip file that ends too early has lost conversations, wherever it was cut."""
+    whole = gzip.compress(GIVEN.conversations.read_bytes())
+    Path("cut.gz").write_bytes(whole[:5])
+    code, out, _ = writ("import", "transcripts", "cut.gz", "--ledger", "my.db", *SOURCE)
+    assert code == ExitCode.VIOLATED
+    assert "import.truncated-gzip: 1" in out
+
+
+def test_import_of_a_list_that_is_no_json_lines(writ: Run) -> None:
+    """What the form has to be is said once, and not only once for each line."""
+    Path("list.json").write_text("[\n  {}\n]\n", "utf-8")
+    _, out, _ = writ("import", "transcripts", "list.json", "--ledger", "my.db", *SOURCE)
+    assert "have to be JSON Lines" in out
+
+
+def test_import_looks_where_it_will_write(writ: Run) -> None:
+    """Where the keys, the ledger or the trust file cannot go, nothing is made at all."""
+    given = ("import", "transcripts", GIVEN.conversations, *SOURCE, "--ledger")
+    assert "ledger.folder" in writ(*given, "none/my.db")[2]
+    assert "trust.folder" in writ(*given, "my.db", "--trust-out", "none/t.json")[2]
+    Path("my.db.trust.json").write_text("{}", "utf-8")
+    assert "trust.other" in writ(*given, "my.db")[2]
+    Path("my.db.trust.json").unlink()
+    assert not list(Path().iterdir())
+    Path("my.db.keys").mkdir()
+    Path("my.db.keys/root.pem").touch()
+    assert "ledger.keys" in writ(*given, "my.db")[2]
+    assert "is not a file" in writ("import", "transcripts", ".", *given[3:], "my.db")[2]
+
+
+def test_a_misspelt_profile(writ: Run) -> None:
+    """Each error has its place and, where a key is near, a suggestion."""
+    text = GIVEN.profile.read_text("utf-8").replace("\nclock:", "\nclok:")
+    Path("profile.yaml").write_text(text, "utf-8")
+    given = ("--ledger", "my.db", "--contract", GIVEN.contract, "--profile", "profile.yaml")
+    code, _, err = writ("import", "transcripts", GIVEN.conversations, *given)
+    assert code == ExitCode.UNREADABLE
+    assert re.search(r"profile\.yaml:\d+:1: profile\.unknown-key: .*did you mean `clock`", err)
 
 
 # ------------------------------------------------------------------------------- verify
@@ -203,6 +246,9 @@ def test_a_good_ledger_exits_zero(writ: Run) -> None:
         (["verify", "none.db", "--format", "pdf"], ExitCode.USAGE, "format.unknown"),
         (["verify"], ExitCode.USAGE, "usage"),
         (["nonsense"], ExitCode.USAGE, "usage"),
+        (["verify", "a.db", "--frmat", "json"], ExitCode.USAGE, "--format"),
+        (["proof", "a.db", "x"], ExitCode.USAGE, "INDEX"),
+        ([], ExitCode.USAGE, "Usage: writ"),
         (["proof"], ExitCode.USAGE, "proof.what"),
         (["proof", "a.db", "1", "--check", "b"], ExitCode.USAGE, "proof.what"),
         (["proof", "--check", "b"], ExitCode.USAGE, "proof.trust"),
@@ -408,7 +454,55 @@ def test_an_interruption(writ: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("writ.commands.doctor.writ_version", stop)
-    assert writ("version")[0] == ExitCode.INTERRUPTED
+    assert writ("version") == (ExitCode.INTERRUPTED, "", "writ: interrupted\n")
+
+
+def test_an_interruption_while_it_starts(writ: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before there is any command, too."""
+
+    def stop(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("writ.application.answer", stop)
+    assert writ("version") == (ExitCode.INTERRUPTED, "", "writ: interrupted\n")
+
+
+def test_nothing_recorded_speaks_to_the_terminal(
+    writ: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What could hide a verdict is escaped, so that in JSON it means what it meant."""
+    del writ
+    data(json.dumps({"run": "\x1b[2K \x9b \u202e ü"}, ensure_ascii=False) + "\n")
+    out = capsys.readouterr().out
+    assert "\\u009b \\u202e ü" in out
+    assert json.loads(out) == {"run": "\x1b[2K \x9b \u202e ü"}
+
+
+def started(imported: str, arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    """Start the command as a shell does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "writ", *arguments.split(), imported],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **environment},
+    )
+
+
+def test_files_are_utf8_whatever_the_locale(imported: str) -> None:
+    """A report in a pipe is the same bytes everywhere."""
+    with started(imported, "verify", PYTHONIOENCODING="latin-1", PYTHONUTF8="0") as process:
+        out, _ = process.communicate()
+    assert process.returncode == ExitCode.VIOLATED
+    assert out.decode("utf-8").startswith("Integrity: HOLDS · trust: self-asserted")
+
+
+def test_whoever_stops_reading_changes_no_answer(imported: str) -> None:
+    """`writ contract explain FILE | head` is no violation, and a violation stays one."""
+    for arguments, code in (("verify", ExitCode.VIOLATED), ("doctor", ExitCode.HOLDS)):
+        with started(imported, arguments) as process:
+            assert process.stdout is not None
+            process.stdout.close()
+        assert process.returncode == code
 
 
 def test_the_module_is_the_command(tmp_path: Path) -> None:
@@ -423,3 +517,15 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("writ ")
+
+
+def test_the_readme_program_runs(writ: Run) -> None:
+    """What the README shows of the client is a whole program, and ends as it says."""
+    readme = Path(__file__).resolve().parents[2] / "README.md"
+    found = re.search(r"^```python\n(.*?)^```", readme.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    environment = {**os.environ, "PYTHONPATH": str(readme.parent)}
+    subprocess.run([sys.executable, "-c", found[1]], check=True, env=environment)
+    code, out, _ = writ("verify", "agent.db")
+    assert code == ExitCode.UNDECIDABLE
+    assert "coverage.no-contract" in out

@@ -8,8 +8,15 @@ import typer
 from verifier.report import ExitCode
 from writ.commands.contract import contract_text
 from writ.errors import CommandError
-from writ.keeping import hand_out_trust, in_force, opened_or_founded, writing
-from writ.output import data, progress
+from writ.keeping import (
+    check_trust_file,
+    hand_out_trust,
+    in_force,
+    opened_or_founded,
+    trust_destination,
+    writing,
+)
+from writ.output import data, message, progress
 
 if TYPE_CHECKING:
     from contracts.model import Contract
@@ -27,6 +34,7 @@ LOST = frozenset(
         "import.not-json",
         "import.not-utf8",
         "import.torn-run",
+        "import.truncated-gzip",
         "import.unreadable",
     }
 )
@@ -79,13 +87,20 @@ def transcripts(
     mapping = load_profile(profile)
     for path in files:
         if not path.is_file():
-            raise CommandError("import.unreadable", f"{path}: there is no such file")
+            what = "is not a file" if path.exists() else "there is no such file"
+            raise CommandError("import.unreadable", f"{path}: {what}")
     _check_service(mapping, loaded, profile)
+    trust = trust_destination(ledger, trust_out)
     founded = opened_or_founded(ledger, mapping.service, keys)
+    check_trust_file(trust, founded)
     for loaded_contract, text in zip(loaded, contracts.values(), strict=True):
         in_force(founded, loaded_contract, text)
-    report, note = import_files(founded, files, mapping, loaded, snapshot)
-    hand_out_trust(founded, note, trust_out)
+    try:
+        report, note = import_files(founded, files, mapping, loaded, snapshot)
+    except KeyboardInterrupt:
+        message("writ: what was written stays; the same command again goes on from there")
+        raise
+    hand_out_trust(founded, note, trust)
     data(report_text(report))
     lost = sum(count for code, count in report.problem_counts.items() if code in LOST)
     raise typer.Exit(int(ExitCode.VIOLATED if lost else ExitCode.HOLDS))
@@ -152,6 +167,8 @@ def report_text(report: "ImportReport", shown: int = 20) -> str:
             f"{' (by its name it may change something)' if tool.looks_like_write else ''}"
             for tool in report.unguarded_tools
         ]
+    if not report.runs and report.problem_counts.get("import.not-json"):
+        lines.append("  The files have to be JSON Lines: each conversation whole, on one line")
     total = sum(report.problem_counts.values())
     if total:
         lines.append(f"  {total:,} things did not fit, and were kept as near as the format allows:")

@@ -52,7 +52,7 @@ def test_a_profile_is_read_from_a_file(tmp_path: Path) -> None:
     path.write_text(START, "utf-8")
     assert load_profile(path).profile == "desk"
     path.write_bytes(b"profile: \xff\n")
-    with pytest.raises(ProfileError, match=r"^p\.yaml:1:1: profile\.syntax: not UTF-8"):
+    with pytest.raises(ProfileError, match=r"p\.yaml:1:1: profile\.syntax: not UTF-8"):
         load_profile(path)
 
 
