@@ -37,7 +37,9 @@ def finding(number: int, severity: Severity = Severity.HIGH, **fields: object) -
 def report(*findings: Finding, verdict: IntegrityVerdict = IntegrityVerdict.HOLDS) -> Report:
     """Return a report with these findings."""
     integrity = Integrity(verdict, "pinned")
-    return Report(LedgerFacts(size=9), integrity, Conformance(performed=True), findings)
+    return Report(
+        LedgerFacts(size=9, checkpoint_size=9), integrity, Conformance(performed=True), findings
+    )
 
 
 def test_nothing_recorded_speaks_to_the_terminal() -> None:
@@ -174,3 +176,13 @@ def test_long_texts_are_cut_and_put_on_one_line() -> None:
     """A reader sees where something was cut."""
     assert shortened("a\n  b") == "a b"
     assert len(shortened("x" * 500)) == 160
+
+
+@pytest.mark.parametrize(
+    ("head", "said"), [(7, "9 entries, 2 of them under no signed head"), (9, "9 entries")]
+)
+def test_the_first_line_says_what_no_head_covers(head: int, said: str) -> None:
+    """Entries after the newest signed head can still be cut off: the verdict line counts them."""
+    integrity = Integrity(IntegrityVerdict.HOLDS, "pinned")
+    one = Report(LedgerFacts(size=9, checkpoint_size=head), integrity, Conformance(), ())
+    assert text_report(one).splitlines()[0].endswith(said)

@@ -30,7 +30,10 @@ def verdict_line(report: Report) -> str:
     verdict = integrity.verdict.value.upper()
     if integrity.broken is not None:
         return f"Integrity: {verdict} at entry {integrity.broken.index} · {trust}"
-    return f"Integrity: {verdict} · {trust} · {ledger.size:,} entries"
+    line = f"Integrity: {verdict} · {trust} · {ledger.size:,} entries"
+    # What no head was signed over can be cut off or written anew by whoever keeps the ledger.
+    bare = ledger.size - ledger.checkpoint_size
+    return f"{line}, {bare:,} of them under no signed head" if bare > 0 else line
 
 
 def _lines(report: Report, in_full: int) -> Iterator[str]:
