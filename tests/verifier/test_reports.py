@@ -20,6 +20,9 @@ from verifier.report import (
 from verifier.reports import SCHEMA, json_report, text_report
 
 
+CONFORMANT = Conformance(performed=True)
+
+
 def finding(number: int, severity: Severity = Severity.HIGH, **fields: object) -> Finding:
     """Return a finding with some members."""
     plain: dict[str, Any] = {
@@ -37,9 +40,7 @@ def finding(number: int, severity: Severity = Severity.HIGH, **fields: object) -
 def report(*findings: Finding, verdict: IntegrityVerdict = IntegrityVerdict.HOLDS) -> Report:
     """Return a report with these findings."""
     integrity = Integrity(verdict, "pinned")
-    return Report(
-        LedgerFacts(size=9, checkpoint_size=9), integrity, Conformance(performed=True), findings
-    )
+    return Report(LedgerFacts(size=9, checkpoint_size=9), integrity, CONFORMANT, findings)
 
 
 def test_nothing_recorded_speaks_to_the_terminal() -> None:
@@ -184,5 +185,5 @@ def test_long_texts_are_cut_and_put_on_one_line() -> None:
 def test_the_first_line_says_what_no_head_covers(head: int, said: str) -> None:
     """Entries after the newest signed head can still be cut off: the verdict line counts them."""
     integrity = Integrity(IntegrityVerdict.HOLDS, "pinned")
-    one = Report(LedgerFacts(size=9, checkpoint_size=head), integrity, Conformance(), ())
+    one = Report(LedgerFacts(size=9, checkpoint_size=head), integrity, CONFORMANT, ())
     assert text_report(one).splitlines()[0].endswith(said)
