@@ -19,7 +19,6 @@ from verifier.report import (
 )
 from verifier.reports import SCHEMA, json_report, text_report
 
-
 CONFORMANT = Conformance(performed=True)
 
 
