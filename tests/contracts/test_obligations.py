@@ -24,8 +24,14 @@ def test_an_empty_list_of_keys_asks_for_nothing() -> None:
         rules=(Rule("policy.r", "policy", "action", expect=expect),),
     )
     engine = Engine(contract)
-    common = {"v": 1, "by": "spiffe://x.example/importer"}
-    run = {"kind": "run", "phase": "opened", "service": SERVICE, "nonce": "0" * 32, **common}
+    common: dict[str, object] = {"v": 1, "by": "spiffe://x.example/importer"}
+    run: dict[str, object] = {
+        "kind": "run",
+        "phase": "opened",
+        "service": SERVICE,
+        "nonce": "0" * 32,
+        **common,
+    }
     run["import"] = {"source": "s", "digest": "0" * 64, "line": 1, "clock": "none"}
     digest = f"{1:064x}"
     act = {"kind": "action", "run": digest, "tool": "pay", "nonce": "1" * 32, **common}
