@@ -260,7 +260,7 @@ class RunClosed(Record):
     kind: Literal["run"] = "run"
     phase: Literal["closed"] = "closed"
     run: Digest
-    outcome: str
+    outcome: str | None = None
     value: Money | None = None
 
 

@@ -20,7 +20,6 @@ from ledger.importers.texts import held, holdable, is_raw, raw, read_json, text_
 
 UNMATCHED = "unmatched-result"
 FOREIGN = "foreign-call"
-NOT_RECORDED = "not-recorded"
 
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 
@@ -64,8 +63,7 @@ class _Narration:
             else:
                 self._result(item)
         outcome = self._named("outcome", self._profile.run.outcome)
-        # A closed record must say an outcome, and nothing that a source says may be made up.
-        closed = {"phase": "closed", "run": self._run, "outcome": outcome or NOT_RECORDED}
+        closed = {"phase": "closed", "run": self._run, "outcome": outcome}
         self._draft.add("run", closed, clock.last)
 
     # ------------------------------------------------------------------------------- the run
