@@ -46,7 +46,7 @@ class World:
         that another service's run remembers is ever asked for.
         """
         beyond = [each for each in self.facts.values() if each.fact.over not in OWN_SCOPES]
-        return self.behind(name for each in beyond for name in (each.fact.name, *each.names))
+        return self.behind(each.fact.name for each in beyond)
 
     def behind(self, names: Iterable[str]) -> frozenset[str]:
         """Return facts with all that they read, directly or through others and the limits."""

@@ -1,45 +1,17 @@
 """What the expanded conditions say of a record, given the facts that they read."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from contracts import Contract, expand, parse_contract
 from contracts.evaluation import CelEvaluator, Undecidable
 from contracts.instants import for_cel
-from contracts.model import Fact, Rule
+from contracts.model import Rule
+from tests.contracts.expanded import FULL, SMALL, contract_of, fact_of, rule_of
 
-FULL = (Path(__file__).parent / "full.yaml").read_text(encoding="utf-8")
-
-SMALL = """\
-contract: refunds
-version: 1.0.0
-identity: {service: spiffe://acme.example/ai/refunds, owner: maria@acme.example}
-scope: {modes: [read, execute]}
-policy: {document: {name: refund-policy, version: "7"}, limits: {most: 3}}
-tools:
-  orders.get: {mode: read}
-  pay: {mode: execute}
-"""
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USD = "USD"
-
-
-def contract_of(text: str) -> Contract:
-    """A contract expanded, its conditions not checked."""
-    return expand(parse_contract(text, "c.yaml"))
-
-
-def rule_of(contract: Contract, rule_id: str) -> Rule:
-    """The rule of an id."""
-    return next(rule for rule in contract.rules if rule.id == rule_id)
-
-
-def fact_of(contract: Contract, name: str) -> Fact:
-    """The fact of a name."""
-    return next(fact for fact in contract.facts if fact.name == name)
 
 
 def value_of(expression: str, **variables: object) -> object:
