@@ -17,7 +17,7 @@ LOCK_VENV := .cache/lock
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test bench fuzz fmt lock clean venv python-version
+.PHONY: help demo test system bench fuzz fmt lock clean venv python-version
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ help: ## Show this list
 demo: $(VENV)/run.stamp ## Run the demonstration (installs only what running needs)
 	$(BIN)/writ demo
 
-test: $(VENV)/dev.stamp ## Run every gate: lint, types, import direction, tests, coverage
+test: $(VENV)/dev.stamp system ## Run every gate: lint, types, import direction, tests, coverage
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
@@ -35,6 +35,9 @@ test: $(VENV)/dev.stamp ## Run every gate: lint, types, import direction, tests,
 	@set -e; for package in $(COVERED); do \
 	  echo "== coverage of $$package"; $(BIN)/coverage report --include="$$package/*"; \
 	done
+
+system: ## Install a Chromium and PostgreSQL for the tests, where they are missing and root can
+	@tests/system.sh
 
 fuzz: $(VENV)/dev.stamp ## Run the property tests for longer, on new random examples
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto -m hypothesis tests

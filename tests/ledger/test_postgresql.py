@@ -1,4 +1,8 @@
-"""The store on PostgreSQL: the same promises, where a server is named in WRIT_TEST_POSTGRES."""
+"""The store on PostgreSQL: the same promises.
+
+The server is the one that WRIT_TEST_POSTGRES names (a URL such as postgresql://user@host), or one
+that the tests start themselves.
+"""
 
 import os
 import threading
@@ -15,19 +19,30 @@ from ledger.client import LedgerClient
 from ledger.errors import MissingEntryError, StoreError
 from ledger.founding import Founded, create_ledger, default_founders
 from ledger.records import Message
+from tests.ledger.postgresql import NoServerError, throw_away_server
 from tests.ledger.walk import walk
 
-SERVER = os.environ.get("WRIT_TEST_POSTGRES", "")
-pytestmark = pytest.mark.skipif(
-    not SERVER, reason="WRIT_TEST_POSTGRES names no server (a URL such as postgresql://user@host)"
-)
 RUN = "ab" * 32
 
 
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """Give the URL of a server on which databases may be made."""
+    named = os.environ.get("WRIT_TEST_POSTGRES", "")
+    if named:
+        yield named
+        return
+    try:
+        with throw_away_server() as url:
+            yield url
+    except NoServerError as error:
+        pytest.skip(f"{error}; or name a server in WRIT_TEST_POSTGRES")
+
+
 @pytest.fixture
-def location() -> Iterator[str]:
+def location(server_url: str) -> Iterator[str]:
     """Give the URL of an empty database, and remove it after."""
-    server = make_url(SERVER).set(drivername="postgresql+psycopg")
+    server = make_url(server_url).set(drivername="postgresql+psycopg")
     name = f"writ_{uuid4().hex}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
