@@ -26,6 +26,7 @@ class Draft:
     says: str = ""
     cites: str = ""
     reason: str = ""
+    handled: str = ""
 
 
 # What each check of steps 0 to 9 asks for. Source: docs/spec/report.md, *Codes*.

@@ -1,4 +1,4 @@
-"""What verification found: a violation, or what nobody can decide, and what it rests on.
+"""What verification found: a violation, what nobody can decide, or what was caught in time.
 
 A finding's id is a hash of the ledger, the code, the rule, the entry and the contract, and of
 nothing else: the same ledger judged by the same contract has the same ids on every machine and in
@@ -17,10 +17,16 @@ SHOWN = 160
 
 
 class Result(StrEnum):
-    """What a finding says of its rule: it was broken, or nobody can tell."""
+    """What a finding says of its rule: it was broken, nobody can tell, or it was caught in time.
+
+    `HANDLED` is a live action that its rule stood against, and that the contract's own machinery
+    dealt with: it was denied, held or escalated and never carried out, or a person who may approved
+    it. Source: docs/spec/report.md, *Handled*.
+    """
 
     VIOLATED = "violated"
     UNDECIDABLE = "undecidable"
+    HANDLED = "handled"
 
 
 class Severity(StrEnum):
@@ -61,8 +67,8 @@ class Finding:
         code: `integrity.…`, `decision.…`, `coverage.…`, or the rule's own code (`clause.rest`).
         clause: The contract's clause, or the first word of the code.
         rule: The rule's id; for findings without a rule, the code.
-        result: Violated or undecidable.
-        severity: From the rule's effect, or fixed for the code.
+        result: Violated, undecidable or handled.
+        severity: From the rule's effect, or fixed for the code; advice for what was handled.
         index: The entry that it stands at.
         run: The conversation's own id for imports, else the run's digest; empty where no run is
             concerned.
@@ -77,7 +83,9 @@ class Finding:
         contract_line: The line of the contract that the rule came from; 0 where there is none.
         says: What the rule says to a reviewer.
         cites: The sentence of the policy that the rule comes from.
-        reason: Why it is undecidable, or more about the violation.
+        reason: Why it is undecidable, or more about the violation. Of what was handled: why it
+            could not be decided; empty where it was a violation.
+        handled: What became of it, in words; empty where it was not handled.
     """
 
     id: str
@@ -99,6 +107,7 @@ class Finding:
     says: str = ""
     cites: str = ""
     reason: str = ""
+    handled: str = ""
 
 
 def finding_id(genesis: str, code: str, rule: str, index: int, contract: str = "") -> str:

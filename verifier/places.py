@@ -120,6 +120,7 @@ def _finding(draft: Draft, genesis: str, places: Places | None) -> Finding:
         says=draft.says,
         cites=draft.cites,
         reason=draft.reason,
+        handled=draft.handled,
     )
 
 

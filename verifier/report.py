@@ -74,11 +74,12 @@ class Integrity:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often a rule came out how; undecidable results by their reason."""
+    """How often a rule came out how, each result once; undecidable ones by their reason."""
 
     satisfied: int = 0
     violated: int = 0
     undecidable: int = 0
+    handled: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
@@ -122,6 +123,7 @@ class Conformance:
             satisfied=sum(tally.satisfied for tally in tallies),
             violated=sum(tally.violated for tally in tallies),
             undecidable=sum(tally.undecidable for tally in tallies),
+            handled=sum(tally.handled for tally in tallies),
         )
 
 
@@ -138,11 +140,16 @@ class Report:
         """Return the answer: broken or violated, before undecidable, before fine.
 
         A violation counts whatever its rule's effect is. An undecidable result counts when its
-        rule would have changed a decision (effect above `warn`). Advice never counts.
+        rule would have changed a decision (effect above `warn`). What was handled never counts, nor
+        does advice.
         """
         if self.integrity.verdict is IntegrityVerdict.BROKEN:
             return ExitCode.VIOLATED
-        counting = [found for found in self.findings if found.severity is not Severity.ADVICE]
+        counting = [
+            found
+            for found in self.findings
+            if found.severity is not Severity.ADVICE and found.result is not Result.HANDLED
+        ]
         if any(found.result is Result.VIOLATED for found in counting):
             return ExitCode.VIOLATED
         if self.integrity.verdict is IntegrityVerdict.UNDECIDABLE:

@@ -78,6 +78,7 @@ def finding_body(found: Finding) -> dict[str, Any]:
         "says": found.says,
         "cites": found.cites,
         "reason": found.reason,
+        "handled": found.handled,
     }
 
 
@@ -123,6 +124,7 @@ def _conformance(conformance: Conformance) -> dict[str, Any]:
             "satisfied": total.satisfied,
             "violated": total.violated,
             "undecidable": total.undecidable,
+            "handled": total.handled,
         },
         "counts": [_count(count) for count in conformance.counts],
     }
@@ -140,5 +142,6 @@ def _count(count: RuleCount) -> dict[str, Any]:
         "satisfied": tally.satisfied,
         "violated": tally.violated,
         "undecidable": tally.undecidable,
+        "handled": tally.handled,
         "reasons": dict(tally.reasons),
     }
