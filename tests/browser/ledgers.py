@@ -1,0 +1,68 @@
+"""The ledgers that the browser looks at: one with findings, and the same one tampered with."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.verifier.forge import Desk
+from verifier import Trust
+
+# More findings than fit on a page, of two clauses, so that paging and facets have work.
+UNLOOKED = 30
+LARGE = 7
+FAR_TOO_LARGE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A ledger in a file.
+
+    Attributes:
+        ledger: Its path.
+        trust: Path of its trust file.
+        pinned: What is in the trust file.
+    """
+
+    ledger: Path
+    trust: Path
+    pinned: Trust
+
+
+def sample(folder: Path) -> Sample:
+    """Make a ledger with findings.
+
+    Args:
+        folder: Where its files go.
+    """
+    return _saved(_desk(), folder)
+
+
+def broken_sample(folder: Path) -> Sample:
+    """Make the same ledger, and change what one action says it paid.
+
+    Args:
+        folder: Where its files go.
+    """
+    desk = _desk()
+    index = next(at for at, record in enumerate(desk.records) if b'"amount":500' in record)
+    desk.records[index] = desk.records[index].replace(b'"amount":500', b'"amount":501')
+    return _saved(desk, folder)
+
+
+def _desk() -> Desk:
+    desk = Desk()
+    for number in range(UNLOOKED * 2):
+        desk.paid(number + 1, look=number % 2 == 0)
+    for _ in range(LARGE):
+        desk.paid(500)
+    for _ in range(FAR_TOO_LARGE):
+        desk.paid(5000)
+    return desk
+
+
+def _saved(desk: Desk, folder: Path) -> Sample:
+    pinned = desk.trust(desk.sign_head())
+    trust = folder / "trust.json"
+    fields = {"v": 1, "origin": pinned.origin, "genesis": pinned.genesis, "note": "for a test"}
+    trust.write_text(json.dumps({**fields, "checkpoint": pinned.checkpoint}), "utf-8")
+    return Sample(desk.save(folder / "desk.db"), trust, pinned)
