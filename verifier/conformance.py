@@ -23,6 +23,7 @@ from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.findings import SEVERITY_OF, Result, Severity, shortened
 from verifier.founding import Founding
+from verifier.handling import Handling
 from verifier.integrity import Reading
 from verifier.report import Conformance, JudgedContract, RuleCount, Tally
 from verifier.wording import recorded
@@ -46,6 +47,7 @@ class _Counts:
             satisfied=self.results["satisfied"],
             violated=self.results["violated"],
             undecidable=self.results["undecidable"],
+            handled=self.results["handled"],
             reasons=dict(sorted(self.reasons.items())),
         )
 
@@ -81,6 +83,7 @@ class Judge:
         # settled later, and count under the contract of the record that they stand at.
         self._under = array("H")
         self._decisions = Decisions()
+        self._handling = Handling()
         self._coverage = Coverage()
         self._kinds: Counter[str] = Counter()
 
@@ -111,18 +114,20 @@ class Judge:
         self._under[event.index] = current.number if current else 0
         if current:
             current.judged += 1
-        own: list[RuleResult] = []
+        against: list[RuleResult] = []
         for judging in self._judging.values():
             results = judging.engine.observe(event)
+            if judging is current and _decision_counts(valid):
+                against = [result for result in results if _stands_against(result, event.index)]
+                results = [result for result in results if not _stands_against(result, event.index)]
             self._take(judging, results)
-            if judging is current:
-                own = results
-        self._follow(valid, current, own)
+        self._follow(valid, current, against)
 
     def finish(self) -> tuple[Conformance, list[Draft]]:
         """Return what was counted and found, once every entry was observed."""
         for judging in self._judging.values():
             self._take(judging, judging.engine.finish())
+        self._settle(self._handling.finish())
         streams = self._reading.streams
         self._drafts.extend(self._coverage.finish(self._reading.references.runs))
         self._drafts.extend(gaps(streams.gaps))
@@ -161,21 +166,28 @@ class Judge:
         for result in results:
             if self._under[result.index] != judging.number:
                 continue
-            counts = judging.counts[result.rule.id]
-            counts.results[result.verdict.value] += 1
-            if result.verdict is Verdict.UNDECIDABLE:
-                counts.reasons[shortened(result.reason)] += 1
-            if result.verdict is not Verdict.SATISFIED:
-                self._drafts.append(_broken_rule(result, judging.contract))
+            if result.verdict is Verdict.SATISFIED:
+                judging.counts[result.rule.id].results["satisfied"] += 1
+            else:
+                self._settle([_broken_rule(result, judging.contract)])
+
+    def _settle(self, drafts: Iterable[Draft]) -> None:
+        """Count results that are not satisfied, now that it is known what each of them is."""
+        for draft in drafts:
+            counts = self._judging[draft.contract].counts[draft.rule]
+            counts.results[draft.result.value] += 1
+            if draft.result is Result.UNDECIDABLE:
+                counts.reasons[shortened(draft.reason)] += 1
+            self._drafts.append(draft)
 
     def _follow(
-        self, valid: ValidEntry, current: _Judging | None, results: list[RuleResult]
+        self, valid: ValidEntry, current: _Judging | None, against: list[RuleResult]
     ) -> None:
         """Compare decisions with what was done, and watch for what is missing."""
         record, event = valid.record, valid.event
+        self._settle(self._handling.follow(valid))
         if isinstance(record, Action):
-            derived = _derived(valid, current, results)
-            self._drafts.extend(self._decisions.action(valid, record, derived))
+            self._decided(valid, record, current, against)
             allowed = record.decision is None or record.decision.effect == "allow"
             if allowed and not (current and current.wants_outcomes):
                 self._coverage.action(record.run, event.digest, event.index)
@@ -187,25 +199,45 @@ class Judge:
         elif isinstance(record, RunClosed):
             self._drafts.extend(self._coverage.closed(record.run, event.index))
 
+    def _decided(
+        self,
+        valid: ValidEntry,
+        action: Action,
+        current: _Judging | None,
+        against: list[RuleResult],
+    ) -> None:
+        """Decide an action with a decision again, and settle what stands against it."""
+        derived: Derived | None = None
+        if current is not None and _decision_counts(valid):
+            contract = current.contract
+            derived = _derived(valid, current, against)
+            drafts = [_broken_rule(result, contract) for result in against]
+            lifted = self._handling.lifted(valid, contract, derived.decision)
+            self._settle(self._handling.decided(valid, action, drafts, lifted))
+        self._drafts.extend(self._decisions.action(valid, action, derived))
 
-def _derived(
-    valid: ValidEntry, current: _Judging | None, results: list[RuleResult]
-) -> Derived | None:
-    """Return the decision on a live action that carries one, derived again."""
+
+def _decision_counts(valid: ValidEntry) -> bool:
+    """Return whether this is a live action with a decision: others were decided elsewhere."""
     record = valid.record
-    if current is None or valid.event.imported:
-        return None
-    if not isinstance(record, Action) or record.decision is None:
-        return None
-    mine = [result for result in results if result.index == valid.event.index]
-    rests_on = {index for result in mine for index in _rests_on(result)}
+    return isinstance(record, Action) and record.decision is not None and not valid.event.imported
+
+
+def _stands_against(result: RuleResult, index: int) -> bool:
+    """Return whether a result takes part in the decision on the action at `index`."""
+    return (
+        result.index == index
+        and result.rule.expect is None
+        and result.verdict is not Verdict.SATISFIED
+    )
+
+
+def _derived(valid: ValidEntry, current: _Judging, against: list[RuleResult]) -> Derived:
+    """Return the decision on a live action, derived again."""
+    rests_on = {index for result in against for index in result.rests_on}
     contract = current.contract
-    decision = current.engine.decide(valid.event, mine)
+    decision = current.engine.decide(valid.event, against)
     return Derived(decision, contract.version, contract.digest, tuple(sorted(rests_on)))
-
-
-def _rests_on(result: RuleResult) -> tuple[int, ...]:
-    return () if result.verdict is Verdict.SATISFIED else result.rests_on
 
 
 def _broken_rule(result: RuleResult, contract: Contract) -> Draft:

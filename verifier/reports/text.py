@@ -78,7 +78,8 @@ def _conformance(report: Report) -> Iterator[str]:
     broken_rules = len({count.rule for count in conformance.counts if count.tally.violated})
     yield (
         f"Conformance: {total.violated:,} violated (of {broken_rules} rules) · "
-        f"{total.undecidable:,} undecidable · {total.satisfied:,} satisfied"
+        f"{total.undecidable:,} undecidable · {total.handled:,} handled · "
+        f"{total.satisfied:,} satisfied"
     )
     for judged in conformance.contracts:
         name = f"{judged.name} {judged.version} for {judged.service}"
@@ -87,7 +88,7 @@ def _conformance(report: Report) -> Iterator[str]:
 
 def _answer(report: Report) -> str:
     answers = {
-        ExitCode.HOLDS: "holds, and nothing in it breaks a rule (exit 0)",
+        ExitCode.HOLDS: "holds, and nothing was done in it against a rule (exit 0)",
         ExitCode.VIOLATED: "there are violations, or the ledger is broken (exit 1)",
         ExitCode.UNDECIDABLE: "no violation, but something that matters is undecidable (exit 3)",
     }
@@ -95,11 +96,14 @@ def _answer(report: Report) -> str:
 
 
 def _groups(findings: tuple[Finding, ...]) -> Iterator[tuple[str, list[Finding]]]:
-    advice = [found for found in findings if found.severity is Severity.ADVICE]
-    rest = [found for found in findings if found.severity is not Severity.ADVICE]
+    handled = [found for found in findings if found.result is Result.HANDLED]
+    others = [found for found in findings if found.result is not Result.HANDLED]
+    advice = [found for found in others if found.severity is Severity.ADVICE]
+    rest = [found for found in others if found.severity is not Severity.ADVICE]
     for title, chosen in (
         ("Violated", [found for found in rest if found.result is Result.VIOLATED]),
         ("Undecidable", [found for found in rest if found.result is Result.UNDECIDABLE]),
+        ("Handled", handled),
         ("Advice", advice),
     ):
         if chosen:
@@ -113,6 +117,11 @@ def _grouped(findings: list[Finding], in_full: int) -> Iterator[str]:
         group = list(members)
         first = group[0]
         name = rule if rule == code else f"{code} ({rule})"
+        if first.result is Result.HANDLED:
+            # One line: nothing here waits for anybody.
+            at = f"first at entry {first.index}, {first.id}"
+            yield f"  {name} · {len(group):,}×: {_how(group)} ({at})"
+            continue
         yield f"  {name} · {len(group):,}× · {first.severity.value}"
         if first.says:
             yield f"    {shortened(first.says)}{_where(first)}"
@@ -122,6 +131,12 @@ def _grouped(findings: list[Finding], in_full: int) -> Iterator[str]:
             yield from _reasons(group)
         else:
             yield from _in_full(group, in_full)
+
+
+def _how(group: list[Finding]) -> str:
+    """Return how many of the handled were denied, held, escalated and approved."""
+    counted = Counter(found.handled.partition(" ")[0] for found in group)
+    return ", ".join(f"{count:,} {word}" for word, count in sorted(counted.items()))
 
 
 def _where(found: Finding) -> str:

@@ -109,7 +109,7 @@ def _finding(ledger: str, which: str, trust: Path | None) -> Iterator[str]:
         raise CommandError(
             "show.none",
             f"{which}: this ledger has no such finding",
-            do=f"`writ findings {ledger} --undecidable` lists them all.",
+            do=f"`writ findings {ledger} --undecidable --handled` lists them all.",
         )
     yield f"finding {which}"
     yield from _indented(json.dumps(finding_body(found), ensure_ascii=False, indent=2))

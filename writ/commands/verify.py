@@ -61,16 +61,24 @@ def findings(
     undecidable: Annotated[
         bool, typer.Option("--undecidable", help="Also what could not be decided, and advice.")
     ] = False,
+    handled: Annotated[
+        bool, typer.Option("--handled", help="Also what was denied, held or approved, and how.")
+    ] = False,
 ) -> None:
-    """List findings, one a line: id, result, rule, entry, run, tool. Exits as `verify` does."""
+    """List findings, one a line: id, result, rule, entry, run, tool. Exits as `verify` does.
+
+    Without a flag only what was violated.
+    """
     from verifier.reports.text import place
 
     report = verified(ledger, trust, current())
+    asked = {"violated": True, "undecidable": undecidable, "handled": handled}
     for found in report.findings:
         if rule not in {"", found.rule, found.code} or run not in {"", found.run}:
             continue
-        if undecidable or found.result == "violated":
-            data(f"{found.id}  {found.result}  {found.code}  {place(found)}\n")
+        if asked[found.result]:
+            how = f"  {found.handled}" if found.handled else ""
+            data(f"{found.id}  {found.result}  {found.code}  {place(found)}{how}\n")
     raise typer.Exit(int(report.exit_code()))
 
 

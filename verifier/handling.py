@@ -1,0 +1,166 @@
+"""What stood against an action and was dealt with: nothing came of it, or a person lifted it.
+
+A rule is there to stop something. Where it did, the contract was kept, and a report that called
+that a violation would never be clean for a service that is governed well. What became of an action
+is known only later, so what stands against one that was not allowed waits here until a tool was
+called for it all the same, or the ledger ends.
+Source: docs/spec/report.md, *Handled*.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from contracts.approvals import ApprovalBook
+from contracts.decision import Decision
+from contracts.lineage import Lineage
+from contracts.model import Contract, Effect, Verdict
+from ledger.records import Action, Approval, Outcome, RunOpened
+from verifier.decisions import EXECUTED
+from verifier.drafts import Draft
+from verifier.entries import ValidEntry
+from verifier.findings import Result, Severity
+
+ALLOW = "allow"
+APPROVE = "approve"
+WORDS = {
+    "deny": "denied by the guard",
+    "escalate": "escalated to a person",
+    "approve": "held for an approval",
+}
+# Somebody's last word on an action that was held, where no approval lifted anything.
+SAID = {
+    "approve": "and nothing was lifted by the one",
+    "refuse": "refused",
+    "withdraw": "withdrawn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What somebody said of an action that was not allowed. `rule` is None for all of them."""
+
+    index: int
+    verdict: str
+    rule: str | None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """An action that was not allowed, what stands against it, and what was said of it since."""
+
+    effect: str
+    drafts: Sequence[Draft]
+    said: list[_Said] = field(default_factory=list[_Said])
+    lifted: dict[str, int] = field(default_factory=dict[str, int])
+
+
+class Handling:
+    """Tells what was handled from what was done against a rule.
+
+    It keeps a lineage and a book of approvals of its own, of the runs, actions and approvals that
+    lifting asks for: an engine answers which rules were lifted, and not by which approval.
+    """
+
+    def __init__(self) -> None:
+        self._lineage = Lineage()
+        self._book = ApprovalBook()
+        self._approvers: dict[int, str] = {}
+        self._waiting: dict[str, _Waiting] = {}
+
+    def lifted(self, valid: ValidEntry, contract: Contract, decision: Decision) -> dict[str, int]:
+        """Return the rules that the derived decision on an action lifts, with their approvals.
+
+        Args:
+            valid: The action.
+            contract: The contract that decides it.
+            decision: The decision as the ledger's own history gives it, never as it was recorded.
+        """
+        rules = [
+            reason.rule
+            for reason in decision.reasons
+            if reason.effect is Effect.ALLOW and reason.result is Verdict.VIOLATED
+        ]
+        if not rules:
+            return {}
+        placed = self._lineage.place(valid.event)
+        found = self._book.lifted(contract, placed, self._lineage)
+        return {rule: found[rule] for rule in rules}
+
+    def decided(
+        self, valid: ValidEntry, action: Action, drafts: Sequence[Draft], lifted: Mapping[str, int]
+    ) -> list[Draft]:
+        """Take what stands against a live action with a decision; return what is settled at once.
+
+        Args:
+            valid: The action's entry.
+            action: The action.
+            drafts: The results of its rules that are not satisfied, without those of obligations.
+            lifted: What `lifted` returned for it.
+        """
+        resumed = self._waiting.get(action.resumes or "")
+        if resumed is not None:
+            resumed.lifted = {**lifted, **resumed.lifted}
+        settled = [self._approved(one, lifted[one.rule]) for one in drafts if one.rule in lifted]
+        rest = [one for one in drafts if one.rule not in lifted]
+        effect = ALLOW if action.decision is None else action.decision.effect
+        if effect == ALLOW:
+            return settled + rest
+        if rest:
+            self._waiting[valid.event.digest] = _Waiting(effect, rest)
+        return settled
+
+    def follow(self, valid: ValidEntry) -> list[Draft]:
+        """Take note of a valid entry; return what stands after all, because a tool was called."""
+        record = valid.record
+        if isinstance(record, Outcome):
+            executed = record.status in EXECUTED
+            waiting = self._waiting.pop(record.action, None) if executed else None
+            return list(waiting.drafts) if waiting else []
+        if isinstance(record, Approval):
+            self._approvers[valid.event.index] = record.by
+            if record.action in self._waiting:
+                said = _Said(valid.event.index, record.verdict, record.rule)
+                self._waiting[record.action].said.append(said)
+        if isinstance(record, RunOpened | Action | Approval):
+            placed = self._lineage.place(valid.event)
+            self._lineage.remember(placed)
+            self._book.remember(placed)
+        return []
+
+    def finish(self) -> list[Draft]:
+        """Return what nothing came of until the end of the ledger."""
+        ended = [
+            _ended(one, waiting) for waiting in self._waiting.values() for one in waiting.drafts
+        ]
+        self._waiting.clear()
+        return ended
+
+    def _approved(self, draft: Draft, index: int) -> Draft:
+        words = f"approved by {self._approvers[index]} at entry {index}"
+        return _handled(draft, words, index)
+
+
+def _ended(draft: Draft, waiting: _Waiting) -> Draft:
+    """Return what stood against an action that was never carried out, and how that came."""
+    words = WORDS[waiting.effect]
+    if waiting.effect != APPROVE:
+        return _handled(draft, words)
+    if waiting.lifted:
+        # The rule's own approval where it has one, else the one that the action was resumed on.
+        index = waiting.lifted.get(draft.rule, next(iter(waiting.lifted.values())))
+        return _handled(draft, f"{words}, then approved at entry {index}", index)
+    said = [one for one in waiting.said if one.rule in {None, draft.rule}]
+    if not said:
+        return _handled(draft, f"{words}, never approved")
+    last = said[-1]
+    return _handled(draft, f"{words}, {SAID[last.verdict]} at entry {last.index}", last.index)
+
+
+def _handled(draft: Draft, words: str, *rests_on: int) -> Draft:
+    return replace(
+        draft,
+        result=Result.HANDLED,
+        severity=Severity.ADVICE,
+        rests_on=(*draft.rests_on, *rests_on),
+        handled=words,
+    )
