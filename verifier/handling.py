@@ -29,9 +29,9 @@ WORDS = {
 }
 # Somebody's last word on an action that was held, where no approval lifted anything.
 SAID = {
-    "approve": "and nothing was lifted by the one",
-    "refuse": "refused",
-    "withdraw": "withdrawn",
+    "approve": "; the one at entry {} lifted nothing",
+    "refuse": ", refused at entry {}",
+    "withdraw": ", withdrawn at entry {}",
 }
 
 
@@ -153,7 +153,7 @@ def _ended(draft: Draft, waiting: _Waiting) -> Draft:
     if not said:
         return _handled(draft, f"{words}, never approved")
     last = said[-1]
-    return _handled(draft, f"{words}, {SAID[last.verdict]} at entry {last.index}", last.index)
+    return _handled(draft, words + SAID[last.verdict].format(last.index), last.index)
 
 
 def _handled(draft: Draft, words: str, *rests_on: int) -> Draft:

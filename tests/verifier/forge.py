@@ -287,9 +287,11 @@ class Desk(Forge):
         self.who = "importer" if imported else "agent"
         self.publish(imported=imported)
 
-    def publish(self, version: str = "1.0.0", *, imported: bool = False) -> None:
-        """Publish and activate a version."""
-        text = contract_text(version)
+    def publish(
+        self, version: str = "1.0.0", *, imported: bool = False, text: str | None = None
+    ) -> None:
+        """Publish and activate a version, with another text where one is given."""
+        text = contract_text(version) if text is None else text
         of = {"service": SERVICE, "version": version, "digest": digest(text.encode())}
         self.submit("author", self.make("contract", "author", text=text, **of))
         marked = {"imported": True} if imported else {}

@@ -16,6 +16,8 @@ from verifier.report import (
     IntegrityVerdict,
     LedgerFacts,
     Report,
+    RuleCount,
+    Tally,
 )
 from verifier.reports import SCHEMA, json_report, text_report
 
@@ -51,6 +53,8 @@ def test_nothing_recorded_speaks_to_the_terminal() -> None:
 
 
 UNDECIDABLE: dict[str, Any] = {"result": Result.UNDECIDABLE, "reason": "no price"}
+HANDLED: dict[str, Any] = {"result": Result.HANDLED, "handled": "denied by the guard"}
+APPROVED: dict[str, Any] = {**HANDLED, "handled": "approved by spiffe://a/lead at entry 4"}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,9 @@ UNDECIDABLE: dict[str, Any] = {"result": Result.UNDECIDABLE, "reason": "no price
         ((finding(1, **UNDECIDABLE),), "holds", ExitCode.UNDECIDABLE),
         ((finding(1, Severity.LOW, **UNDECIDABLE),), "holds", ExitCode.HOLDS),
         ((finding(1, **UNDECIDABLE), finding(2)), "holds", ExitCode.VIOLATED),
+        ((finding(1, Severity.ADVICE, **HANDLED),), "holds", ExitCode.HOLDS),
+        ((finding(1, **HANDLED),), "holds", ExitCode.HOLDS),
+        ((finding(1, **HANDLED), finding(2, **UNDECIDABLE)), "holds", ExitCode.UNDECIDABLE),
         ((), "undecidable", ExitCode.UNDECIDABLE),
         ((finding(1),), "undecidable", ExitCode.VIOLATED),
         ((), "broken", ExitCode.VIOLATED),
@@ -97,6 +104,45 @@ def test_text_is_for_a_person() -> None:
     assert "    2× no price (first at entry 21, F-0000000000000015)" in lines
     assert lines.index("Violated") < lines.index("Undecidable") < lines.index("Advice")
     assert lines[-1].startswith("  - that the ledger is complete")
+
+
+def test_text_of_what_was_handled() -> None:
+    """One line a rule, before advice: nothing in it waits for a reader."""
+    said = text_report(
+        report(
+            finding(1, **UNDECIDABLE),
+            *(finding(number, Severity.ADVICE, **HANDLED) for number in (20, 21)),
+            finding(22, Severity.ADVICE, **APPROVED),
+            finding(23, Severity.ADVICE, rule="other", code="policy.other", **APPROVED),
+            finding(24, Severity.ADVICE, **UNDECIDABLE),
+        )
+    )
+    lines = said.splitlines()
+    start = lines.index("Handled")
+    assert lines[start + 1 : lines.index("Advice") - 1] == [
+        "  policy.other (other) · 1×: 1 approved (first at entry 23, F-0000000000000017)",
+        "  policy.p · 3×: 1 approved, 2 denied (first at entry 20, F-0000000000000014)",
+    ]
+    assert lines.index("Undecidable") < start
+
+
+def test_the_counts_of_what_was_handled() -> None:
+    """Each result is counted once, in both reports."""
+    tallies = (Tally(satisfied=5, violated=1, undecidable=2, handled=3), Tally(handled=4))
+    counts = tuple(
+        RuleCount("aa", f"policy.{number}", "policy", "deny", 1, "", tally)
+        for number, tally in enumerate(tallies)
+    )
+    conformance = Conformance(performed=True, counts=counts)
+    one = Report(LedgerFacts(), Integrity(IntegrityVerdict.HOLDS, "pinned"), conformance, ())
+    line = "Conformance: 1 violated (of 1 rules) · 2 undecidable · 7 handled · 5 satisfied"
+    assert line in text_report(one).splitlines()
+    body = json.loads(json_report(one))["conformance"]
+    assert body["total"] == {"satisfied": 5, "violated": 1, "undecidable": 2, "handled": 7}
+    assert [count["handled"] for count in body["counts"]] == [3, 4]
+    told = report(finding(1, Severity.ADVICE, **APPROVED))
+    (shown,) = json.loads(json_report(told))["findings"]
+    assert (shown["result"], shown["handled"]) == ("handled", APPROVED["handled"])
 
 
 def test_text_of_what_a_finding_rests_on() -> None:

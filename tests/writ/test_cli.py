@@ -285,6 +285,27 @@ def test_findings_are_listed(imported: str, writ: Run) -> None:
     assert writ("findings", imported, "--run", "nobody")[1] == ""
 
 
+def test_findings_that_were_handled(writ: Run) -> None:
+    """They are asked for by a flag of their own, say how, and can be shown."""
+    desk = Desk()
+    run = desk.open_run()
+    reason = {"rule": "policy.looked", "result": "violated", "effect": "deny"}
+    denied = {"effect": "deny", "reasons": [reason]}
+    desk.act(run, "pay", {"amount": 5}, decision=denied)
+    desk.sign_head()
+    desk.save(Path("desk.db"))
+    for flags in ((), ("--undecidable",)):
+        code, out, _ = writ("findings", "desk.db", *flags)
+        assert (code, "policy.looked" in out) == (ExitCode.HOLDS, False)
+    code, out, _ = writ("findings", "desk.db", "--handled")
+    (line,) = out.splitlines()
+    assert code == ExitCode.HOLDS
+    assert line.endswith("pay  denied by the guard")
+    shown = writ("show", "desk.db", line.split()[0])[1]
+    assert '"handled": "denied by the guard"' in shown
+    assert "--undecidable --handled" in writ("show", "desk.db", "F-0")[2]
+
+
 # ------------------------------------------------------------------- show, proof, contract
 
 
