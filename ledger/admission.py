@@ -310,11 +310,16 @@ class Turn:
             frontier.append(leaf_hash(row.header))
         now = parse_header(rows[-1].header).recorded_at
         head = Head(frontier.size, leaf_hash(rows[-1].header).hex(), now)
-        self._writer.add(rows, head, frontier)
         state = StreamState(
-            submission.number, rows[0].idx, len(rows), digest(handed_in.text), closed=closes
+            submission.key,
+            submission.stream,
+            submission.number,
+            rows[0].idx,
+            len(rows),
+            digest(handed_in.text),
+            closed=closes,
         )
-        self._writer.add_submission(submission.key, submission.stream, state)
+        self._writer.add(rows, head, frontier, state)
         self._frontier, self.head = frontier, head
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ledger.entry import ZEROS
+from ledger.merkle import Frontier
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class StreamState:
     """One submission's place in its stream.
 
     Attributes:
+        key: Fingerprint of the stream's key.
+        stream: The stream.
         number: Its number in the stream.
         idx: Index of its first entry.
         count: Number of its records.
@@ -47,8 +50,27 @@ class StreamState:
         closed: Whether it closed the stream.
     """
 
+    key: str
+    stream: str
     number: int
     idx: int
     count: int
     text: str
     closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The ledger's end, as a process remembers it between its appends.
+
+    Attributes:
+        raw: The last entry's header.
+        head: Where the ledger ends.
+        frontier: The edge of its tree.
+        last: The submission of the last entry.
+    """
+
+    raw: bytes
+    head: Head
+    frontier: Frontier
+    last: StreamState

@@ -7,7 +7,7 @@ Source: docs/spec/ledger-format.md, *Store*; docs/adr/0003.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
@@ -79,6 +79,17 @@ STREAMS = Table(
     Column("closed", Boolean, nullable=False),
 )
 
+# What a transaction that adds begins with: when these have run, it holds the ledger's one lock. On
+# PostgreSQL the driver begins by itself; reading comes in statements after the lock, so that they
+# see what whoever held it before has committed.
+LOCK: Mapping[str, Sequence[str]] = {
+    "sqlite": ("BEGIN IMMEDIATE",),
+    "postgresql": (
+        "SET LOCAL synchronous_commit = on",
+        "SELECT pg_advisory_xact_lock(hashtext('writ/ledger/' || current_schema()))",
+    ),
+}
+
 # What each table is only added to by. Its place is asked of the table itself, not of the cached
 # head.
 _NEXT = "NEW.idx <> coalesce((SELECT max(idx) + 1 FROM TABLE), 0)"
@@ -126,12 +137,10 @@ def begin_adding(engine: Engine) -> AbstractContextManager[Connection]:
 
 def lock(connection: Connection) -> None:
     """Take the one lock under which a ledger is appended to, until the transaction ends."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
-        connection.exec_driver_sql(
-            "SELECT pg_advisory_xact_lock(hashtext('writ/ledger/' || current_schema()))"
-        )
     # On SQLite the transaction was begun IMMEDIATE, which is that lock.
+    if connection.dialect.name == "postgresql":
+        for statement in LOCK["postgresql"]:
+            connection.exec_driver_sql(statement)
 
 
 def shown(location: str | Path) -> str:

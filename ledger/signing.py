@@ -174,6 +174,8 @@ class HeadSigner:
         self._signer = signer
         self._origin = origin
         self._path = memory
+        # What was read last, and the bytes it was read from.
+        self._known: tuple[bytes, _Memory] | None = None
         self.last_size()
 
     @classmethod
@@ -259,11 +261,12 @@ class HeadSigner:
 
     def _read(self) -> _Memory:
         try:
-            memory = decode(self._path.read_bytes())
-            note = memory["note"].encode()
-            frontier = Frontier.from_bytes(bytes.fromhex(memory["frontier"]))
-            if note:
-                self._check_note(note, frontier)
+            raw = self._path.read_bytes()
+            # Other processes sign too, so the file is read each time. The same bytes were checked
+            # when they were first seen.
+            if self._known is None or self._known[0] != raw:
+                self._known = raw, self._opened(raw)
+            return self._known[1]
         except FileNotFoundError as error:
             raise KeyFileError(
                 f"{self._path}: the memory of what this head key has signed is missing; "
@@ -274,6 +277,13 @@ class HeadSigner:
             raise KeyFileError(
                 f"{self._path}: not the memory of this head key ({error})", code="head.memory"
             ) from error
+
+    def _opened(self, raw: bytes) -> _Memory:
+        memory = decode(raw)
+        note = memory["note"].encode()
+        frontier = Frontier.from_bytes(bytes.fromhex(memory["frontier"]))
+        if note:
+            self._check_note(note, frontier)
         return _Memory(note, frontier)
 
     def _check_note(self, note: bytes, frontier: Frontier) -> None:

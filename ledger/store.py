@@ -17,7 +17,8 @@ from ledger import schema
 from ledger.entry import leaf_hash
 from ledger.errors import MissingEntryError, StoreError, StrayRowError, UnreadableEntryError
 from ledger.merkle import Frontier
-from ledger.rows import Head, Row
+from ledger.rows import Head, Row, Tip
+from ledger.transaction import adding, failures
 from ledger.writing import Writer
 
 _CHUNK = 256
@@ -42,6 +43,9 @@ class Store:
         self.location = str(location)
         self._engine = engine
         self._writable = writable
+        # Where this process left the ledger. It saves reading that again; whether the ledger still
+        # ends there is asked each time.
+        self._tip: Tip | None = None
 
     @classmethod
     def open(cls, location: str | Path, *, writable: bool = False) -> "Store":
@@ -319,10 +323,11 @@ class Store:
                 f"{schema.shown(self.location)}: was opened for reading; open it with writable=True"
             )
         try:
-            with schema.begin_adding(self._engine) as connection:
-                schema.lock(connection)
-                yield Writer(connection)
-        except SQLAlchemyError as error:
+            with adding(self._engine) as transaction:
+                writer = Writer(transaction, self._tip)
+                yield writer
+            self._tip = writer.tip
+        except failures(self._engine) as error:
             raise StoreError(
                 f"{schema.shown(self.location)}: cannot be written ({_reason(error)})"
             ) from error

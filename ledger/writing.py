@@ -1,59 +1,87 @@
 """Adding to the store while its lock is held, and the caches that make that quick.
 
 `head` and `streams` are caches. They are rebuilt from the entries whenever they do not fit them,
-and no check trusts them.
+and no check trusts them. A process also remembers where it left the ledger itself; the last entry's
+bytes, which commit to all before them, say whether that is still where it ends.
 Source: docs/spec/ledger-format.md, *Store*.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from sqlalchemy import Connection, text
-
-from ledger import schema
 from ledger.encoding import decode
 from ledger.entry import Header, leaf_hash, parse_header
 from ledger.errors import MissingEntryError
 from ledger.merkle import Frontier
-from ledger.rows import Head, Row, StreamState
+from ledger.rows import Head, Row, StreamState, Tip
 from ledger.submission import submission_of, text_digest
+from ledger.transaction import Transaction
 
+_LAST_ENTRY = "SELECT idx, header FROM entries ORDER BY idx DESC LIMIT 1"
+_FRONTIER = "SELECT frontier FROM head WHERE size = ? AND leaf = ?"
 _LAST_SUBMISSION = (
-    "SELECT number, idx, count, text, closed FROM streams "
-    "WHERE key = :key AND stream = :stream ORDER BY number DESC LIMIT 1"
+    "SELECT key, stream, number, idx, count, text, closed FROM streams "
+    "WHERE key = ? AND stream = ? ORDER BY number DESC LIMIT 1"
 )
 _ONE_SUBMISSION = (
-    "SELECT number, idx, count, text, closed FROM streams "
-    "WHERE key = :key AND stream = :stream AND number = :number"
+    "SELECT key, stream, number, idx, count, text, closed FROM streams "
+    "WHERE key = ? AND stream = ? AND number = ?"
+)
+_ALL = (
+    "SELECT e.idx, e.header, r.body FROM entries e LEFT JOIN records r ON r.idx = e.idx "
+    "ORDER BY e.idx"
+)
+_ADD_ENTRY = "INSERT INTO entries (idx, header) VALUES (?, ?)"
+_ADD_RECORD = "INSERT INTO records (idx, body) VALUES (?, ?)"
+_ADD_CHECKPOINT = "INSERT INTO checkpoints (size, note) VALUES (?, ?)"
+_ADD_HEAD = "INSERT INTO head (id, size, leaf, frontier) VALUES (1, ?, ?, ?)"
+_ADD_SUBMISSION = (
+    "INSERT INTO streams (key, stream, number, idx, count, text, closed) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 
 
 class Writer:
-    """The store while its lock is held. Made by `Store.writing`."""
+    """The store while its lock is held. Made by `Store.writing`.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    Attributes:
+        tip: The ledger's end as it was last seen or written, if it was.
+    """
 
-    def _all(self, query: str, **values: object) -> Sequence[Sequence[Any]]:
-        return self._connection.execute(text(query), values).all()
+    def __init__(self, transaction: Transaction, tip: Tip | None = None) -> None:
+        self._transaction = transaction
+        self.tip = tip
 
     def head(self) -> tuple[Head, Frontier]:
         """Return where the ledger ends, and the edge of its tree."""
-        last = self._all("SELECT idx, header FROM entries ORDER BY idx DESC LIMIT 1")
+        last = self._transaction.all(_LAST_ENTRY)
         if not last:
             return Head(), Frontier()
-        raw = bytes(last[0][1])
-        header, leaf = parse_header(raw), leaf_hash(raw).hex()
-        frontier = self._cached_frontier(last[0][0] + 1, leaf)
-        first = self.submission(header.key, header.stream, header.number)
-        if frontier is None or first is None or first.idx != header.index - header.position:
+        size, raw = last[0][0] + 1, bytes(last[0][1])
+        tip = self._remembered(size, raw) or self._cached(size, raw)
+        if tip is None:
             return self.rebuild()
-        return Head(frontier.size, leaf, header.recorded_at), frontier
+        self.tip = tip
+        return tip.head, tip.frontier.copy()
+
+    def _remembered(self, size: int, raw: bytes) -> Tip | None:
+        tip = self.tip
+        if tip is None or (tip.head.size, tip.raw) != (size, raw):
+            return None
+        # The caches are asked for one row: what was lost with it must be made again.
+        last = tip.last
+        return tip if self.submission(last.key, last.stream, last.number) == last else None
+
+    def _cached(self, size: int, raw: bytes) -> Tip | None:
+        header, leaf = parse_header(raw), leaf_hash(raw).hex()
+        frontier = self._cached_frontier(size, leaf)
+        last = self.submission(header.key, header.stream, header.number)
+        if frontier is None or last is None or last.idx != header.index - header.position:
+            return None
+        return Tip(raw, Head(size, leaf, header.recorded_at), frontier, last)
 
     def _cached_frontier(self, size: int, leaf: str) -> Frontier | None:
-        cached = self._all(
-            "SELECT frontier FROM head WHERE size = :n AND leaf = :l", n=size, l=leaf
-        )
+        cached = self._transaction.all(_FRONTIER, size, leaf)
         try:
             frontier = Frontier.from_bytes(cached[0][0]) if cached else None
         except ValueError:
@@ -63,9 +91,9 @@ class Writer:
     def submission(self, key: str, stream: str, number: int | None = None) -> StreamState | None:
         """Return a stream's submission with this number (default: its last), if it is there."""
         if number is None:
-            found = self._all(_LAST_SUBMISSION, key=key, stream=stream)
+            found = self._transaction.all(_LAST_SUBMISSION, key, stream)
         else:
-            found = self._all(_ONE_SUBMISSION, key=key, stream=stream, number=number)
+            found = self._transaction.all(_ONE_SUBMISSION, key, stream, number)
         return StreamState(*found[0]) if found else None
 
     def header(self, idx: int) -> bytes:
@@ -74,53 +102,45 @@ class Writer:
         Raises:
             MissingEntryError: There is none.
         """
-        found = self._all("SELECT header FROM entries WHERE idx = :idx", idx=idx)
+        found = self._transaction.all("SELECT header FROM entries WHERE idx = ?", idx)
         if not found:
             raise MissingEntryError(f"entry {idx}: there is none in the store", index=idx)
         return bytes(found[0][0])
 
-    def add(self, rows: Sequence[Row], head: Head, frontier: Frontier) -> None:
-        """Add entries at the end, with the head that they lead to."""
-        self._connection.execute(
-            schema.ENTRIES.insert(), [{"idx": row.idx, "header": row.header} for row in rows]
-        )
-        self._connection.execute(
-            schema.RECORDS.insert(), [{"idx": row.idx, "body": row.record} for row in rows]
-        )
-        self._keep_head(head, frontier)
+    def add(
+        self, rows: Sequence[Row], head: Head, frontier: Frontier, submission: StreamState
+    ) -> None:
+        """Add the entries of a submission at the end.
 
-    def add_submission(self, key: str, stream: str, state: StreamState) -> None:
-        """Keep a submission's place in its stream."""
-        self._connection.execute(schema.STREAMS.insert(), _stream_row(key, stream, state))
+        Args:
+            rows: The entries.
+            head: Where the ledger ends then.
+            frontier: The edge of its tree then.
+            submission: Its place in its stream.
+        """
+        run_for = self._transaction.run_for
+        run_for(_ADD_ENTRY, [(row.idx, row.header) for row in rows])
+        run_for(_ADD_RECORD, [(row.idx, row.record) for row in rows])
+        run_for(_ADD_SUBMISSION, [_columns(submission)])
+        self._keep_head(head, frontier)
+        self.tip = Tip(rows[-1].header, head, frontier.copy(), submission)
 
     def add_checkpoint(self, size: int, note: bytes) -> None:
         """Keep a signed head, unless one of this size or larger is kept."""
-        last = self._all("SELECT coalesce(max(size), -1) FROM checkpoints")
+        last = self._transaction.all("SELECT coalesce(max(size), -1) FROM checkpoints")
         if last[0][0] < size:
-            self._connection.execute(schema.CHECKPOINTS.insert(), {"size": size, "note": note})
+            self._transaction.run(_ADD_CHECKPOINT, size, note)
 
     def _keep_head(self, head: Head, frontier: Frontier) -> None:
-        self._connection.execute(schema.HEAD.delete())
-        self._connection.execute(
-            schema.HEAD.insert(),
-            {
-                "id": 1,
-                "size": head.size,
-                "leaf": head.leaf,
-                "frontier": frontier.to_bytes(),
-            },
-        )
+        self._transaction.run("DELETE FROM head")
+        self._transaction.run(_ADD_HEAD, head.size, head.leaf, frontier.to_bytes())
 
     def rebuild(self) -> tuple[Head, Frontier]:
         """Make the caches again from the entries."""
         frontier, head = Frontier(), Head()
-        streams: list[Mapping[str, object]] = []
+        streams: list[StreamState] = []
         genesis = ""
-        query = text(
-            "SELECT e.idx, e.header, r.body FROM entries e LEFT JOIN records r ON r.idx = e.idx "
-            "ORDER BY e.idx"
-        )
-        for idx, raw, body in self._connection.execute(query):
+        for idx, raw, body in self._transaction.each(_ALL):
             header = parse_header(raw)
             genesis = genesis or header.record
             leaf = leaf_hash(raw)
@@ -129,29 +149,37 @@ class Writer:
             if header.position == 0:
                 streams.append(_opened(header, genesis))
             if body is not None and _closes(body):
-                streams[-1] = {**streams[-1], "closed": True}
-        self._connection.execute(schema.STREAMS.delete())
-        self._connection.execute(schema.STREAMS.insert(), streams)
+                streams[-1] = replace(streams[-1], closed=True)
+        self._transaction.run("DELETE FROM streams")
+        self._transaction.run_for(_ADD_SUBMISSION, [_columns(state) for state in streams])
         self._keep_head(head, frontier)
+        self.tip = None
         return head, frontier
 
 
-def _opened(header: Header, genesis: str) -> Mapping[str, object]:
+def _opened(header: Header, genesis: str) -> StreamState:
     found = submission_of(header, genesis)
-    state = StreamState(header.number, header.index, header.count, text_digest(found), closed=False)
-    return _stream_row(header.key, header.stream, state)
+    return StreamState(
+        header.key,
+        header.stream,
+        header.number,
+        header.index,
+        header.count,
+        text_digest(found),
+        closed=False,
+    )
 
 
-def _stream_row(key: str, stream: str, state: StreamState) -> Mapping[str, object]:
-    return {
-        "key": key,
-        "stream": stream,
-        "number": state.number,
-        "idx": state.idx,
-        "count": state.count,
-        "text": state.text,
-        "closed": state.closed,
-    }
+def _columns(state: StreamState) -> Sequence[object]:
+    return (
+        state.key,
+        state.stream,
+        state.number,
+        state.idx,
+        state.count,
+        state.text,
+        state.closed,
+    )
 
 
 def _closes(body: bytes) -> bool:

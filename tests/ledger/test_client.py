@@ -45,7 +45,7 @@ from ledger.records import (
     parse_record,
     record_bytes,
 )
-from ledger.rows import Head
+from ledger.rows import Head, StreamState
 from ledger.signing import Signer
 from ledger.submission import Submission, signed_text, submission_root
 from ledger.testing import START, BuiltLedger, throwaway_key
@@ -337,7 +337,8 @@ def test_a_store_without_genesis_is_no_ledger(founded: BuiltLedger, tmp_path: Pa
     with Store.create(tmp_path / "odd.db") as odd, Store.open(founded.path) as store:
         row = store.row(1)
         with odd.writing() as writer:
-            writer.add([replace(row, idx=0)], Head(1, RUN, START), writer.head()[1])
+            state = StreamState(RUN, RUN[:32], 0, 0, 1, RUN, closed=False)
+            writer.add([replace(row, idx=0)], Head(1, RUN, START), writer.head()[1], state)
         with pytest.raises(RefusedError, match="not a genesis record"):
             read_authority(odd)
 

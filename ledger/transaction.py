@@ -1,0 +1,78 @@
+"""The transaction that adds to a ledger: the lock, and statements given to the driver itself.
+
+An append is nine small statements. Through SQLAlchemy each of them costs ten times what it costs
+the database, and together more than the durable commit; so SQLAlchemy opens the connections and
+keeps them, and what happens on one while the lock is held is plain.
+Source: docs/spec/ledger-format.md, *Store*.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import PoolProxiedConnection
+
+from ledger import schema
+
+# How each driver wants a place for a value to be written. Here it is written `?`.
+_PLACES = {"sqlite": "?", "postgresql": "%s"}
+
+
+class Transaction:
+    """Statements while the lock is held. No statement holds a `?` but as the place of a value."""
+
+    def __init__(self, connection: PoolProxiedConnection, place: str) -> None:
+        self._connection = connection
+        self._cursor: DBAPICursor = connection.cursor()
+        self._place = place
+
+    def all(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
+        """Return all rows of a query."""
+        self.run(query, *values)
+        return self._cursor.fetchall()
+
+    def each(self, query: str) -> Iterator[Sequence[Any]]:
+        """Yield the rows of a query that may have many. Others may be asked in between."""
+        cursor = self._connection.cursor()
+        cursor.execute(query)
+        while found := cursor.fetchmany(1_000):
+            yield from found
+
+    def run(self, statement: str, *values: object) -> None:
+        """Execute one statement."""
+        self._cursor.execute(statement.replace("?", self._place), values)
+
+    def run_for(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """Execute one statement for each of these rows, in order."""
+        self._cursor.executemany(statement.replace("?", self._place), rows)
+
+
+@contextmanager
+def adding(engine: Engine) -> Generator[Transaction]:
+    """Hold the ledger's one lock: all is committed when the block ends, nothing if it raises.
+
+    Raises:
+        Exception: One of `failures`. After a failed commit it is not known whether it took place.
+    """
+    connection = engine.raw_connection()
+    try:
+        transaction = Transaction(connection, _PLACES[engine.dialect.name])
+        for statement in schema.LOCK[engine.dialect.name]:
+            transaction.run(statement)
+        yield transaction
+        connection.commit()
+    except failures(engine):
+        # Nobody knows what state it is in: the server may be gone. The next one is a new one.
+        connection.invalidate()
+        raise
+    finally:
+        # What was not committed is rolled back as the pool takes the connection back.
+        connection.close()
+
+
+def failures(engine: Engine) -> tuple[type[Exception], ...]:
+    """Return what a failing database raises: its driver's errors, and the pool's."""
+    return SQLAlchemyError, engine.dialect.loaded_dbapi.Error
