@@ -318,17 +318,22 @@ class LedgerClient:
         yield batch
         batch.flush()
 
-    def run(self, service: str, **fields: object) -> AbstractContextManager[RunHandle]:
+    def run(
+        self, service: str, *, with_first: bool = False, **fields: object
+    ) -> AbstractContextManager[RunHandle]:
         """Open a run of a service, and close it when the block ends.
 
         Args:
             service: Whose run it is.
+            with_first: Record the opening not now but with what is recorded first in the run, as
+                one submission: a `RunHandle.batch`, a message, an action. A block that raises
+                before that leaves nothing.
             **fields: Further fields of the record, such as `goal` or `requester`.
 
         Raises:
             RecordError: A field is unknown or of the wrong form.
         """
-        return run_on(self, service, fields)
+        return run_on(self, service, fields, with_first=with_first)
 
 
 class Batch:

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from ledger.admission import Receipt
-from ledger.encoding import representable
+from ledger.encoding import digest, representable
+from ledger.errors import StoreError
 from ledger.records import (
     Action,
     AnyRecord,
@@ -21,6 +22,7 @@ from ledger.records import (
     Part,
     RunClosed,
     RunOpened,
+    record_bytes,
 )
 
 # An error's text is evidence, not a log: what is longer belongs elsewhere.
@@ -81,20 +83,144 @@ class ActionHandle:
         return self.outcome
 
 
+class RunBatch:
+    """Records of a run that wait to be handed in together. None of them is an action.
+
+    Attributes:
+        records: What waits, in order.
+        turn: The next message's turn, unless it is given another.
+        closes: Whether the run's end is among them.
+    """
+
+    def __init__(self, recorder: Recorder, run: str, turn: int) -> None:
+        self._recorder = recorder
+        self._run = run
+        self.records: list[AnyRecord] = []
+        self.turn = turn
+        self.closes = False
+
+    def message(self, role: str, content: str | None = None, **fields: object) -> str:
+        """Add what somebody said. Turns are counted from 0 unless `turn` is given.
+
+        Returns:
+            The record's digest, as all methods here do.
+
+        Raises:
+            RecordError: A field is unknown or of the wrong form.
+            EncodingError: The content holds what strict JSON cannot.
+        """
+        turn = fields.pop("turn", self.turn)
+        said = self._recorder.make(
+            Message, run=self._run, role=role, turn=turn, content=content, **fields
+        )
+        name = self._add(said)
+        self.turn = said.turn + 1
+        return name
+
+    def observe(self, what: str, source: str, *, observer: str = "source", **fields: object) -> str:
+        """Add evidence: what an observer saw in a source.
+
+        Raises:
+            RecordError: A field is unknown or of the wrong form.
+        """
+        if "fields" in fields:
+            fields["fields"] = representable(fields["fields"])
+        return self._add(
+            self._recorder.make(
+                Observation, run=self._run, what=what, source=source, observer=observer, **fields
+            )
+        )
+
+    def close(self, outcome: str = "completed", *, value: Money | None = None) -> str:
+        """Add that the run ended. It is the last of these records."""
+        name = self._add(
+            self._recorder.make(RunClosed, run=self._run, outcome=outcome, value=value)
+        )
+        self.closes = True
+        return name
+
+    def _add(self, record: AnyRecord) -> str:
+        if self.closes:
+            raise ValueError("the run's end is the last record of its batch")
+        # Written here, so that what cannot be recorded is refused where it is said.
+        raw = record_bytes(record)
+        self.records.append(record)
+        return digest(raw)
+
+
 class RunHandle:
     """An open run.
 
     Attributes:
-        receipt: Where its opening was recorded.
         id: Digest of its opening: the name of the run.
+        closed: Where its end was recorded.
     """
 
-    def __init__(self, recorder: Recorder, receipt: Receipt) -> None:
+    def __init__(self, recorder: Recorder, opening: RunOpened) -> None:
         self._recorder = recorder
         self._turn = 0
-        self.receipt = receipt
-        self.id = receipt.record
+        self._opening: RunOpened | None = opening
+        self._receipt: Receipt | None = None
+        self.id = digest(record_bytes(opening))
         self.closed: Receipt | None = None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its opening is known to be in the ledger."""
+        return self._receipt is not None
+
+    @property
+    def receipt(self) -> Receipt:
+        """Where its opening was recorded.
+
+        Raises:
+            ValueError: It still waits for the first records of the run.
+        """
+        if self._receipt is None:
+            raise ValueError("the run's opening is recorded with its first records: there are none")
+        return self._receipt
+
+    def open(self) -> None:
+        """Record the opening, if it still waits for the first records of the run."""
+        if self._opening is not None:
+            self._hand_in([])
+
+    def _hand_in(self, records: Sequence[AnyRecord]) -> list[Receipt]:
+        """Hand records in as one submission, and before them the opening where that waits."""
+        if self._opening is None:
+            return self._recorder.submit(records)
+        try:
+            first, *rest = self._recorder.submit([self._opening, *records])
+        except StoreError:
+            # It may be in the ledger, and must not be written twice: the client's retry says.
+            self._opening = None
+            raise
+        self._opening, self._receipt = None, first
+        return rest
+
+    @contextmanager
+    def batch(self) -> Generator[RunBatch]:
+        """Collect messages, observations and the run's end, and record them as one submission.
+
+        They are durable when the block has ended; nothing of them is written when it raises. An
+        action is not collected: it is recorded before it is done, its outcome after.
+
+        Raises:
+            ValueError: More than 1,024 records, or the run was closed already.
+            LedgerError: The ledger does not take them, or failed.
+        """
+        batch = RunBatch(self._recorder, self.id, self._turn)
+        yield batch
+        self._finish(batch)
+
+    def _finish(self, batch: RunBatch) -> list[Receipt]:
+        if batch.closes and self.closed is not None:
+            raise ValueError("the run was closed already")
+        receipts = self._hand_in(batch.records) if batch.records else []
+        self._turn = batch.turn
+        if batch.closes:
+            self.closed = receipts[-1]
+        return receipts
 
     def message(self, role: str, content: str | None = None, **fields: object) -> Receipt:
         """Record what somebody said. Turns are counted from 0 unless `turn` is given.
@@ -103,13 +229,9 @@ class RunHandle:
             RecordError: A field is unknown or of the wrong form.
             EncodingError: The content holds what strict JSON cannot.
         """
-        turn = fields.pop("turn", self._turn)
-        said = self._recorder.make(
-            Message, run=self.id, role=role, turn=turn, content=content, **fields
-        )
-        receipt = self._recorder.submit([said])[0]
-        self._turn = said.turn + 1
-        return receipt
+        batch = RunBatch(self._recorder, self.id, self._turn)
+        batch.message(role, content, **fields)
+        return self._finish(batch)[0]
 
     def observe(
         self, what: str, source: str, *, observer: str = "source", **fields: object
@@ -119,12 +241,9 @@ class RunHandle:
         Raises:
             RecordError: A field is unknown or of the wrong form.
         """
-        if "fields" in fields:
-            fields["fields"] = representable(fields["fields"])
-        seen = self._recorder.make(
-            Observation, run=self.id, what=what, source=source, observer=observer, **fields
-        )
-        return self._recorder.submit([seen])[0]
+        batch = RunBatch(self._recorder, self.id, self._turn)
+        batch.observe(what, source, observer=observer, **fields)
+        return self._finish(batch)[0]
 
     @contextmanager
     def action(
@@ -132,7 +251,7 @@ class RunHandle:
         tool: str,
         params: Mapping[str, Any],
         *,
-        evidence: Sequence[Receipt] = (),
+        evidence: Sequence[Receipt | str] = (),
         **fields: object,
     ) -> Generator[ActionHandle]:
         """Record an action, then let the block perform it, then record its outcome.
@@ -143,18 +262,18 @@ class RunHandle:
         Args:
             tool: The tool's name.
             params: Its parameters.
-            evidence: Receipts of the observations that it rests on.
+            evidence: Receipts or digests of the observations that it rests on.
             **fields: Further fields of the record, such as `mode` or `target`.
 
         Raises:
             RecordError: A field is unknown or of the wrong form; the block was not entered.
         """
-        cited = tuple(receipt.record for receipt in evidence) or None
+        cited = tuple(seen if isinstance(seen, str) else seen.record for seen in evidence) or None
         shown = representable(dict(params))
         record = self._recorder.make(
             Action, run=self.id, tool=tool, params=shown, evidence=cited, **fields
         )
-        handle = ActionHandle(self._recorder, self.id, self._recorder.submit([record])[0])
+        handle = ActionHandle(self._recorder, self.id, self._hand_in([record])[0])
         try:
             yield handle
         except BaseException as error:
@@ -170,22 +289,27 @@ class RunHandle:
         Raises:
             ValueError: It was closed already.
         """
-        if self.closed is not None:
-            raise ValueError("the run was closed already")
-        record = self._recorder.make(RunClosed, run=self.id, outcome=outcome, value=value)
-        self.closed = self._recorder.submit([record])[0]
-        return self.closed
+        batch = RunBatch(self._recorder, self.id, self._turn)
+        batch.close(outcome, value=value)
+        return self._finish(batch)[0]
 
 
 @contextmanager
-def run_on(recorder: Recorder, service: str, fields: Mapping[str, object]) -> Generator[RunHandle]:
+def run_on(
+    recorder: Recorder,
+    service: str,
+    fields: Mapping[str, object],
+    *,
+    with_first: bool = False,
+) -> Generator[RunHandle]:
     """Open a run, and close it at the block's end: `completed`, or `error` when it raises."""
-    opened = recorder.make(RunOpened, service=service, **fields)
-    run = RunHandle(recorder, recorder.submit([opened])[0])
+    run = RunHandle(recorder, recorder.make(RunOpened, service=service, **fields))
+    if not with_first:
+        run.open()
     try:
         yield run
     except BaseException:
-        if run.closed is None:
+        if run.closed is None and run.is_recorded:
             run.close("error")
         raise
     if run.closed is None:

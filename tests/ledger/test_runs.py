@@ -1,5 +1,7 @@
 """A run as code lives it: recorded before it is done, and ended however it ends."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
@@ -8,7 +10,7 @@ from ledger import Store
 from ledger.client import LedgerClient
 from ledger.encoding import encode
 from ledger.entry import parse_header
-from ledger.errors import EncodingError, RecordError
+from ledger.errors import EncodingError, RecordError, StoreError
 from ledger.records import Action, Message, Money, Observation, Outcome, RunClosed, parse_record
 from ledger.testing import SERVICE, BuiltLedger
 from tests.ledger.walk import walk
@@ -157,3 +159,158 @@ def test_a_message_that_does_not_fit_is_refused(client: LedgerClient, store: Sto
         run.message("user", "fine")
     said = [record for record in records(store) if isinstance(record, Message)]
     assert [(record.turn, record.content) for record in said] == [(0, "fine")]
+
+
+# ------------------------------------------------------------------------------- batches
+
+
+def counts(store: Store) -> list[int]:
+    """Return the number of records of each submission after the founding."""
+    headers = [parse_header(row.header) for row in store.rows(3)]
+    return [header.count for header in headers if header.position == 0]
+
+
+def test_what_is_collected_is_one_submission(client: LedgerClient, store: Store) -> None:
+    """The opening with the first records, an action by itself, the end with the last ones."""
+    with client.run(SERVICE, with_first=True, goal="refund") as run:
+        assert not run.is_recorded
+        with run.batch() as first:
+            first.message("user", "hello")
+            order = first.observe("order", "orders", fields={"total": 2**60})
+        assert run.receipt.record == run.id
+        with run.action("refund", {}, evidence=[order]) as act:
+            assert store.size() == act.receipt.index + 1
+        with run.batch() as last:
+            last.message("assistant", "done")
+            last.close("refunded")
+        assert run.closed is not None
+        assert run.closed.index == store.size() - 1
+    assert counts(store) == [3, 1, 1, 2]
+    opened, hello, seen, action, outcome, done, closed = records(store)
+    assert {record.run for record in (hello, seen, action, outcome, done, closed)} == {run.id}
+    assert (hello.turn, done.turn, closed.outcome) == (0, 1, "refunded")
+    assert set(seen.fields) == {"raw"}
+    assert (opened.goal, action.evidence) == ("refund", (order,))
+    assert walk(store) == store.size()
+
+
+@pytest.mark.parametrize("first", ["message", "observe", "action", "close", "nothing", "batch"])
+def test_the_opening_goes_in_with_what_is_first(
+    client: LedgerClient, store: Store, first: str
+) -> None:
+    """Whatever it is; and a run in which nothing happened is opened and closed at once."""
+    with client.run(SERVICE, with_first=True) as run:
+        with pytest.raises(ValueError, match="there are none"):
+            _ = run.receipt
+        if first == "message":
+            run.message("user")
+        elif first == "observe":
+            run.observe("order", "orders")
+        elif first == "action":
+            with run.action("t", {}):
+                pass
+        elif first == "close":
+            run.close()
+        elif first == "batch":
+            with run.batch():
+                pass
+            assert not run.is_recorded
+    assert counts(store)[0] == 2
+    assert [record.kind for record in records(store)].count("run") == 2
+    assert walk(store) == store.size()
+
+
+def test_a_run_can_be_opened_by_itself(client: LedgerClient, store: Store) -> None:
+    """Once."""
+    with client.run(SERVICE, with_first=True) as run:
+        run.open()
+        run.open()
+        run.message("user")
+    assert counts(store) == [1, 1, 1]
+
+
+def fail_in_batch(client: LedgerClient, *, with_first: bool) -> None:
+    """Collect a message, and raise."""
+    with client.run(SERVICE, with_first=with_first) as run, run.batch() as batch:
+        batch.message("user", "hello")
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("with_first", [True, False])
+def test_nothing_of_a_failed_batch_is_recorded(
+    client: LedgerClient, store: Store, *, with_first: bool
+) -> None:
+    """And where the opening waited for it, there was no run."""
+    with pytest.raises(ZeroDivisionError):
+        fail_in_batch(client, with_first=with_first)
+    assert [record.kind for record in records(store)] == ([] if with_first else ["run", "run"])
+
+
+def test_a_batch_refuses_where_it_is_said(client: LedgerClient, store: Store) -> None:
+    """What cannot be recorded, what comes after the end, and a second end."""
+    with client.run(SERVICE) as run:
+        with run.batch() as batch:
+            with pytest.raises(EncodingError):
+                batch.message("user", "\0")
+            with pytest.raises(RecordError):
+                batch.observe("order", "orders", colour="red")
+            batch.message("user", "fine")
+            batch.close()
+            with pytest.raises(ValueError, match="last record"):
+                batch.message("user")
+        with pytest.raises(ValueError, match="closed already"), run.batch() as late:
+            late.close()
+    assert [getattr(record, "turn", None) for record in records(store)] == [None, 0, None]
+    assert walk(store) == store.size()
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_an_opening_whose_answer_was_lost_is_not_repeated(
+    client: LedgerClient, store: Store, monkeypatch: pytest.MonkeyPatch, *, written: bool
+) -> None:
+    """The client's retry settles it, and the run goes on."""
+    with client.run(SERVICE, with_first=True) as run:
+        lose_the_answer(store, monkeypatch, written=written)
+        with pytest.raises(StoreError):
+            run.message("user", "hello")
+        assert len(client.retry()) == 2
+        run.message("user", "again")
+    assert [record.kind for record in records(store)] == ["run", "message", "message", "run"]
+    assert walk(store) == store.size()
+
+
+def test_a_run_that_may_not_have_been_opened_is_not_closed(
+    client: LedgerClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end would name an opening that nobody knows."""
+    with pytest.raises(StoreError):
+        open_and_lose(client, store, monkeypatch)
+    assert records(store) == []
+
+
+def open_and_lose(client: LedgerClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first records of a run fail."""
+    with client.run(SERVICE, with_first=True) as run:
+        lose_the_answer(store, monkeypatch, written=False)
+        run.message("user", "hello")
+
+
+def lose_the_answer(store: Store, monkeypatch: pytest.MonkeyPatch, *, written: bool) -> None:
+    """Let the next transaction end in an error: after it was written, or instead."""
+    real = store.writing
+
+    @contextmanager
+    def losing() -> Generator[object]:
+        monkeypatch.undo()
+        with real() as writer:
+            yield writer
+            if not written:
+                break_off()
+        break_off()
+
+    monkeypatch.setattr(store, "writing", losing)
+
+
+def break_off() -> None:
+    """Lose the connection."""
+    raise StoreError("the connection is gone")
