@@ -305,6 +305,21 @@ def test_an_obligation_is_never_handled(tmp_path: Path) -> None:
     assert min(one.index for one in report.findings if one.rule == "policy.told") == index
 
 
+def test_a_rule_on_attempts(tmp_path: Path) -> None:
+    """Who minds that something is tried again and again says so where the run closes."""
+    desk = Paying(look=False)
+    fact = "  tries: {count: true, from: action, attempts: all, where: action.decision == 'deny'}\n"
+    rule = "  - {id: tries, for: run.closed, when: facts.tries > 1, effect: warn}\n"
+    text = contract_text("1.1.0").replace("rules:\n", f"{fact}rules:\n{rule}")
+    desk.publish("1.1.0", text=text)
+    desk.pay(5, "deny", LOOKED)
+    desk.pay(5, "deny", LOOKED)
+    desk.close_run(desk.run)
+    report = judged(desk, tmp_path)
+    assert others(report) == ["policy.tries"]
+    assert len(handled(report)) == 2
+
+
 # ------------------------------------------------------------------------------ approved
 
 
