@@ -4,15 +4,15 @@ All of it happens while the store's lock is held, so that what was checked is wh
 Source: docs/spec/ledger-format.md, *Submission*, *Authority*.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from ledger.authority import AuthorityHistory, Standing
 from ledger.clock import Clock, format_time, parse_time
-from ledger.encoding import digest, to_base64
-from ledger.entry import Header, Seen, header_bytes, leaf_hash, parse_header
+from ledger.encoding import MAX_HEADER, digest, encode, to_base64
+from ledger.entry import leaf_hash, parse_header
 from ledger.errors import (
     AuthorityError,
     ClockError,
@@ -188,13 +188,8 @@ class Turn:
         self._check_seen(submission)
         authority = self._entitled(authority, submission, records)
         _check_signature(authority, submission, handed_in)
-        rows = self._entries(submission, handed_in, digests)
-        self._write(submission, handed_in, rows, isinstance(records[-1], StreamClose))
         self.authority, self.genesis = authority, genesis
-        return [
-            Receipt(row.idx, leaf_hash(row.header).hex(), record)
-            for row, record in zip(rows, digests, strict=True)
-        ]
+        return self._write(submission, handed_in, digests, isinstance(records[-1], StreamClose))
 
     def _founded(self, first: AnyRecord, first_digest: str) -> tuple[AuthorityHistory, str]:
         """Return the authority and genesis digest of the ledger, or of the one that begins here."""
@@ -271,60 +266,64 @@ class Turn:
             )
         return last
 
-    def _entries(
-        self, submission: Submission, handed_in: SignedSubmission, digests: Sequence[str]
-    ) -> list[Row]:
-        now, prev = self._now(), self.head.leaf
-        rows: list[Row] = []
-        for position, record in enumerate(digests):
-            header = Header(
-                index=self.head.size + position,
-                prev=prev,
-                recorded_at=now,
-                record=record,
-                key=submission.key,
-                stream=submission.stream,
-                number=submission.number,
-                position=position,
-                count=submission.count,
-                previous=submission.previous if position == 0 else None,
-                seen=_seen(submission) if position == 0 else None,
-                exact=submission.exact if position == 0 else None,
-                root=submission.root if position == 0 else None,
-                signature=to_base64(handed_in.signature) if position == 0 else None,
-            )
-            raw = header_bytes(header)
-            prev = leaf_hash(raw).hex()
-            rows.append(Row(header.index, raw, handed_in.records[position]))
-        return rows
-
     def _write(
         self,
         submission: Submission,
         handed_in: SignedSubmission,
-        rows: Sequence[Row],
+        digests: Sequence[str],
         closes: bool,  # noqa: FBT001  (passed on as it is)
-    ) -> None:
+    ) -> list[Receipt]:
+        now, prev, first = self._now(), self.head.leaf, self.head.size
+        opening = _opening(submission, handed_in.signature)
+        rows: list[Row] = []
+        receipts: list[Receipt] = []
         frontier = self._frontier.copy()
-        for row in rows:
-            frontier.append(leaf_hash(row.header))
-        now = parse_header(rows[-1].header).recorded_at
-        head = Head(frontier.size, leaf_hash(rows[-1].header).hex(), now)
+        for position, record in enumerate(digests):
+            # Each of these was computed here or read from the signed text by its form: a `Header`
+            # would only say so again, for most of what a large submission costs.
+            header = {
+                "v": 1,
+                "index": first + position,
+                "prev": prev,
+                "recorded_at": now,
+                "record": record,
+                "key": submission.key,
+                "stream": submission.stream,
+                "number": submission.number,
+                "position": position,
+                "count": submission.count,
+                **(opening if position == 0 else {}),
+            }
+            raw = encode(header, MAX_HEADER)
+            leaf = leaf_hash(raw)
+            frontier.append(leaf)
+            prev = leaf.hex()
+            rows.append(Row(first + position, raw, handed_in.records[position]))
+            receipts.append(Receipt(first + position, prev, record))
+        head = Head(frontier.size, prev, now)
         state = StreamState(
             submission.key,
             submission.stream,
             submission.number,
-            rows[0].idx,
+            first,
             len(rows),
             digest(handed_in.text),
             closed=closes,
         )
         self._writer.add(rows, head, frontier, state)
         self._frontier, self.head = frontier, head
+        return receipts
 
 
-def _seen(submission: Submission) -> Seen:
-    return Seen(size=submission.seen_size, leaf=submission.seen_leaf)
+def _opening(submission: Submission, signature: bytes) -> Mapping[str, object]:
+    """Return what the header at position 0 carries of its submission."""
+    return {
+        "previous": submission.previous,
+        "seen": {"size": submission.seen_size, "leaf": submission.seen_leaf},
+        "exact": submission.exact,
+        "root": submission.root,
+        "signature": to_base64(signature),
+    }
 
 
 def _check_signature(

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import orjson
@@ -57,6 +57,8 @@ def encode(value: object, limit: int = MAX_RECORD) -> bytes:
             f"text holds a lone surrogate, which UTF-8 cannot carry ({error})",
             code="encoding.surrogate",
         ) from error
+    if _NUL in raw:
+        _check_texts(value)
     if len(raw) > limit:
         raise _too_long(len(raw), limit)
     return raw
@@ -148,34 +150,54 @@ def _first_difference(left: bytes, right: bytes) -> int:
 
 
 def _check_quickly(value: object, raw: bytes) -> None:
-    """Return what makes two calls the same: the digest of tool and parameters as recorded."""
-    # Brackets inside strings count too, so this only ever sends too much to the exact check.
-    if _NUL in raw or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+    """Raise where what the parser lets pass is not strict JSON: U+0000, and nesting too deep."""
+    # Both only ever send too much to the exact check: an escape may itself be escaped, and brackets
+    # inside strings count too.
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         _check(value, 0)
+    if _NUL in raw:
+        _check_texts(value)
+
+
+def _check_texts(value: object) -> None:
+    """Raise where a text in `value`, which is known not to be too deep, holds U+0000."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise EncodingError("text holds U+0000", code="encoding.nul")
+    elif isinstance(value, dict):
+        for key, item in cast("Mapping[object, object]", value).items():
+            _check_texts(key)
+            _check_texts(item)
+    elif isinstance(value, list | tuple):
+        for item in cast("Sequence[object]", value):
+            _check_texts(item)
 
 
 def _check(value: object, depth: int) -> None:
-    """Raise unless strict JSON can hold `value`; lone surrogates are left to the writer."""
+    """Raise unless strict JSON has what `value` is made of. What its texts hold is seen after."""
     kind = type(value)
-    if kind is str:
-        _check_text(cast("str", value))
-    elif kind is dict:
-        _check_object(cast("Mapping[object, object]", value), depth + 1)
+    if kind is dict:
+        _check_keys(cast("Mapping[object, object]", value))
+        _check_items(cast("Mapping[object, object]", value).values(), depth + 1)
     elif kind is list or kind is tuple:
-        _check_depth(depth + 1)
-        for item in cast("list[object]", value):
-            _check(item, depth + 1)
-    else:
+        _check_items(cast("Sequence[object]", value), depth + 1)
+    elif kind is not str:
         _check_scalar(value)
 
 
-def _check_object(value: Mapping[object, object], depth: int) -> None:
-    _check_depth(depth)
-    for key, item in value.items():
+def _check_keys(value: Mapping[object, object]) -> None:
+    for key in value:
         if type(key) is not str:
             raise EncodingError(f"the key {key!r} is not text", code="encoding.type")
-        _check_text(key)
-        _check(item, depth)
+
+
+def _check_items(items: Iterable[object], depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise EncodingError(f"nested deeper than {MAX_DEPTH}", code="encoding.depth")
+    for item in items:
+        # Most values are text, and are passed over here rather than in a call for each.
+        if type(item) is not str:
+            _check(item, depth)
 
 
 def _check_scalar(value: object) -> None:
@@ -190,16 +212,6 @@ def _check_scalar(value: object) -> None:
         # A subclass of a plain type is refused too: what it means is in code that the bytes would
         # not carry.
         raise EncodingError(f"JSON has no {kind.__name__}", code="encoding.type")
-
-
-def _check_text(text: str) -> None:
-    if "\0" in text:
-        raise EncodingError("text holds U+0000", code="encoding.nul")
-
-
-def _check_depth(depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise EncodingError(f"nested deeper than {MAX_DEPTH}", code="encoding.depth")
 
 
 def to_base64(raw: bytes) -> str:

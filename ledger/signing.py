@@ -234,7 +234,8 @@ class HeadSigner:
             # INVARIANT: a head leaves this function only once it is remembered. If the process
             # dies after this line, the head was never shown to anybody and is given out at the
             # next call.
-            _write(self._path, _Memory(note, frontier))
+            memory = _Memory(note, frontier)
+            self._known = _write(self._path, memory), memory
             return note
 
     def _grown(
@@ -262,8 +263,8 @@ class HeadSigner:
     def _read(self) -> _Memory:
         try:
             raw = self._path.read_bytes()
-            # Other processes sign too, so the file is read each time. The same bytes were checked
-            # when they were first seen.
+            # Other processes sign too, so the file is read each time. Bytes that were read or
+            # written before need no second check.
             if self._known is None or self._known[0] != raw:
                 self._known = raw, self._opened(raw)
             return self._known[1]
@@ -298,8 +299,12 @@ class HeadSigner:
             yield
 
 
-def _write(path: Path, memory: _Memory) -> None:
-    """Replace the memory in one step: if the process dies, the old or the new one is there."""
+def _write(path: Path, memory: _Memory) -> bytes:
+    """Replace the memory in one step: if the process dies, the old or the new one is there.
+
+    Returns:
+        What stands in it.
+    """
     raw = encode(
         {"v": 1, "note": memory.note.decode(), "frontier": memory.frontier.to_bytes().hex()}
     )
@@ -311,6 +316,7 @@ def _write(path: Path, memory: _Memory) -> None:
         os.fsync(descriptor)
     beside.replace(path)
     _sync_folder(path.parent)
+    return raw
 
 
 def _sync_folder(folder: Path) -> None:

@@ -144,6 +144,8 @@ def test_borders_of_the_form(value: object, written: str) -> None:
         (b"9007199254740992", "encoding.number"),
         (b"18446744073709551616", "encoding.not-strict"),
         (b"[" * 65 + b"]" * 65, "encoding.depth"),
+        (b"[" * 1000 + b'"\\u0000"' + b"]" * 1000, "encoding.depth"),
+        (b'[{"a":["\\\\u0000","\\u0000"]}]', "encoding.nul"),
         (b"[" * 5000 + b"]" * 5000, "encoding.not-json"),
     ],
 )
@@ -183,6 +185,7 @@ class Text(str):
         (-MAX_INTEGER - 1, "encoding.number"),
         ("\0", "encoding.nul"),
         ({"\0": 1}, "encoding.nul"),
+        (("\\u0000", [{"a": "\0"}]), "encoding.nul"),
         ("\ud800", "encoding.surrogate"),
         ({"\udfff": 1}, "encoding.surrogate"),
         (b"bytes", "encoding.type"),
