@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from verifier.report import ExitCode
+from writ.commands import app as app_command
 from writ.commands import contract, demo, doctor, importing, proof, show, verify
 from writ.errors import CommandError
 from writ.output import message
@@ -32,6 +33,7 @@ app.command("findings")(verify.findings)
 app.command("show")(show.show)
 app.command("proof")(proof.proof)
 app.add_typer(contract.app, name="contract")
+app.command("app")(app_command.app)
 app.command("doctor")(doctor.doctor)
 app.command("version")(doctor.version)
 

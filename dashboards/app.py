@@ -1,0 +1,63 @@
+"""The app's way in, which Streamlit runs for every visitor: pages, the banner, and the page asked.
+
+`writ app` starts it, with the ledger and the trust file as its arguments. Whatever goes wrong in a
+page is said in words: no visitor sees a traceback, which would show code and perhaps data.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from dashboards import session
+from dashboards.opening import Problem, Source, problem_of
+from dashboards.views import banner
+
+# Of our own: Streamlit fetches the picture of a named icon from elsewhere.
+ICON: Final = Path(__file__).with_name("icon.svg")
+_LOG = logging.getLogger("writ.app")
+
+
+def source_of(arguments: Sequence[str]) -> Source:
+    """Return what the app was started on: the ledger, and the trust file where there is one.
+
+    Example:
+        >>> source_of(["refunds.db", "trust.json"])
+        Source(ledger='refunds.db', trust='trust.json')
+    """
+    ledger, trust = (*arguments, "", "")[:2]
+    return Source(ledger, trust)
+
+
+def main() -> None:
+    """Show the page that the address names, under the banner that says what is proven."""
+    st.set_page_config(page_title="Writ", page_icon=str(ICON), layout="wide")
+    page = st.navigation(
+        [
+            st.Page(session.INBOX, title="Inbox", icon=":material/inbox:", default=True),
+            st.Page(session.RUN, title="Run", icon=":material/timeline:", url_path="run"),
+            st.Page(
+                session.INTEGRITY,
+                title="Integrity",
+                icon=":material/verified_user:",
+                url_path="integrity",
+            ),
+        ],
+        position="top",
+    )
+    try:
+        visit = session.visit(source_of(sys.argv[1:]))
+        session.keep(visit)
+        banner.show(visit)
+        if not isinstance(visit.result, Problem):
+            page.run()
+    except Exception as error:  # noqa: BLE001 - the one place where every error of a page ends
+        _LOG.exception("a page failed")
+        banner.problem(problem_of(error))
+
+
+if __name__ == "__main__":
+    main()

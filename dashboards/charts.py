@@ -1,0 +1,214 @@
+"""The app's figures, as Altair charts. Nothing here knows a page, or Streamlit.
+
+Colours are chosen to be told apart in light and in dark, and no figure is read by colour alone:
+bars have tool tips, marks have words beside them, and every chart comes with a sentence that says
+the same (`alt`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import altair as alt
+import pyarrow as pa
+
+from dashboards.runs import Step, seconds_between, worst
+from dashboards.words import CLAUSES, STATUS_WORDS, count, one_line, seconds
+
+HEIGHT: Final = 190
+ROW: Final = 24
+MARK_COLOUR: Final = "#8a8f98"
+# Ten colours that differ in lightness as well, in the order of CLAUSES.
+COLOURS: Final = (
+    "#7c5cff",
+    "#2f80ed",
+    "#0fa3b1",
+    "#e8590c",
+    "#d6336c",
+    "#b08900",
+    "#2b8a3e",
+    "#c92a2a",
+    "#868e96",
+    "#495057",
+)
+RESULT_COLOURS: Final[Mapping[str, str]] = {
+    "done": "#2f80ed",
+    "failed": "#e8590c",
+    "timed out": "#b08900",
+    "not called": "#868e96",
+    "abandoned": "#868e96",
+    "no outcome": "#c92a2a",
+}
+_TIME_FORMATS: Final[Mapping[str, str]] = {"day": "%d %b", "hour": "%d %b %H:00", "minute": "%H:%M"}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart, and a sentence that says what is to be seen in it."""
+
+    chart: alt.LayerChart | alt.FacetChart
+    alt: str
+
+
+def findings_by_time(found: pa.Table, marks: pa.Table, width: str) -> Figure:
+    """Return the findings by time and clause, with what changed the rules marked.
+
+    Args:
+        found: `start`, `clause`, `findings`.
+        marks: `at`, `what`, `entry`.
+        width: How wide a bar is: `day`, `hour` or `minute`.
+    """
+    time = alt.X(
+        "start:T",
+        title=None,
+        axis=alt.Axis(format=_TIME_FORMATS[width], labelOverlap=True, grid=False),
+    )
+    bars = (
+        alt.Chart(found)
+        .transform_calculate(end=f"timeOffset('{width}', datum.start, 1)")
+        .mark_bar(binSpacing=1)
+        .encode(
+            x=time,
+            x2="end:T",
+            y=alt.Y("sum(findings):Q", title=f"findings a {width}", axis=alt.Axis(tickMinStep=1)),
+            color=alt.Color(
+                "clause:N",
+                title="clause",
+                scale=alt.Scale(domain=_present(found), range=_colours(found)),
+            ),
+            order=alt.Order("clause:N"),
+            tooltip=[
+                alt.Tooltip("start:T", title=width, format="%Y-%m-%d %H:%M"),
+                alt.Tooltip("clause:N", title="clause"),
+                alt.Tooltip("findings:Q", title="findings"),
+            ],
+        )
+    )
+    chart = alt.layer(bars, *_marked(marks)).properties(height=HEIGHT)
+    return Figure(chart, _said(found, marks, width))
+
+
+def _marked(marks: pa.Table) -> list[alt.Chart]:
+    if not marks.num_rows:
+        return []
+    base = alt.Chart(marks).encode(
+        x="at:T",
+        tooltip=[
+            alt.Tooltip("what:N", title="what"),
+            alt.Tooltip("at:T", title="at (UTC)", format="%Y-%m-%d %H:%M"),
+            alt.Tooltip("entry:Q", title="entry", format="d"),
+        ],
+    )
+    return [
+        base.mark_rule(color=MARK_COLOUR, strokeDash=[4, 3], strokeWidth=1.5),
+        base.mark_text(
+            color=MARK_COLOUR, align="left", baseline="top", dx=4, dy=2, fontSize=11, limit=180
+        ).encode(text="what:N", y=alt.value(0)),
+    ]
+
+
+def _present(found: pa.Table) -> list[str]:
+    here = {str(clause) for clause in found.column("clause").to_pylist()}
+    return [clause for clause in CLAUSES if clause in here] + sorted(here - set(CLAUSES))
+
+
+def _colours(found: pa.Table) -> list[str]:
+    colours = dict(zip(CLAUSES, COLOURS, strict=True))
+    return [colours.get(clause, COLOURS[-1]) for clause in _present(found)]
+
+
+def _said(found: pa.Table, marks: pa.Table, width: str) -> str:
+    rows = found.to_pylist()
+    total = sum(row["findings"] for row in rows)
+    by_clause: dict[str, int] = {}
+    for row in rows:
+        by_clause[row["clause"]] = by_clause.get(row["clause"], 0) + row["findings"]
+    parts = ", ".join(f"{clause} {by_clause[clause]}" for clause in _present(found))
+    told = [f"{row['what']} at {row['at']:%Y-%m-%d %H:%M}" for row in marks.to_pylist()]
+    marked = f" Marked: {'; '.join(told)}." if told else ""
+    return f"Bar chart: {count(total, 'finding')} by {width} and clause ({parts}).{marked}"
+
+
+def waterfall(steps: Sequence[Step]) -> Figure | None:
+    """Return a run's actions from their record to their outcome; None where there are none.
+
+    Where a run has no clock of its own, steps stand in their order instead of at their time.
+    """
+    rows, timed = _spans(steps)
+    if not rows:
+        return None
+    unit = "seconds since the run was opened" if timed else "order in the run (no clock)"
+    names = [row["label"] for row in rows]
+    base = alt.Chart(pa.Table.from_pylist(rows)).encode(
+        y=alt.Y("label:N", title=None, sort=names, axis=alt.Axis(labelLimit=260)),
+        tooltip=[
+            alt.Tooltip("label:N", title="action"),
+            alt.Tooltip("result:N", title="outcome"),
+            alt.Tooltip("took:N", title="took"),
+            alt.Tooltip("finding:N", title="findings"),
+        ],
+    )
+    present = [name for name in RESULT_COLOURS if any(row["result"] == name for row in rows)]
+    colour = alt.Color(
+        "result:N",
+        title="outcome",
+        scale=alt.Scale(domain=present, range=[RESULT_COLOURS[name] for name in present]),
+    )
+    bars = base.mark_bar(height=12, minBandSize=2).encode(
+        x=alt.X("start:Q", title=unit, axis=alt.Axis(grid=True)), x2="end:Q", color=colour
+    )
+    found = base.transform_filter("datum.finding != ''").mark_text(
+        align="left", dx=6, color=MARK_COLOUR, fontSize=11, limit=220
+    )
+    chart = alt.layer(bars, found.encode(x="end:Q", text="finding:N"))
+    said = "; ".join(f"{row['label']}: {row['result']}, {row['took']}" for row in rows[:12])
+    return Figure(
+        chart.properties(height=ROW * len(rows) + 10),
+        f"Bar chart of {count(len(rows), 'action')} by {unit}. {said}",
+    )
+
+
+def _spans(steps: Sequence[Step]) -> tuple[list[dict[str, Any]], bool]:
+    """Return a row for each action of the run, and whether they stand at their times."""
+    own = [step for step in steps if not step.outside]
+    if not own:
+        return [], False
+    opened = own[0].entry.moment
+    ends = {step.entry.action: step for step in own if step.entry.kind == "outcome"}
+    actions = [step for step in own if step.entry.kind == "action"]
+    timed = any(step.entry.moment != opened for step in own)
+    order = {step.entry.index: place for place, step in enumerate(own)}
+    rows: list[dict[str, Any]] = []
+    for step in actions:
+        end = ends.get(step.entry.digest)
+        start = seconds_between(opened, step.entry.moment) if timed else order[step.entry.index]
+        after = (end.after if end else None) or 0.0
+        last = start + after if timed else (order[end.entry.index] if end else start + 1)
+        rows.append(
+            {
+                "label": f"{step.entry.index} {one_line(step.entry.tool, 40)}",
+                "start": float(start),
+                # A bar of no length is no bar: what took no time is drawn as a tick.
+                "end": float(last),
+                "result": _result(end),
+                "took": seconds(after) if end and timed else "",
+                "finding": _found(step, end),
+            }
+        )
+    longest = max((row["end"] for row in rows), default=0.0)
+    for row in rows:
+        row["end"] = max(row["end"], row["start"] + longest / 200)
+    return rows, timed
+
+
+def _result(end: Step | None) -> str:
+    return STATUS_WORDS.get(str(end.entry.record["status"]), "done") if end else "no outcome"
+
+
+def _found(step: Step, end: Step | None) -> str:
+    both = (*step.findings, *(end.findings if end else ()))
+    first = worst(both)
+    if first is None:
+        return ""
+    more = f" and {len(both) - 1} more" if len(both) > 1 else ""
+    return f"{first.state}: {one_line(first.rule, 40)}{more}"

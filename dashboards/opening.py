@@ -1,0 +1,233 @@
+"""From a ledger's name to what pages may show: verified tables, a report of what broke, or why not.
+
+A verification takes its time, and a page must not wait for it in silence: it runs in a thread of
+its own, and says how far it is. What comes out is one of three: `Shown`, `Broken` or `Problem`.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from dashboards import checks
+from dashboards.streams import Stream, read_streams
+from dashboards.tables import Tables
+from ledger import Store, leaf_hash
+from ledger.clock import system_clock
+from ledger.encoding import digest
+from ledger.errors import LedgerError
+from verifier.errors import NotVerifiedError, TrustError, VerifierError
+from verifier.load import open_ledger, verify_ledger
+from verifier.report import Report
+from verifier.trust import Trust, parse_trust
+
+# Share of the whole that each part takes: verifying, reading again, writers' streams.
+_PARTS: Final = (("verifying", 0.0, 0.75), ("reading what was verified", 0.75, 0.97))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the app was started on.
+
+    Attributes:
+        ledger: A file or a database URL.
+        trust: The trust file; empty where there is none.
+    """
+
+    ledger: str
+    trust: str = ""
+
+    @property
+    def name(self) -> str:
+        """What pages call it: the file's name, or a URL without its account."""
+        scheme, separator, rest = self.ledger.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}" if separator else Path(self.ledger).name
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a ledger ends: its size, and the leaf hash of its last entry."""
+
+    size: int
+    leaf: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A verified ledger, ready to be shown.
+
+    Attributes:
+        tables: Its entries and findings.
+        streams: Its writers' streams.
+        heads: The newest of its signed heads.
+        head_count: How many signed heads there are.
+        verified_at: When it was verified.
+    """
+
+    tables: Tables
+    streams: tuple[Stream, ...]
+    heads: tuple[checks.Head, ...]
+    head_count: int
+    verified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A ledger that does not hold: only the report of where and why may be shown."""
+
+    report: Report
+    verified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why there is nothing to show: a stable code, what is wrong, and what to do about it."""
+
+    code: str
+    what: str
+    do: str
+
+
+Result = Shown | Broken | Problem
+
+
+class Opening:
+    """A verification under way in a thread.
+
+    Args:
+        source: What to verify.
+        trust: The trust file's content.
+        work: What to do; another one in tests.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        trust: Trust | None,
+        work: "Callable[[Source, Trust | None, Tell], Result] | None" = None,
+    ) -> None:
+        self._source = source
+        self._trust = trust
+        self._work = work or opened
+        self._finished = threading.Event()
+        self._result: Result | None = None
+        self.part = "waiting"
+        self.share = 0.0
+        # A daemon: whoever ends the app does not wait for it.
+        threading.Thread(target=self._run, name="writ-opening", daemon=True).start()
+
+    def wait(self, seconds: float) -> Result | None:
+        """Return what came out; None if it is still not done after so many seconds."""
+        self._finished.wait(seconds)
+        return self._result
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work(self._source, self._trust, self._tell)
+        except Exception as error:  # noqa: BLE001 - a thread that dies in silence is never done
+            self._result = problem_of(error)
+        finally:
+            self._finished.set()
+
+    def _tell(self, part: str, share: float) -> None:
+        self.part, self.share = part, min(share, 1.0)
+
+
+Tell = Callable[[str, float], None]
+
+
+def opened(source: Source, trust: Trust | None, tell: Tell) -> Result:
+    """Verify a ledger and read it into tables.
+
+    Raises:
+        VerifierError: There is no ledger to verify, or it changed meanwhile.
+        LedgerError: Its store cannot be read.
+    """
+    name, low, high = _PARTS[0]
+    tell(name, low)
+    try:
+        ledger = open_ledger(
+            source.ledger,
+            trust,
+            progress=lambda done, total: tell(name, low + (high - low) * done / max(total, 1)),
+        )
+    except NotVerifiedError:
+        return Broken(verify_ledger(source.ledger, trust), system_clock())
+    with ledger:
+        size = max(ledger.report.ledger.size, 1)
+        again, begin, end = _PARTS[1]
+        tables = Tables.of(ledger, lambda done: tell(again, begin + (end - begin) * done / size))
+    tell("reading who wrote it", end)
+    streams = read_streams(source.ledger, tables.report.ledger)
+    head_count, heads = checks.heads(source.ledger, tables)
+    return Shown(tables, streams, heads, head_count, system_clock())
+
+
+def end_of(source: Source) -> End:
+    """Return where a ledger ends now.
+
+    Raises:
+        LedgerError: It cannot be read.
+    """
+    with Store.open(source.ledger) as store:
+        size = store.size()
+        return End(size, leaf_hash(store.row(size - 1).header).hex() if size else "")
+
+
+def continues(source: Source, before: End) -> bool:
+    """Return whether the ledger still has the entry that was its last one.
+
+    Raises:
+        LedgerError: It cannot be read.
+    """
+    with Store.open(source.ledger) as store:
+        last = before.size - 1
+        return last < 0 or leaf_hash(store.row(last).header).hex() == before.leaf
+
+
+def read_trust(source: Source) -> tuple[Trust | None, str]:
+    """Return the trust file's content and its digest; None and empty where none was named.
+
+    Raises:
+        OSError: It cannot be read.
+        TrustError: It is no trust file.
+    """
+    if not source.trust:
+        return None, ""
+    raw = Path(source.trust).read_bytes()
+    return parse_trust(raw, Path(source.trust).name), digest(raw)
+
+
+def trust_problem(error: OSError | TrustError) -> Problem:
+    """Return what is wrong with the trust file in the words of a page."""
+    if isinstance(error, TrustError):
+        return problem_of(error)
+    return Problem(
+        "trust.unreadable",
+        f"the trust file cannot be read: {error.strerror or error}",
+        "Start the app again with the trust file's right name, or without one.",
+    )
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return an error in the words of a page."""
+    if isinstance(error, VerifierError | LedgerError):
+        return Problem(error.code, str(error), _advice(error))
+    return Problem(
+        "internal",
+        f"{type(error).__name__}: {error}",
+        "This is a defect of Writ: please report it, with what the terminal shows.",
+    )
+
+
+def _advice(error: VerifierError | LedgerError) -> str:
+    said = str(error)
+    if error.code.startswith("trust."):
+        return "Ask whoever audits this ledger for its trust file."
+    if "locked" in said:
+        return "Another program holds the file. Wait until it is done, then try again."
+    if "not a ledger" in said or "not a database" in said:
+        return "Start the app with the name of a ledger: a .db file that Writ made."
+    return "See that the file is where it was when the app was started, then try again."

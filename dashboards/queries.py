@@ -1,0 +1,253 @@
+"""Questions to the tables: which findings, which runs, in what order, and one page of them.
+
+A page is never sent a table whole: what is shown is chosen, sorted and cut here, in SQL.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from dashboards.filters import FACETS, PAGE_SIZE, SORTS, Filter
+from dashboards.tables import Tables
+from dashboards.words import STATES, short
+
+# A search of more words than this is a text, and no search.
+MAX_WORDS: Final = 12
+_COLUMNS: Final = (
+    "id, code, clause, rule, state, severity, idx, place, run, ref, named_run, tool, identity, "
+    "says, channel, version, service, moment"
+)
+# How wide a bar of the findings' chart is, by how long the ledger's story is.
+_WIDTHS: Final = ((3 * 86_400, "day"), (3 * 3_600, "hour"), (0, "minute"))
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """A finding as a line of a list. `place` is its place in the report."""
+
+    id: str
+    code: str
+    clause: str
+    rule: str
+    state: str
+    severity: str
+    index: int
+    place: int
+    run: str
+    ref: str
+    named_run: str
+    tool: str
+    identity: str
+    says: str
+    channel: str
+    version: str
+    service: str
+    moment: str
+
+    @property
+    def run_name(self) -> str:
+        """What its run is called: the source's own id, or the digest."""
+        return self.ref or self.run or self.named_run
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of findings.
+
+    Attributes:
+        rows: The page.
+        total: How many the choice has on all pages.
+        page: The page that these are, which may be an earlier one than was asked for.
+        pages: How many pages there are.
+    """
+
+    rows: tuple[FindingRow, ...]
+    total: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The findings beside one, within a choice, and its number there (0: it is not in it)."""
+
+    number: int
+    total: int
+    before: FindingRow | None
+    after: FindingRow | None
+
+
+def findings(tables: Tables, chosen: Filter) -> Found:
+    """Return one page of the findings that a filter keeps, in its order."""
+    where, values = _where(chosen)
+    total = tables.number(f"SELECT count(*) FROM findings WHERE {where}", *values)
+    pages = max(-(-total // PAGE_SIZE), 1)
+    page = min(chosen.page, pages)
+    rows = tables.rows(
+        f"SELECT {_COLUMNS} FROM findings WHERE {where} "
+        f"ORDER BY {SORTS[chosen.sort]} LIMIT ? OFFSET ?",
+        *values,
+        PAGE_SIZE,
+        (page - 1) * PAGE_SIZE,
+    )
+    return Found(tuple(FindingRow(*row) for row in rows), total, page, pages)
+
+
+def finding(tables: Tables, which: str) -> FindingRow | None:
+    """Return the finding with this id."""
+    rows = tables.rows(f"SELECT {_COLUMNS} FROM findings WHERE id = ? ORDER BY place", which)
+    return FindingRow(*rows[0]) if rows else None
+
+
+def findings_of_run(tables: Tables, run: str) -> tuple[FindingRow, ...]:
+    """Return the findings of a run, the worst first."""
+    rows = tables.rows(
+        f"SELECT {_COLUMNS} FROM findings WHERE run = ? ORDER BY "
+        f"list_position({list(STATES)}, state), {SORTS['severity']}",
+        run,
+    )
+    return tuple(FindingRow(*row) for row in rows)
+
+
+def neighbours(tables: Tables, chosen: Filter, which: str) -> Neighbours:
+    """Return what stands before and after a finding in a filter's order."""
+    where, values = _where(chosen)
+    rows = tables.rows(
+        f"WITH kept AS (SELECT {_COLUMNS}, row_number() OVER (ORDER BY {SORTS[chosen.sort]}) "
+        f"AS number, count(*) OVER () AS total FROM findings WHERE {where}), "
+        "here AS (SELECT number FROM kept WHERE id = ? LIMIT 1) "
+        "SELECT kept.*, here.number FROM kept, here "
+        "WHERE kept.number BETWEEN here.number - 1 AND here.number + 1 ORDER BY kept.number",
+        *values,
+        which,
+    )
+    if not rows:
+        return Neighbours(0, 0, None, None)
+    here, total = rows[0][-1], rows[0][-2]
+    beside = {row[-3] - here: FindingRow(*row[:-3]) for row in rows}
+    return Neighbours(here, total, beside.get(-1), beside.get(1))
+
+
+def choices(tables: Tables) -> Mapping[str, tuple[str, ...]]:
+    """Return the values of each facet that findings have, the commonest first."""
+    return {
+        name: tuple(
+            row[0]
+            for row in tables.rows(
+                f"SELECT {column} FROM findings WHERE {column} != '' "
+                f"GROUP BY {column} ORDER BY count(*) DESC, {column}"
+            )
+        )
+        for name, column in FACETS.items()
+    }
+
+
+def counts(tables: Tables, chosen: Filter | None = None) -> Mapping[str, int]:
+    """Return how many findings each state has: of all, or of those that a filter keeps.
+
+    A filter's own choice of states plays no part: the numbers stand beside what can be chosen.
+    """
+    where, values = ("true", ()) if chosen is None else _where(chosen, without="result")
+    rows = tables.rows(
+        f"SELECT state, count(*) FROM findings WHERE {where} GROUP BY state", *values
+    )
+    found = {str(state): int(number) for state, number in rows}
+    return {state: found.get(state, 0) for state in STATES}
+
+
+@dataclass(frozen=True, slots=True)
+class Violated:
+    """What was violated: findings, different rules, runs, and how many runs there are in all."""
+
+    findings: int
+    rules: int
+    runs: int
+    all_runs: int
+
+
+def violated(tables: Tables) -> Violated:
+    """Return how much was violated."""
+    rows = tables.rows(
+        "SELECT count(*), count(DISTINCT rule), count(DISTINCT run) FILTER (run != ''), "
+        "(SELECT count(*) FROM runs) FROM findings WHERE state = 'violated'"
+    )
+    return Violated(*rows[0])
+
+
+def shown_run(row: FindingRow) -> str:
+    """Return what a line calls a finding's run: a digest is cut to what tells it from others."""
+    return short(row.run_name)
+
+
+# --------------------------------------------------------------------------- for the chart
+
+
+def bar_width(tables: Tables) -> str:
+    """Return how wide a bar of the findings' chart is: a day, an hour or a minute."""
+    first, last = span(tables)
+    if not first:
+        return "day"
+    seconds = tables.number(
+        "SELECT epoch(rtrim(?, 'Z')::TIMESTAMP - rtrim(?, 'Z')::TIMESTAMP)::BIGINT", last, first
+    )
+    return next(width for least, width in _WIDTHS if seconds >= least)
+
+
+def span(tables: Tables) -> tuple[str, str]:
+    """Return the first and the last time of the records that tell of runs; empty without any."""
+    rows = tables.rows("SELECT min(moment), max(moment) FROM entries WHERE run != ''")
+    return rows[0][0] or "", rows[0][1] or ""
+
+
+def by_time(tables: Tables, chosen: Filter) -> pa.Table:
+    """Return how many findings there are by time and clause: `start`, `clause`, `findings`."""
+    where, values = _where(chosen)
+    width = bar_width(tables)
+    return tables.frame(
+        f"SELECT date_trunc('{width}', rtrim(moment, 'Z')::TIMESTAMP) AS start, clause, "
+        f"count(*) AS findings FROM findings WHERE moment != '' AND {where} "
+        "GROUP BY ALL ORDER BY start, clause",
+        *values,
+    )
+
+
+def marks(tables: Tables) -> pa.Table:
+    """Return what changed the rules of the game: `at`, `what`, `entry`.
+
+    Only what falls into the time of the runs: an import is judged by contracts that were activated
+    long after its conversations, and its chart would be mostly empty.
+    """
+    first, last = span(tables)
+    return tables.frame(
+        "SELECT rtrim(recorded_at, 'Z')::TIMESTAMP AS at, CASE kind "
+        "WHEN 'activation' THEN 'contract ' || (body ->> '$.version') || ' activated' "
+        "ELSE CASE body ->> '$.mode' WHEN 'kill' THEN 'kill switch' ELSE 'safe mode' END "
+        "|| ' ' || (body ->> '$.state') END AS what, idx AS entry "
+        "FROM entries WHERE kind IN ('activation', 'switch') "
+        "AND recorded_at >= strftime(rtrim(?, 'Z')::TIMESTAMP - INTERVAL 2 DAY, '%Y-%m-%d') "
+        "AND recorded_at <= ? || '~' ORDER BY idx",
+        first or "9999-01-01T00:00:00",
+        last,
+    )
+
+
+# --------------------------------------------------------------------------- inside
+
+
+def _where(chosen: Filter, without: str = "") -> tuple[str, tuple[object, ...]]:
+    """Return a filter's condition and the values for its question marks."""
+    parts = list(_parts(chosen, without))
+    condition = " AND ".join(part for part, _ in parts) or "true"
+    return condition, tuple(value for _, values in parts for value in values)
+
+
+def _parts(chosen: Filter, without: str) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    for name, kept in chosen.chosen.items():
+        if name != without and kept:
+            # Columns come from FACETS, values go by question marks.
+            kept_marks = ", ".join("?" * len(kept))
+            yield f"{FACETS[name]} IN ({kept_marks})", kept
+    for word in chosen.search.lower().split()[:MAX_WORDS]:
+        yield "contains(text, ?)", (word,)

@@ -1,0 +1,155 @@
+"""What every page of a visit starts from: the ledger, verified once and shared by all visitors.
+
+The state of the app is in its address and in the ledger. Kept between runs of a page is only what
+a verification gave, by the ledger's name, its trust file's bytes and the place where it ended.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+import streamlit as st
+
+from dashboards.filters import Filter
+from dashboards.opening import (
+    End,
+    Opening,
+    Problem,
+    Result,
+    Source,
+    continues,
+    end_of,
+    problem_of,
+    read_trust,
+    trust_problem,
+)
+from dashboards.words import count
+from ledger.errors import LedgerError
+from verifier.errors import TrustError
+from verifier.trust import Trust
+
+# Most ledgers of tests and samples are verified before anybody would read a progress bar.
+AT_ONCE_SECONDS: Final = 0.4
+TICK_SECONDS: Final = 0.25
+KEPT: Final = 2
+_KEY: Final = "writ_visit"
+
+INBOX: Final = "views/inbox.py"
+RUN: Final = "views/run.py"
+INTEGRITY: Final = "views/integrity.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What pages may show, and what has happened to the ledger's file meanwhile.
+
+    Attributes:
+        source: What the app was started on.
+        result: What the verification gave.
+        news: What became of the ledger since, in words; empty where nothing did.
+    """
+
+    source: Source
+    result: Result
+    news: str = ""
+
+
+@st.cache_resource(max_entries=KEPT, show_spinner=False)
+def _opening(ledger: str, trust: str, end: tuple[int, str], _trust: Trust | None) -> Opening:
+    """Begin a verification, one for all who look: by ledger, trust file's digest, and end."""
+    del trust, end
+    return Opening(Source(ledger), _trust)
+
+
+@st.cache_resource(show_spinner=False)
+def _shown_end(ledger: str, trust: str) -> dict[str, End]:
+    """Return where the ledger ended that pages show: it stays until somebody verifies again."""
+    del ledger, trust
+    return {}
+
+
+def visit(source: Source) -> Visit:
+    """Return what pages may show, after waiting for it with a bar where it takes its time."""
+    if not source.ledger:
+        return Visit(
+            source,
+            Problem(
+                "app.no-ledger",
+                "the app was started without a ledger",
+                "Start it with `writ app LEDGER`, or with `make app` to see the demonstration.",
+            ),
+        )
+    try:
+        trust, digest = read_trust(source)
+    except (OSError, TrustError) as error:
+        return Visit(source, trust_problem(error))
+    kept = _shown_end(source.ledger, digest)
+    try:
+        now = end_of(source)
+        news = _news(source, kept.get("end"), now)
+    except LedgerError as error:
+        problem = problem_of(error)
+        if "end" not in kept:
+            return Visit(source, problem)
+        now = kept["end"]
+        news = f"The ledger can no longer be read ({problem.what}). What is shown was read before."
+    end = kept.setdefault("end", now)
+    opening = _opening(source.ledger, digest, (end.size, end.leaf), trust)
+    return Visit(source, _awaited(opening, source), news)
+
+
+def verify_again() -> None:
+    """Forget what was verified: the next page begins anew, for everybody."""
+    _shown_end.clear()
+    _opening.clear()
+
+
+def keep(current: Visit) -> None:
+    """Hand a visit on to the page that runs now."""
+    st.session_state[_KEY] = current
+
+
+def current() -> Visit:
+    """Return the visit that the app opened for this page."""
+    return cast("Visit", st.session_state[_KEY])
+
+
+def parameters() -> Mapping[str, tuple[str, ...]]:
+    """Return the address's parameters, each with all its values."""
+    return {name: tuple(st.query_params.get_all(name)) for name in st.query_params}
+
+
+def parameter(name: str) -> str:
+    """Return the last value of one of the address's parameters; empty where there is none."""
+    return (parameters().get(name) or ("",))[-1]
+
+
+def chosen() -> Filter:
+    """Return the filter that the address carries."""
+    return Filter.of(parameters())
+
+
+def _news(source: Source, before: End | None, now: End) -> str:
+    if before is None or before == now:
+        return ""
+    if now.size > before.size and continues(source, before):
+        new = count(now.size - before.size, "entry is", "entries are")
+        return f"{new} new since this was verified, and not shown."
+    return "The ledger is no longer the one that was verified. What is shown was read before."
+
+
+def _awaited(opening: Opening, source: Source) -> Result:
+    result = opening.wait(AT_ONCE_SECONDS)
+    if result is not None:
+        return result
+    place = st.empty()
+    with place.container():
+        st.status("Verifying the ledger before anything in it is shown", state="running")
+        st.text(source.name)
+        bar = st.progress(0.0)
+    while result is None:
+        # The part's words are this project's own.
+        bar.progress(opening.share, text=f"{opening.part} · {opening.share:.0%}")
+        result = opening.wait(TICK_SECONDS)
+    place.empty()
+    return result

@@ -1,0 +1,115 @@
+"""A finding in words: what the rule says, what was there, and what that rests on."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboards import runs
+from dashboards.queries import FindingRow
+from dashboards.runs import Entry, RunHead
+from dashboards.tables import Tables
+from dashboards.views import parts
+from dashboards.words import code, count, plain
+from verifier.findings import Finding
+
+# Findings that are laid open; a run with more of them shows the rest folded.
+OPEN = 3
+
+
+def of_run(
+    tables: Tables, head: RunHead, rows: Sequence[FindingRow], chosen: FindingRow | None
+) -> None:
+    """Show what was found in a run: what the reader came for, then the rest, the worst first."""
+    if not rows:
+        st.success(
+            "Nothing was found in this run: every rule that was asked is satisfied.",
+            icon=":material/check:",
+        )
+        return
+    st.header(count(len(rows), "finding"), anchor="findings")
+    rest = [row for row in rows if chosen is None or row.place != chosen.place]
+    if chosen is not None:
+        one(tables, chosen, run=head.digest)
+    unfolded = OPEN - (chosen is not None)
+    for place, row in enumerate(rest):
+        if place < unfolded and len(rows) <= OPEN:
+            one(tables, row, run=head.digest)
+        else:
+            label = f"**{row.state}** · {row.severity} · {code(row.rule)} · entry {row.index}"
+            with st.expander(label):
+                one(tables, row, run=head.digest)
+
+
+def one(tables: Tables, row: FindingRow, *, run: str = "", linked: bool = True) -> None:
+    """Show one finding in full.
+
+    Args:
+        tables: The tables.
+        row: The finding.
+        run: The run that the page shows.
+        linked: Whether its step stands on the same page.
+    """
+    found = runs.full_finding(tables, row)
+    with st.container(border=True, key=f"finding-{row.place}"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            parts.severity(row.severity)
+            parts.state(row.state)
+            st.markdown(_title(row, linked=linked), width="content")
+        st.text(plain(found.says or found.expected))
+        _body(found)
+        _small(row, found)
+        _rests_on(tables, found, run)
+
+
+def _title(row: FindingRow, *, linked: bool) -> str:
+    where = f"[entry {row.index}](#entry-{row.index})" if linked else f"entry {row.index}"
+    tool = f" · {code(row.tool, 40)}" if row.tool else ""
+    return f"{code(row.rule)}{tool} · {where}"
+
+
+def _body(found: Finding) -> None:
+    wanted, there = st.columns(2)
+    with wanted:
+        st.caption("the rule asks for")
+        st.code(plain(found.expected) or "–", language=None, wrap_lines=True)
+    with there:
+        st.caption("the ledger shows")
+        st.code(plain(found.recorded) or "–", language=None, wrap_lines=True)
+    for label, said in (
+        ("why it is undecidable, or more about it", found.reason),
+        ("what was done about it", found.handled),
+    ):
+        if said:
+            parts.named(label, said)
+
+
+def _small(row: FindingRow, found: Finding) -> None:
+    told = [code(row.id)]
+    told += [f"cites {code(found.cites, 200)}"] if found.cites else []
+    told += [f"contract {code(row.version)}"] if row.version else []
+    told += [f"line {found.contract_line} of it"] if found.contract_line else []
+    told += [f"by {code(found.identity)}"] if found.identity else []
+    told += ["rests on reference data, which may be stale"] if found.uses_snapshot else []
+    st.caption(" · ".join(told))
+
+
+def _rests_on(tables: Tables, found: Finding, run: str) -> None:
+    for entry in runs.bases(tables, found):
+        with st.expander(f"rests on {_named(entry)}"):
+            _basis(entry, run)
+
+
+def _named(entry: Entry) -> str:
+    source = f" from {code(entry.source, 40)}" if entry.source else ""
+    tool = f" of {code(entry.tool, 40)}" if entry.tool else ""
+    return f"entry {entry.index}, {entry.kind}{tool}{source}"
+
+
+def _basis(entry: Entry, run: str) -> None:
+    parts.data(dict(entry.record), limit=8_000)
+    if entry.run and entry.run == run:
+        st.markdown(f"[Show it in the timeline](#entry-{entry.index})")
+    elif entry.run:
+        parts.run_link("Open its run", entry.run, at=entry.index)
+    else:
+        st.caption("It stands in no run.")

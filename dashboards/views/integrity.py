@@ -1,0 +1,230 @@
+"""Integrity: what was checked, on whose word it rests, and what it leaves open."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import streamlit as st
+
+from dashboards import checks, session
+from dashboards.opening import Broken, Shown
+from dashboards.tables import Tables
+from dashboards.views import parts
+from dashboards.words import code, count, last_name, one_line, plain, short, when
+from verifier.report import Report
+from verifier.reports.limits import not_proven
+
+COLOURS: Final[Mapping[str, parts.Colour]] = {
+    "passed": "green",
+    "failed": "red",
+    "left out": "orange",
+    "undecidable": "violet",
+    "not reached": "gray",
+}
+SIGNS: Final[Mapping[str, str]] = {
+    "passed": ":material/check:",
+    "failed": ":material/close:",
+    "left out": ":material/remove:",
+    "undecidable": ":material/question_mark:",
+    "not reached": ":material/block:",
+}
+
+
+def page() -> None:
+    """Show what the verification did."""
+    result = session.current().result
+    st.title("Integrity", anchor=False)
+    if isinstance(result, Broken):
+        _verdict(result.report)
+        _checks(result.report)
+        _found(result.report)
+        _open(result.report)
+    elif isinstance(result, Shown):
+        report = result.tables.report
+        _verdict(report)
+        _checks(report)
+        _found(report)
+        _bytes(result)
+        _writers(result)
+        _governance(result.tables)
+        _open(report)
+    st.button(
+        "Verify again", key="verify", icon=":material/refresh:", on_click=session.verify_again
+    )
+
+
+def _verdict(report: Report) -> None:
+    st.text(checks.verdict(report))
+    st.text(checks.trust_words(report))
+
+
+def _checks(report: Report) -> None:
+    st.header("What was checked, in this order", anchor="checks")
+    for answer in checks.answers(report):
+        with st.container(key=f"check-{answer.check.number}"):
+            sign, title, asks = st.columns([1.2, 1.6, 6], vertical_alignment="center")
+            with sign:
+                st.badge(answer.result, icon=SIGNS[answer.result], color=COLOURS[answer.result])
+            with title:
+                st.markdown(f"**{answer.check.number} · {answer.check.title}**")
+            with asks:
+                st.caption(answer.check.asks)
+                if answer.words:
+                    st.text(one_line(answer.words, 300))
+    st.caption(
+        "Steps 0 to 4 break a ledger: nothing after the break can be relied on. Steps 5 to 9 leave "
+        "a submission or a record out of everything that is judged and shown."
+    )
+
+
+def _found(report: Report) -> None:
+    found = [one for one in report.findings if one.code.startswith("integrity.")]
+    if not found:
+        return
+    st.header(f"{count(len(found), 'integrity finding')}", anchor="integrity-findings")
+    parts.frame(
+        [
+            {
+                "entry": one.index,
+                "check": one.code,
+                "asks for": one.expected,
+                "was there": one.recorded,
+                "id": one.id,
+            }
+            for one in found[:200]
+        ],
+        "Integrity findings: entry, check, what it asks for, what was there, id",
+    )
+
+
+def _bytes(shown: Shown) -> None:
+    report, ledger = shown.tables.report, shown.tables.report.ledger
+    st.header("The ledger", anchor="ledger")
+    told = (
+        ("origin", ledger.origin),
+        ("entries", f"{ledger.size:,}"),
+        ("under a signed head", f"{ledger.checkpoint_size:,}"),
+        ("submissions", f"{report.integrity.submissions:,}"),
+        ("left out, submissions", f"{report.integrity.invalid_submissions:,}"),
+        ("left out, single records", f"{report.integrity.invalid_records:,}"),
+        ("signed heads kept", f"{shown.head_count:,}"),
+        ("writers' streams", f"{len(shown.streams):,}"),
+    )
+    with st.grid(4, min_column_width=200, gap=("xsmall", "small")):
+        for label, value in told:
+            parts.named(label, value)
+    parts.named("genesis", ledger.genesis)
+    parts.named(f"root over all {ledger.size:,} entries", ledger.root)
+    kinds, heads = st.columns([1, 2])
+    with kinds:
+        st.subheader("Records by kind", anchor=False)
+        parts.frame(
+            [{"kind": kind, "valid records": number} for kind, number in checks.kinds(report)],
+            "Number of valid records by kind",
+        )
+    with heads:
+        _heads(shown)
+
+
+def _heads(shown: Shown) -> None:
+    st.subheader("Signed heads, newest first", anchor=False)
+    if not shown.heads:
+        st.info("No head of this ledger was signed: its entries can be compared with nothing.")
+        return
+    parts.frame(
+        [
+            {
+                "size": head.size,
+                "last entry recorded": when(head.recorded_at),
+                "root": head.root,
+                "key": short(head.signer),
+            }
+            for head in shown.heads[:10]
+        ],
+        "Signed heads: size, time of their last entry, root, key",
+    )
+    if shown.head_count > len(shown.heads[:10]):
+        st.caption(f"and {count(shown.head_count - len(shown.heads[:10]), 'earlier one')}")
+
+
+def _writers(shown: Shown) -> None:
+    found = checks.identities(checks.history(shown.tables))
+    speaks = {key: one for one in found for key, _ in one.keys}
+    st.header("Who wrote", anchor="writers")
+    st.caption(
+        "A stream is one writer process; its submissions are numbered, so that a missing one shows."
+    )
+    rows: list[Mapping[str, object]] = [
+        {
+            "writer": last_name(speaks[stream.key].id) if stream.key in speaks else "unknown",
+            "key": short(stream.key),
+            "stream": stream.stream[:12],
+            "submissions": stream.submissions,
+            "missing": stream.missing,
+            "records": stream.records,
+            "entries": f"{stream.first} to {stream.last}",
+            "from": when(stream.began),
+            "to": when(stream.ended),
+            "closed": "yes" if stream.closed else "no",
+        }
+        for stream in sorted(shown.streams, key=lambda one: -one.records)
+    ]
+    parts.frame(rows[:100], "Writers' streams, the largest first")
+    if len(rows) > len(rows[:100]):
+        st.caption(f"and {count(len(rows) - 100, 'smaller stream')}")
+    st.subheader("Identities and keys", anchor=False)
+    parts.frame(
+        [
+            {
+                "identity": one.id,
+                "person who answers": one.owner,
+                "roles": ", ".join(one.roles),
+                "keys": ", ".join(f"{short(key)} ({use})" for key, use in one.keys),
+                "since entry": one.since,
+                "until entry": "still" if one.until is None else str(one.until),
+            }
+            for one in found
+        ],
+        "Identities: owner, roles, keys, and from which entry to which they held",
+    )
+
+
+def _governance(tables: Tables) -> None:
+    st.header("Contracts in force", anchor="contracts")
+    judged = {one.digest: one for one in tables.report.conformance.contracts}
+    bindings = checks.bindings(tables)
+    if not bindings:
+        st.info("No contract was ever activated in this ledger.")
+    else:
+        parts.frame(
+            [
+                {
+                    "contract": judged[one.digest].name if one.digest in judged else "",
+                    "version": one.version,
+                    "service": one.service,
+                    "effective": when(one.effective_at),
+                    "entry": one.index,
+                    "approved by": ", ".join(map(last_name, one.approved_by)),
+                    "records judged": judged[one.digest].judged if one.digest in judged else 0,
+                    "for": "imported runs" if one.imported else "live runs",
+                }
+                for one in bindings
+            ],
+            "Contracts by activation: version, service, when, who approved, records judged",
+        )
+    for one in checks.switches(tables):
+        name = "Kill switch" if one.mode == "kill" else "Safe mode"
+        st.markdown(
+            f"**{name} {one.state}** at {when(one.recorded_at)}, entry {one.index}, by "
+            f"{code(last_name(one.by))} for {code(one.service)}"
+        )
+        st.text(plain(one.reason))
+
+
+def _open(report: Report) -> None:
+    st.header("What this does not prove", anchor="limits")
+    for limit in not_proven(report):
+        st.text(f"– {limit}")
+
+
+if __name__ == "__main__":
+    page()

@@ -1,0 +1,91 @@
+"""Pieces that pages share: signs of severity, a named value, a record, a link to a run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import streamlit as st
+
+from dashboards import session
+from dashboards.filters import Filter
+from dashboards.runs import Entry
+from dashboards.words import ADVICE, HANDLED, SIGNS, STATE_MEANS, VIOLATED, opened, plain
+
+Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
+SEVERITY_COLOURS: Final[Mapping[str, Colour]] = {
+    "critical": "red",
+    "high": "red",
+    "medium": "orange",
+    "low": "yellow",
+    "advice": "gray",
+}
+STATE_COLOURS: Final[Mapping[str, Colour]] = {VIOLATED: "red", HANDLED: "green", ADVICE: "gray"}
+STATE_SIGNS: Final[Mapping[str, str]] = {
+    VIOLATED: ":material/close:",
+    HANDLED: ":material/check:",
+    ADVICE: ":material/lightbulb:",
+}
+# Short records are read faster on one line.
+ONE_LINE: Final = 100
+
+
+def severity(word: str) -> None:
+    """Show a severity: sign, word and colour, any one of which says it."""
+    st.badge(word, icon=SIGNS.get(word), color=SEVERITY_COLOURS.get(word, "gray"))
+
+
+def state(word: str) -> None:
+    """Show what became of a finding's rule."""
+    st.badge(
+        word,
+        icon=STATE_SIGNS.get(word, ":material/question_mark:"),
+        color=STATE_COLOURS.get(word, "violet"),
+        help=STATE_MEANS.get(word),
+    )
+
+
+def named(label: str, value: str) -> None:
+    """Show a value under its name. The value is anybody's text, and shown as it is."""
+    with st.container(gap=None):
+        st.caption(label)
+        st.text(plain(value) or "–")
+
+
+def data(value: object, *, limit: int = 2_000) -> None:
+    """Show recorded data as JSON, letter by letter."""
+    flat = json.dumps(value, ensure_ascii=False)
+    text = plain(flat) if len(flat) <= ONE_LINE else opened(value, limit)
+    st.code(text, language="json", wrap_lines=True)
+
+
+def record(entry: Entry) -> None:
+    """Show a whole record, folded."""
+    with st.expander(f"the whole record of entry {entry.index}"):
+        data(dict(entry.record), limit=20_000)
+
+
+def run_link(
+    label: str,
+    run: str,
+    *,
+    at: int | None = None,
+    finding: str = "",
+    chosen: Filter | None = None,
+    icon: str = ":material/arrow_forward:",
+) -> None:
+    """Show a link to a run, at one of its steps. The label is this project's own words.
+
+    The filter goes along, so that the run page knows what comes next and the way back.
+    """
+    there: dict[str, list[str]] = {"run": [run]} if run else {}
+    if at is not None:
+        there["at"] = [str(at)]
+    if finding:
+        there["finding"] = [finding]
+    parameters = {**(chosen.parameters() if chosen else {}), **there}
+    st.page_link(session.RUN, label=label, icon=icon, query_params=parameters)
+
+
+def frame(rows: Sequence[Mapping[str, object]], alt: str) -> None:
+    """Show a short table. Its cells are drawn, not written: nothing in them is markup."""
+    st.dataframe(list(rows), hide_index=True, height="content", alt=alt)

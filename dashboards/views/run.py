@@ -1,0 +1,233 @@
+"""The run: who asked for what, what was found in it, and every step from its opening to its end."""
+
+import streamlit as st
+
+from dashboards import charts, queries, runs, session
+from dashboards.filters import Filter
+from dashboards.opening import Shown
+from dashboards.runs import Listed, ListedRun, RunHead, Step
+from dashboards.tables import Tables
+from dashboards.views import findings, parts, steps
+from dashboards.words import code, count, last_name, seconds, short, sums, when
+
+
+def page() -> None:
+    """Show one run, or the list of them where the address names none."""
+    visit = session.current()
+    if not isinstance(visit.result, Shown):
+        st.page_link(session.INTEGRITY, label="See where and why it broke")
+        return
+    tables = visit.result.tables
+    which, finding = session.parameter("run"), session.parameter("finding")
+    found = queries.finding(tables, finding) if finding else None
+    if found is not None and not found.run:
+        _without_run(tables, found)
+        return
+    name = which or session.parameter("ref") or (found.run if found else "")
+    if not name:
+        _list(tables)
+        return
+    head = runs.head(tables, name)
+    if head is None:
+        st.title("Run", anchor=False)
+        st.info(
+            f"This ledger has no run {code(name)}. The name is a run's digest, or its source's own "
+            "id. Choose one from the list."
+        )
+        st.page_link(session.RUN, label="All runs", icon=":material/list:")
+        return
+    _run(tables, head, found)
+
+
+# ------------------------------------------------------------------------- one run
+
+
+def _run(tables: Tables, head: RunHead, found: queries.FindingRow | None) -> None:
+    chosen = session.chosen()
+    _ways(tables, head, found, chosen)
+    st.title(f"Run {code(short(head.name))}", anchor=False)
+    all_steps = runs.steps(tables, head)
+    _head(head, all_steps)
+    findings.of_run(tables, head, queries.findings_of_run(tables, head.digest), found)
+    st.header("Timeline", anchor="timeline")
+    figure = charts.waterfall(all_steps)
+    if figure is not None:
+        st.altair_chart(figure.chart, alt=figure.alt)
+    at = session.parameter("at")
+    index = int(at) if at.isdecimal() else (found.index if found else None)
+    shown = _page_of_steps(all_steps, index)
+    steps.show(tables, head, shown, index)
+
+
+def _ways(tables: Tables, head: RunHead, found: queries.FindingRow | None, chosen: Filter) -> None:
+    """Show the ways on: back to the inbox as it was, and to what stands beside this."""
+    with st.container(horizontal=True, vertical_alignment="center", key="ways"):
+        st.page_link(
+            session.INBOX,
+            label="Inbox",
+            icon=":material/arrow_back:",
+            query_params=chosen.parameters(),
+        )
+        st.page_link(session.RUN, label="All runs", icon=":material/list:")
+        if head.before:
+            parts.run_link("Run before", head.before, icon=":material/chevron_left:")
+        if head.after:
+            parts.run_link("Run after", head.after, icon=":material/chevron_right:")
+        if found is not None:
+            _beside(queries.neighbours(tables, chosen, found.id), chosen)
+
+
+def _beside(beside: queries.Neighbours, chosen: Filter) -> None:
+    if not beside.number:
+        return
+    st.space("small")
+    st.caption(f"finding {beside.number:,} of {beside.total:,} in the inbox", width="content")
+    for label, icon, row in (
+        ("Finding before", ":material/keyboard_arrow_up:", beside.before),
+        ("Next finding", ":material/keyboard_arrow_down:", beside.after),
+    ):
+        if row is not None:
+            parts.run_link(label, row.run, at=row.index, finding=row.id, chosen=chosen, icon=icon)
+
+
+def _head(head: RunHead, all_steps: tuple[Step, ...]) -> None:
+    took = runs.seconds_between(head.opened, head.closed) if head.closed else None
+    told = (
+        ("reference", head.ref),
+        ("asked for by", last_name(head.requester)),
+        ("channel", head.channel),
+        ("goal", head.goal),
+        ("service", head.service),
+        ("contract in force", ", ".join(head.versions) or "none"),
+        ("model", head.model),
+        ("prompt", short(head.prompt)),
+        ("opened", when(head.opened) + (" (as claimed)" if head.imported else "")),
+        ("closed", _closed(head, took)),
+        ("outcome", head.outcome),
+        ("cost", sums(head.cost)),
+        ("value", sums(head.value)),
+        ("tokens", _tokens(head.tokens)),
+        ("steps", f"{len(all_steps):,}, entries {_range(all_steps)}"),
+        ("run", short(head.digest)),
+    )
+    with st.container(border=True), st.grid(4, min_column_width=210, gap=("xsmall", "small")):
+        for label, value in told:
+            if value:
+                parts.named(label, value)
+
+
+def _closed(head: RunHead, took: float | None) -> str:
+    if took is None:
+        return "still open"
+    return f"{when(head.closed)}, after {seconds(took)}"
+
+
+def _tokens(tokens: tuple[int, int]) -> str:
+    return f"{tokens[0]:,} read, {tokens[1]:,} written" if any(tokens) else ""
+
+
+def _range(all_steps: tuple[Step, ...]) -> str:
+    own = [step.entry.index for step in all_steps if not step.outside]
+    return f"{min(own)} to {max(own)}" if own else ""
+
+
+def _page_of_steps(all_steps: tuple[Step, ...], index: int | None) -> tuple[Step, ...]:
+    """Return the steps of the page that is asked for; of a short run, all of them."""
+    pages = -(-len(all_steps) // runs.STEPS_SHOWN)
+    if pages <= 1:
+        return all_steps
+    # Another step is another page to begin with: the key says which one it began for.
+    page = st.pagination(
+        pages,
+        default=runs.page_of(all_steps, index),
+        key=f"steps-{all_steps[0].entry.index}-{index}",
+    )
+    first = (page - 1) * runs.STEPS_SHOWN
+    return all_steps[first : first + runs.STEPS_SHOWN]
+
+
+# ------------------------------------------------------------- no run, or none named
+
+
+def _without_run(tables: Tables, found: queries.FindingRow) -> None:
+    """Show a finding that stands at an entry of no run: governance, a stream, an import's data."""
+    chosen = session.chosen()
+    st.page_link(
+        session.INBOX,
+        label="Inbox",
+        icon=":material/arrow_back:",
+        query_params=chosen.parameters(),
+    )
+    st.title(f"Entry {found.index}", anchor=False)
+    st.caption("This entry belongs to no run.")
+    findings.one(tables, found, linked=False)
+    entry = runs.entry(tables, found.index)
+    if entry is None:
+        st.info("The entry itself was left out as invalid, so it is not shown.")
+        return
+    st.header("The entry", anchor=False)
+    st.caption(f"{entry.kind}, recorded {when(entry.recorded_at)} by {code(entry.identity)}")
+    parts.data(dict(entry.record), limit=20_000)
+
+
+def _list(tables: Tables) -> None:
+    st.title("Runs", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        search = st.text_input(
+            "Search",
+            key="runs",
+            type="search",
+            bind="query-params",
+            on_change=_first_page,
+            placeholder="reference, person, channel, tool, outcome, digest",
+            icon=":material/search:",
+        )
+        only = st.toggle(
+            "only with violations", key="violated", bind="query-params", on_change=_first_page
+        )
+    asked = session.parameter("runs_page")
+    page = int(asked) if asked.isdecimal() else 1
+    found = runs.listed(tables, search or "", found=only, page=page)
+    if not found.total:
+        st.info(
+            "No run fits what is asked for."
+            if search or only
+            else "There is no run in this ledger yet. Runs appear as soon as an agent records one, "
+            "or `writ import` reads some; then verify again."
+        )
+        return
+    _listed(found)
+    if found.pages > 1:
+        st.pagination(found.pages, key="runs_page", bind="query-params")
+
+
+def _first_page() -> None:
+    st.session_state["runs_page"] = 1
+
+
+def _listed(found: Listed) -> None:
+    st.caption(count(found.total, "run"))
+    for row in found.rows:
+        with st.container(border=True, key=f"run-{row.index}"):
+            what, told, where = st.columns([3.2, 4.2, 1.6], vertical_alignment="center")
+            with what:
+                st.text(short(row.name))
+                st.caption(when(row.opened))
+            with told:
+                st.caption(_told(row))
+            with where:
+                parts.run_link("Open run", row.digest)
+
+
+def _told(row: ListedRun) -> str:
+    told = [f"channel {code(row.channel, 20)}"] if row.channel else []
+    told += [f"for {code(last_name(row.requester), 30)}"] if row.requester else []
+    told += [count(row.actions, "action")]
+    told += [f"**{row.violated:,} violated**"] if row.violated else []
+    told += [f"{row.other:,} other findings"] if row.other else []
+    told += [f"ended {code(row.outcome, 40)}"] if row.outcome else []
+    return " · ".join(told)
+
+
+if __name__ == "__main__":
+    page()

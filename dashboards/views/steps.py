@@ -1,0 +1,282 @@
+"""The steps of a run, one under the other: what was said, seen, decided and done."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import streamlit as st
+
+from dashboards import runs
+from dashboards.runs import Entry, RunHead, Step
+from dashboards.tables import Tables
+from dashboards.views import parts
+from dashboards.words import (
+    EFFECT_WORDS,
+    STATUS_WORDS,
+    amount,
+    code,
+    last_name,
+    member,
+    one_line,
+    plain,
+    seconds,
+    short,
+    when,
+)
+
+ROLES: Final[Mapping[str, str]] = {
+    "user": "The customer says",
+    "assistant": "The agent says",
+    "system": "The system says",
+    "human": "A colleague says",
+}
+
+
+def show(tables: Tables, head: RunHead, steps: Sequence[Step], marked: int | None) -> None:
+    """Show steps in the ledger's order, the ones with findings marked."""
+    for step in steps:
+        _step(tables, head, step, chosen=step.entry.index == marked)
+
+
+def _step(tables: Tables, head: RunHead, step: Step, *, chosen: bool) -> None:
+    entry = step.entry
+    with st.container(border=chosen or bool(step.findings), key=f"step-{entry.index}"):
+        where, what = st.columns([1, 7], gap="small")
+        with where:
+            _place(head, entry, step, chosen=chosen)
+        with what:
+            for row in step.findings:
+                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                    parts.severity(row.severity)
+                    parts.state(row.state)
+                    st.caption(code(row.rule), width="content")
+            _content(tables, step)
+
+
+def _place(head: RunHead, entry: Entry, step: Step, *, chosen: bool) -> None:
+    # A heading, because only a heading can be jumped to.
+    st.subheader(f"{entry.index}", anchor=f"entry-{entry.index}")
+    after = runs.seconds_between(head.opened, entry.moment)
+    told = f"+{seconds(after)}" if after > 0 else ("" if step.outside else "opened")
+    st.caption(told if after or entry.index == head.index else "same time", help=_times(entry))
+    if chosen:
+        st.badge("shown", icon=":material/arrow_forward:", color="primary")
+    if step.outside:
+        st.badge("outside", icon=":material/public:", color="gray", help="It belongs to no run.")
+
+
+def _times(entry: Entry) -> str:
+    if entry.moment != entry.recorded_at:
+        return f"claimed {when(entry.moment)}, recorded {when(entry.recorded_at)}"
+    return f"recorded {when(entry.recorded_at)}"
+
+
+# --------------------------------------------------------------------- by kind of record
+
+
+def _content(tables: Tables, step: Step) -> None:
+    kind = step.entry.kind
+    if kind == "run":
+        kind = f"run.{member(step.entry.record, 'phase')}"
+    shown = _KINDS.get(kind)
+    if shown is None:
+        st.markdown(f"**{kind}**")
+        parts.record(step.entry)
+    else:
+        shown(tables, step)
+
+
+def _line(*told: str) -> None:
+    st.markdown(" · ".join(part for part in told if part))
+
+
+def _named(label: str, value: str, limit: int = 60) -> str:
+    return f"{label} {code(value, limit)}" if value else ""
+
+
+def _opened(_: Tables, step: Step) -> None:
+    record = step.entry.record
+    _line(
+        "**Run opened**",
+        _named("by", last_name(member(record, "by"))),
+        _named("on", member(record, "channel")),
+    )
+    if member(record, "goal"):
+        st.text(plain(member(record, "goal")))
+    parts.record(step.entry)
+
+
+def _closed(_: Tables, step: Step) -> None:
+    record = step.entry.record
+    _line("**Run closed**", _named("worth", amount(record.get("value"))))
+    if member(record, "outcome"):
+        st.text(plain(member(record, "outcome")))
+
+
+def _message(_: Tables, step: Step) -> None:
+    record = step.entry.record
+    role = member(record, "role")
+    tokens: Mapping[str, int] = record.get("tokens", {})
+    _line(
+        f"**{ROLES.get(role, 'Somebody says')}**",
+        f"turn {member(record, 'turn')}",
+        _named("name", member(record, "name")),
+        _named("cost", amount(record.get("cost"))),
+        f"{tokens.get('input', 0):,} tokens read, {tokens.get('output', 0):,} written"
+        if tokens
+        else "",
+    )
+    text = member(record, "content")
+    if text:
+        st.text(plain(text))
+    else:
+        st.caption("no text")
+
+
+def _observation(_: Tables, step: Step) -> None:
+    record = step.entry.record
+    observer = member(record, "observer")
+    _line(
+        f"**Evidence** {code(member(record, 'what'))}",
+        _named("from", member(record, "source")),
+        _named("ref", member(record, "ref")),
+        _named("observed by", last_name(observer)) if observer != "source" else "",
+        "**self-attested**" if record.get("self_attested") else "",
+    )
+    if "fields" in record:
+        parts.data(record["fields"])
+    if member(record, "digest"):
+        st.caption(f"digest of what was seen: {code(short(member(record, 'digest')))}")
+
+
+def _action(tables: Tables, step: Step) -> None:
+    record = step.entry.record
+    estimate: Mapping[str, Any] = record.get("estimate", {})
+    _line(
+        f"**Action** {code(step.entry.tool)}",
+        _named("mode", member(record, "mode")),
+        _named("target", member(record, "target")),
+        _named("estimate", amount(estimate.get("cost"))),
+        _named("worth", amount(estimate.get("value"))),
+    )
+    parts.data(record["params"])
+    _decision(tables, step)
+    _links(step)
+    parts.record(step.entry)
+
+
+def _decision(tables: Tables, step: Step) -> None:
+    record = step.entry.record
+    version = member(record, "contract", "version") or step.entry.version
+    decision = record.get("decision")
+    if decision is None:
+        imported = step.entry.imported
+        st.caption(
+            "no decision of a guard: "
+            + ("it was imported" if imported else "the agent recorded none")
+            + (f"; in force was {code(version)}" if version else "")
+        )
+        return
+    effect = str(decision["effect"])
+    _line(
+        f"**Decided: {EFFECT_WORDS.get(effect, effect)}**",
+        _named("under contract", version),
+    )
+    for reason in decision["reasons"]:
+        rule = runs.rule_named(tables, record.get("contract"), str(reason["rule"]))
+        _line(
+            f"- {code(str(reason['rule']))} {reason['result']}, which makes it "
+            f"{EFFECT_WORDS.get(str(reason['effect']), str(reason['effect']))}"
+        )
+        if rule is not None and rule.says:
+            st.text(one_line(rule.says, 240))
+
+
+def _links(step: Step) -> None:
+    """Show the records that an action names: evidence, and what it resumes or undoes."""
+    record = step.entry.record
+    for digest in record.get("evidence", ()):
+        _link("cites", str(digest), step)
+    for name, words in (("resumes", "resumes"), ("compensates", "undoes")):
+        if member(record, name):
+            _link(words, member(record, name), step)
+
+
+def _link(words: str, digest: str, step: Step) -> None:
+    entry = step.links.get(digest)
+    if entry is None:
+        st.caption(f"{words} a record that is not valid here, {code(short(digest))}")
+        return
+    what = member(entry.record, "what") or entry.tool
+    told = f"{words} entry {entry.index}, {entry.kind} {code(what, 40)}"
+    told += f" from {code(entry.source, 40)}" if entry.source else ""
+    if entry.run == step.entry.run:
+        st.caption(f"{told} · [show](#entry-{entry.index})")
+    else:
+        with st.expander(told):
+            parts.data(dict(entry.record), limit=8_000)
+
+
+def _approval(_: Tables, step: Step) -> None:
+    record = step.entry.record
+    words = {"approve": "approved", "refuse": "refused", "withdraw": "withdrawn"}
+    verdict = member(record, "verdict")
+    _line(
+        f"**Approval: {words.get(verdict, verdict)}** by {code(last_name(step.entry.identity))}",
+        _named("for rule", member(record, "rule")),
+        f"until {when(member(record, 'expires_at'))}" if member(record, "expires_at") else "",
+    )
+    if member(record, "reason"):
+        st.text(plain(member(record, "reason")))
+    _link("is about", member(record, "action"), step)
+
+
+def _outcome(_: Tables, step: Step) -> None:
+    record = step.entry.record
+    status = member(record, "status")
+    _line(
+        f"**Outcome: {STATUS_WORDS.get(status, status)}** of {code(step.entry.tool)}",
+        f"after {seconds(step.after)}" if step.after is not None else "",
+        _named("cost", amount(record.get("cost"))),
+        _named("value", amount(record.get("value"))),
+    )
+    if member(record, "error"):
+        st.text(plain(member(record, "error")))
+    if "fields" in record:
+        parts.data(record["fields"])
+    _link("ends", member(record, "action"), step)
+
+
+def _switch(_: Tables, step: Step) -> None:
+    record = step.entry.record
+    mode = "Kill switch" if member(record, "mode") == "kill" else "Safe mode"
+    _line(
+        f"**{mode} {member(record, 'state')}** by {code(last_name(step.entry.identity))}",
+        _named("for", member(record, "selector"), 120),
+    )
+    st.text(plain(member(record, "reason")))
+
+
+def _governance(words: str) -> Callable[[Tables, Step], None]:
+    def shown(_: Tables, step: Step) -> None:
+        record: Mapping[str, Any] = step.entry.record
+        _line(
+            f"**{words}** {code(member(record, 'version') or step.entry.kind)}",
+            f"by {code(last_name(step.entry.identity))}",
+        )
+
+    return shown
+
+
+_KINDS: Final[Mapping[str, Callable[[Tables, Step], None]]] = {
+    "run.opened": _opened,
+    "run.closed": _closed,
+    "message": _message,
+    "observation": _observation,
+    "action": _action,
+    "approval": _approval,
+    "outcome": _outcome,
+    "switch": _switch,
+    "activation": _governance("Contract activated:"),
+    "contract": _governance("Contract published:"),
+    "authority": _governance("Identities and keys changed:"),
+}

@@ -1,0 +1,212 @@
+"""The app's words: what a severity, a state, a kind of record or an amount is called on a page.
+
+Most of what a page shows was written by somebody else, an agent for one. Streamlit takes labels for
+Markdown, so recorded text goes either into elements that take it as it is (`st.text`, `st.code`,
+cells of a data frame), or through `code` into a label.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
+
+from verifier.reports.text import printable
+
+# States are disjoint, and in this order everywhere.
+VIOLATED: Final = "violated"
+UNDECIDABLE: Final = "undecidable"
+HANDLED: Final = "handled"
+ADVICE: Final = "advice"
+STATES: Final[tuple[str, ...]] = (VIOLATED, UNDECIDABLE, HANDLED, ADVICE)
+STATE_MEANS: Final[Mapping[str, str]] = {
+    VIOLATED: "a rule was broken",
+    UNDECIDABLE: "nobody can tell, and the finding says why",
+    HANDLED: "the guard stopped it, or a person lifted it",
+    ADVICE: "worth knowing, breaks nothing",
+}
+
+SEVERITIES: Final[tuple[str, ...]] = ("critical", "high", "medium", "low", "advice")
+# A sign beside the word: what matters must not hang on telling colours apart.
+SIGNS: Final[Mapping[str, str]] = {
+    "critical": ":material/dangerous:",
+    "high": ":material/error:",
+    "medium": ":material/warning:",
+    "low": ":material/info:",
+    "advice": ":material/lightbulb:",
+}
+
+CLAUSES: Final[tuple[str, ...]] = (
+    "identity",
+    "scope",
+    "evidence",
+    "policy",
+    "tools",
+    "cost",
+    "recovery",
+    "decision",
+    "coverage",
+    "integrity",
+)
+
+EFFECT_WORDS: Final[Mapping[str, str]] = {
+    "allow": "allowed",
+    "approve": "held for an approval",
+    "escalate": "escalated to a person",
+    "deny": "denied",
+}
+
+STATUS_WORDS: Final[Mapping[str, str]] = {
+    "ok": "done",
+    "error": "failed",
+    "timeout": "timed out",
+    "skipped": "not called",
+    "abandoned": "abandoned",
+}
+
+SHOWN: Final = 2_000
+_MICROS: Final = 1_000_000
+_FENCES = re.compile(r"`+")
+
+
+def code(text: str, limit: int = 80) -> str:
+    """Return recorded text as an inline code span: a label shows it letter by letter.
+
+    Nothing inside a code span is a link, a formula, a colour or an icon. The fence is longer than
+    any run of backticks in the text, so the text cannot end it.
+
+    Example:
+        >>> code("pay :material/home: $x$")
+        '`pay :material/home: $x$`'
+        >>> code("a``b")
+        '```a``b```'
+    """
+    flat = one_line(text, limit) or "-"
+    longest = max((len(run) for run in _FENCES.findall(flat)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{fence}{space}{flat}{space}{fence}"
+
+
+def one_line(text: str, limit: int = 160) -> str:
+    """Return text on one line of at most `limit` characters, nothing in it steering the screen.
+
+    Example:
+        >>> one_line("one   two three", 8)
+        'one two…'
+    """
+    flat = printable(" ".join(text.split()))
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def plain(text: str, limit: int = SHOWN) -> str:
+    """Return text of many lines, cut at `limit` characters, nothing in it steering the screen."""
+    lines = "\n".join(printable(line.replace("\t", "    ")) for line in text.split("\n"))
+    return lines if len(lines) <= limit else f"{lines[:limit].rstrip()} …"
+
+
+def money(micros: int, currency: str) -> str:
+    """Return an amount with two digits, and with as many more as it has.
+
+    Example:
+        >>> money(12_500_000, "EUR"), money(-1_234, "USD"), money(1_250_000_000, "EUR")
+        ('12.50 EUR', '-0.001234 USD', '1,250.00 EUR')
+    """
+    sign, units, rest = "-" if micros < 0 else "", *divmod(abs(micros), _MICROS)
+    digits = f"{rest:06}".rstrip("0").ljust(2, "0")
+    return f"{sign}{units:,}.{digits} {currency}"
+
+
+def amount(value: object) -> str:
+    """Return a record's money member in words; empty where there is none."""
+    if not isinstance(value, Mapping):
+        return ""
+    parts = cast("Mapping[str, Any]", value)
+    return money(int(parts["micros"]), str(parts["currency"]))
+
+
+def sums(amounts: Iterable[tuple[str, int]]) -> str:
+    """Return sums in several currencies, which nobody may add up.
+
+    Example:
+        >>> sums([("EUR", 2_000_000), ("USD", 10_000)])
+        '2.00 EUR + 0.01 USD'
+    """
+    return " + ".join(money(micros, currency) for currency, micros in amounts)
+
+
+def when(moment: str) -> str:
+    """Return a time of the ledger for a reader: seconds, in UTC.
+
+    Example:
+        >>> when("2026-03-01T09:00:12.000000Z")
+        '2026-03-01 09:00:12 UTC'
+    """
+    return f"{moment[:10]} {moment[11:19]} UTC" if moment else ""
+
+
+def count(number: int, one: str, more: str = "") -> str:
+    """Return a number with its noun.
+
+    Example:
+        >>> count(1, "entry", "entries"), count(2_000, "run")
+        ('1 entry', '2,000 runs')
+    """
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration as a reader says it.
+
+    Example:
+        >>> seconds(0.4), seconds(75), seconds(7_500), seconds(200_000)
+        ('0.4 s', '1 min 15 s', '2 h 5 min', '2 d 7 h')
+    """
+    minute, hour, day = 60, 3_600, 86_400
+    if value < minute:
+        return f"{value:.3g} s"
+    whole = round(value)
+    if whole < hour:
+        return f"{whole // minute} min {whole % minute} s"
+    if whole < day:
+        return f"{whole // hour} h {whole % hour // minute} min"
+    return f"{whole // day} d {whole % day // hour} h"
+
+
+def opened(value: object, limit: int = SHOWN) -> str:
+    """Return a recorded value as indented JSON, cut at `limit` characters."""
+    return plain(json.dumps(value, ensure_ascii=False, indent=2), limit)
+
+
+def short(digest: str) -> str:
+    """Return the part of a digest that tells it from others on a page.
+
+    Example:
+        >>> short("0123456789abcdef" * 4)
+        '0123456789ab'
+    """
+    return digest[:12] if len(digest) == 64 else digest  # noqa: PLR2004 - hex digits of SHA-256
+
+
+def last_name(identity: str) -> str:
+    """Return the last part of a SPIFFE identity, which a reader knows it by.
+
+    Example:
+        >>> last_name("spiffe://shop.example/people/lead-anna")
+        'lead-anna'
+    """
+    return identity.rpartition("/")[2] or identity
+
+
+def member(record: Mapping[str, Any], *path: str) -> str:
+    """Return a member of a record as text; empty where there is none.
+
+    Example:
+        >>> member({"contract": {"version": "1.0.0"}}, "contract", "version")
+        '1.0.0'
+    """
+    value: Any = record
+    for name in path:
+        if not isinstance(value, Mapping) or name not in value:
+            return ""
+        value = cast("Mapping[str, Any]", value)[name]
+    return str(value)

@@ -1,0 +1,154 @@
+"""`writ app`: the review app, on this machine and for whoever sits at it."""
+
+import importlib.util
+import socket
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from verifier.report import ExitCode
+from writ.commands.verify import LedgerArgument, TrustOption, trust_of, without_password
+from writ.errors import CommandError
+from writ.output import data
+from writ.settings import current
+
+HOST: Final = "127.0.0.1"
+PORT: Final = 8501
+# How many ports after the first are tried where none was asked for.
+TRIED: Final = 50
+
+# Nothing leaves this machine, nothing is watched or written, and no error shows code: in this
+# order, what Streamlit listens on, what it tells others, what it shows, and how it looks.
+OPTIONS: Final[dict[str, Any]] = {
+    "server.address": HOST,
+    "server.fileWatcherType": "none",
+    "server.runOnSave": False,
+    "server.allowRunOnSave": False,
+    "server.showEmailPrompt": False,
+    "server.enableStaticServing": False,
+    "server.maxUploadSize": 1,
+    "browser.gatherUsageStats": False,
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "client.toolbarMode": "minimal",
+    "logger.level": "warning",
+    "logger.hideWelcomeMessage": True,
+    "runner.magicEnabled": False,
+    "theme.font": "sans-serif",
+    "theme.headingFont": "sans-serif",
+    "theme.codeFont": "monospace",
+    "theme.headingFontSizes": ["1.75rem", "1.3rem", "1.05rem", "1rem", "1rem", "1rem"],
+    "theme.headingFontWeights": [650, 620, 600, 600, 600, 600],
+    "theme.codeFontSize": "0.82rem",
+    "theme.baseRadius": "0.4rem",
+    "theme.showWidgetBorder": True,
+    "theme.light.primaryColor": "#1f5fbf",
+    "theme.light.backgroundColor": "#ffffff",
+    "theme.light.secondaryBackgroundColor": "#f3f5f8",
+    "theme.light.textColor": "#1b2330",
+    "theme.light.linkColor": "#1f5fbf",
+    "theme.light.borderColor": "#d5dbe4",
+    "theme.dark.primaryColor": "#7db0ff",
+    "theme.dark.backgroundColor": "#12161d",
+    "theme.dark.secondaryBackgroundColor": "#1b212b",
+    "theme.dark.textColor": "#e6eaf1",
+    "theme.dark.linkColor": "#8fbcff",
+    "theme.dark.borderColor": "#333c4a",
+}
+
+
+def app(
+    ledger: LedgerArgument,
+    trust: TrustOption = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="N", min=1, max=65535, help=f"A port [{PORT}, or after]."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Look at a ledger's findings and runs in a browser, on this machine only.
+
+    Whoever can open 127.0.0.1 here can read the ledger: the app asks for no password. Ctrl-C ends
+    it.
+    """
+    _installed()
+    pinned = trust_of(trust, current())
+    name = current().get("trust", None if trust is None else str(trust)).value
+    _readable(ledger)
+    chosen = _free_port(port)
+    data(f"{without_password(ledger)}: http://{HOST}:{chosen}\n")
+    data("Ctrl-C ends it.\n")
+    arguments = [_absolute(ledger)] + ([str(Path(name).absolute())] if pinned is not None else [])
+    _serve(arguments, {**OPTIONS, "server.port": chosen, "server.headless": not show})
+    raise typer.Exit(int(ExitCode.HOLDS))
+
+
+def _installed() -> None:
+    """Say what is missing before anything is asked of it.
+
+    Raises:
+        CommandError: What the app needs is not installed.
+    """
+    missing = [name for name in ("streamlit", "altair") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise CommandError(
+            "app.not-installed",
+            f"the review app needs {' and '.join(missing)}, which are not installed",
+            do="In a clone, `make app` sets it up. Elsewhere install the extra writ[app].",
+        )
+
+
+def _readable(ledger: str) -> None:
+    """Look for the ledger before a browser is sent there.
+
+    Raises:
+        StoreError: There is none, or it cannot be opened.
+    """
+    from ledger.store import Store
+
+    Store.open(ledger).close()
+
+
+def _absolute(ledger: str) -> str:
+    """Return a name that means the same from another folder; a URL does already."""
+    return ledger if "://" in ledger else str(Path(ledger).absolute())
+
+
+def _free_port(asked: int | None) -> int:
+    """Return the port to listen on.
+
+    Raises:
+        CommandError: The one that was asked for is taken, or there is none.
+    """
+    tried = [asked] if asked is not None else list(range(PORT, PORT + TRIED))
+    for port in tried:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            # As the server does: a port that was closed a moment ago can be taken again.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    ports = f"port {asked} is" if asked is not None else f"ports {tried[0]} to {tried[-1]} are"
+    raise CommandError(
+        "app.port-taken",
+        f"{ports} taken or not allowed on {HOST}",
+        do="Name another one with --port.",
+    )
+
+
+def _serve(arguments: list[str], options: dict[str, Any]) -> None:
+    """Run Streamlit in this process until it is told to stop.
+
+    Options go to it directly: it reads no file of ours, and writes none.
+    """
+    from streamlit.web import bootstrap
+
+    import dashboards
+
+    flags = {name.replace(".", "_"): value for name, value in options.items()}
+    script = str(Path(dashboards.__file__).with_name("app.py"))
+    bootstrap.load_config_options(flags)
+    bootstrap.run(script, is_hello=False, args=arguments, flag_options=flags)
