@@ -13,17 +13,27 @@ COVERED := ledger contracts verifier replay
 # Pinned here and not in dev.txt: it makes the locks, so it cannot come from them.
 UV_VERSION := 0.13.9
 LOCK_VENV := .cache/lock
+DEMO := .cache/demo
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test system bench fuzz fmt lock clean venv python-version
+.PHONY: help demo app test system bench fuzz fmt lock clean venv python-version
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/run.stamp ## Run the demonstration (installs only what running needs)
 	$(BIN)/writ demo
+
+app: $(VENV)/app.stamp $(DEMO)/refunds.db ## Open the review app on the demonstration's ledger (made once)
+	$(BIN)/writ app $(DEMO)/refunds.db --trust $(DEMO)/refunds.db.trust.json $(APP_FLAGS)
+
+# It takes a while, and is made aside: half a demonstration is none.
+$(DEMO)/refunds.db: | $(VENV)/app.stamp
+	rm -rf $(DEMO) $(DEMO).part
+	$(BIN)/writ demo --dir $(DEMO).part
+	mv $(DEMO).part $(DEMO)
 
 test: $(VENV)/dev.stamp system ## Run every gate: lint, types, import direction, tests, coverage
 	$(BIN)/ruff check
@@ -56,6 +66,7 @@ venv: $(VENV)/dev.stamp ## Only set up .venv, with all that development needs
 lock: $(LOCK_VENV)/stamp ## Resolve the dependencies again and rewrite requirements/
 	$(LOCK_VENV)/bin/uv $(LOCK_FLAGS) --all-extras --output-file requirements/dev.txt pyproject.toml
 	$(LOCK_VENV)/bin/uv $(LOCK_FLAGS) --constraint requirements/dev.txt --no-annotate --output-file requirements/run.txt pyproject.toml
+	$(LOCK_VENV)/bin/uv $(LOCK_FLAGS) --constraint requirements/dev.txt --no-annotate --extra app --output-file requirements/app.txt pyproject.toml
 
 LOCK_FLAGS = pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --group build
@@ -68,13 +79,22 @@ clean: ## Remove .venv and everything that can be made again
 # of its own, so that an edited setting in pyproject.toml does not go through the whole lock again.
 $(VENV)/dev.stamp: $(VENV)/dev.lock.stamp pyproject.toml
 	$(INSTALL_PROJECT)
-	@touch $(VENV)/run.stamp $@
+	@touch $(VENV)/run.stamp $(VENV)/app.stamp $@
 
 $(VENV)/dev.lock.stamp: requirements/dev.txt | $(BIN)/python
 	$(PIP) install --quiet --require-hashes --requirement $<
+	@touch $(VENV)/run.lock.stamp $(VENV)/app.lock.stamp $@
+
+$(VENV)/app.stamp: $(VENV)/app.lock.stamp pyproject.toml
+	$(INSTALL_PROJECT)
+	@touch $(VENV)/run.stamp $@
+
+$(VENV)/app.lock.stamp: requirements/app.txt | $(BIN)/python
+	$(PIP) install --quiet --require-hashes --requirement $<
 	@touch $(VENV)/run.lock.stamp $@
 
-# dev.txt holds all of run.txt at the same versions, so a venv for development serves here too.
+# dev.txt holds all of app.txt, and that all of run.txt, at the same versions: what was set up for
+# more serves here too.
 $(VENV)/run.stamp: $(VENV)/run.lock.stamp pyproject.toml
 	$(INSTALL_PROJECT)
 	@touch $@
