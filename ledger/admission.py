@@ -173,7 +173,9 @@ class Turn:
             LedgerError: The text or a record is malformed, or an authority document is refused.
         """
         submission = parse_signed_text(handed_in.text)
-        known = self.admitted(submission, handed_in.text)
+        last = self._writer.submission(submission.key, submission.stream)
+        is_new = last is None or submission.number > last.number
+        known = None if is_new else self.admitted(submission, handed_in.text)
         if known is not None:
             return known
         raws = handed_in.records
@@ -184,12 +186,14 @@ class Turn:
         authority, genesis = self._founded(records[0], digests[0])
         if submission.genesis != genesis:
             raise ForeignHeadError("the submission is for a ledger with another genesis")
-        self._check_number(submission, records)
+        self._check_number(submission, last, records)
         self._check_seen(submission)
         authority = self._entitled(authority, submission, records)
         _check_signature(authority, submission, handed_in)
+        closes = isinstance(records[-1], StreamClose)
+        receipts = self._write(submission, handed_in, digests, closes)
         self.authority, self.genesis = authority, genesis
-        return self._write(submission, handed_in, digests, isinstance(records[-1], StreamClose))
+        return receipts
 
     def _founded(self, first: AnyRecord, first_digest: str) -> tuple[AuthorityHistory, str]:
         """Return the authority and genesis digest of the ledger, or of the one that begins here."""
@@ -199,8 +203,9 @@ class Turn:
             raise RefusedError("the first record of a ledger is its genesis")
         return AuthorityHistory.of(first), first_digest
 
-    def _check_number(self, submission: Submission, records: Sequence[AnyRecord]) -> None:
-        last = self._writer.submission(submission.key, submission.stream)
+    def _check_number(
+        self, submission: Submission, last: StreamState | None, records: Sequence[AnyRecord]
+    ) -> None:
         if last is not None and last.closed:
             raise NumberingError("the stream was closed; begin a new one")
         number, previous = (last.number + 1, last.text) if last else (0, submission.previous)

@@ -85,7 +85,9 @@ class Frontier:
 
     def copy(self) -> "Frontier":
         """Return one that grows by itself."""
-        return Frontier(self._size, self._peaks)
+        other = Frontier()
+        other._size, other._peaks = self._size, list(self._peaks)
+        return other
 
     def to_bytes(self) -> bytes:
         """Write it: the size in eight bytes, big endian, then the peaks."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import schema
@@ -18,17 +18,17 @@ from ledger.entry import leaf_hash
 from ledger.errors import MissingEntryError, StoreError, StrayRowError, UnreadableEntryError
 from ledger.merkle import Frontier
 from ledger.rows import Head, Row, Tip
-from ledger.transaction import adding, failures
+from ledger.transaction import adding, failures, reading
 from ledger.writing import Writer
 
 _CHUNK = 256
 _LEAF_CHUNK = 4096
 
 _CONTAINING_SQLITE = (
-    "SELECT idx, body FROM records WHERE idx >= :at AND instr(body, :needle) > 0 ORDER BY idx"
+    "SELECT idx, body FROM records WHERE idx >= ? AND instr(body, ?) > 0 ORDER BY idx"
 )
 _CONTAINING_POSTGRESQL = (
-    "SELECT idx, body FROM records WHERE idx >= :at AND position(:needle in body) > 0 ORDER BY idx"
+    "SELECT idx, body FROM records WHERE idx >= ? AND position(? in body) > 0 ORDER BY idx"
 )
 
 
@@ -43,6 +43,7 @@ class Store:
         self.location = str(location)
         self._engine = engine
         self._writable = writable
+        self._failures = failures(engine)
         # Where this process left the ledger. It saves reading that again; whether the ledger still
         # ends there is asked each time.
         self._tip: Tip | None = None
@@ -110,9 +111,9 @@ class Store:
 
     # ------------------------------------------------------------------------- reading
 
-    def _fetch(self, query: str, **values: object) -> Sequence[Sequence[Any]]:
-        with self._engine.connect() as connection:
-            return connection.execute(text(query), values).all()
+    def _fetch(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
+        with reading(self._engine) as asked:
+            return asked.all(query, *values)
 
     def size(self) -> int:
         """Return the number of entries that the table claims: the last index plus one.
@@ -120,9 +121,10 @@ class Store:
         Raises:
             StoreError: The database cannot say.
         """
+        unreadable: tuple[type[Exception], ...] = (*self._failures, TypeError, ValueError)
         try:
             return int(self._fetch("SELECT coalesce(max(idx), -1) + 1 FROM entries")[0][0])
-        except (SQLAlchemyError, TypeError, ValueError) as error:
+        except unreadable as error:
             raise StoreError(
                 f"{schema.shown(self.location)}: cannot be read ({_reason(error)})"
             ) from error
@@ -135,9 +137,9 @@ class Store:
             MissingEntryError: There is none.
         """
         try:
-            found = self._fetch("SELECT header FROM entries WHERE idx = :idx", idx=idx)
-            body = self._fetch("SELECT body FROM records WHERE idx = :idx", idx=idx)
-        except SQLAlchemyError as error:
+            found = self._fetch("SELECT header FROM entries WHERE idx = ?", idx)
+            body = self._fetch("SELECT body FROM records WHERE idx = ?", idx)
+        except self._failures as error:
             raise UnreadableEntryError(
                 f"entry {idx}: the store cannot read it ({_reason(error)})", index=idx
             ) from error
@@ -171,11 +173,11 @@ class Store:
         try:
             found = self._fetch(
                 "SELECT e.idx, e.header, r.body FROM entries e LEFT JOIN records r "
-                "ON r.idx = e.idx WHERE e.idx >= :at ORDER BY e.idx LIMIT :limit",
-                at=at,
-                limit=_CHUNK,
+                "ON r.idx = e.idx WHERE e.idx >= ? ORDER BY e.idx LIMIT ?",
+                at,
+                _CHUNK,
             )
-        except SQLAlchemyError:
+        except self._failures:
             found = None
         if found is not None:
             rows = [_row(idx, header, body) for idx, header, body in found]
@@ -199,12 +201,12 @@ class Store:
         """Look for rows outside 0 to `end`, and for records without an entry there."""
         try:
             entries = self._fetch(
-                "SELECT idx FROM entries WHERE idx >= :end OR idx < 0 ORDER BY idx LIMIT 1", end=end
+                "SELECT idx FROM entries WHERE idx >= ? OR idx < 0 ORDER BY idx LIMIT 1", end
             )
             records = self._fetch(
                 "SELECT r.idx FROM records r LEFT JOIN entries e ON e.idx = r.idx "
-                "WHERE (r.idx >= :end OR r.idx < 0) AND e.idx IS NULL ORDER BY r.idx LIMIT 1",
-                end=end,
+                "WHERE (r.idx >= ? OR r.idx < 0) AND e.idx IS NULL ORDER BY r.idx LIMIT 1",
+                end,
             )
             # Tables that were made otherwise can hold an index twice, or none. One statement sees
             # one state: whatever was appended since has its place.
@@ -213,7 +215,7 @@ class Store:
                 for table in ("entries", "records")
                 if self._fetch(f"SELECT count(*) > coalesce(max(idx), -1) + 1 FROM {table}")[0][0]  # noqa: S608
             ]
-        except SQLAlchemyError as error:
+        except self._failures as error:
             raise UnreadableEntryError(
                 f"entry {end}: the store cannot read on ({_reason(error)})", index=end
             ) from error
@@ -229,7 +231,7 @@ class Store:
             raise StrayRowError(what, index=end)
 
     def _fetch_idx(self, idx: int) -> bool:
-        return bool(self._fetch("SELECT 1 FROM entries WHERE idx = :idx", idx=idx))
+        return bool(self._fetch("SELECT 1 FROM entries WHERE idx = ?", idx))
 
     def _raise_beyond(self, end: int, found: object) -> None:
         if isinstance(found, int) and found < 0:
@@ -253,13 +255,13 @@ class Store:
         while at < end:
             try:
                 found = self._fetch(
-                    "SELECT idx, header FROM entries WHERE idx >= :at AND idx < :end "
-                    "ORDER BY idx LIMIT :limit",
-                    at=at,
-                    end=end,
-                    limit=_LEAF_CHUNK,
+                    "SELECT idx, header FROM entries WHERE idx >= ? AND idx < ? "
+                    "ORDER BY idx LIMIT ?",
+                    at,
+                    end,
+                    _LEAF_CHUNK,
                 )
-            except SQLAlchemyError:
+            except self._failures:
                 found = ()
             if not found or any(
                 idx != at + place or not isinstance(header, bytes)
@@ -275,13 +277,13 @@ class Store:
         It narrows a search and decides nothing: the bytes may stand inside a text.
         """
         sqlite = self._engine.dialect.name == "sqlite"
-        query = text(_CONTAINING_SQLITE if sqlite else _CONTAINING_POSTGRESQL)
+        query = _CONTAINING_SQLITE if sqlite else _CONTAINING_POSTGRESQL
         try:
-            with self._engine.connect() as connection:
-                for idx, body in connection.execute(query, {"needle": needle, "at": start}):
+            with reading(self._engine) as asked:
+                for idx, body in asked.each(query, start, needle):
                     if isinstance(body, bytes) and isinstance(idx, int):
                         yield idx, body
-        except SQLAlchemyError as error:
+        except self._failures as error:
             raise StoreError(
                 f"{schema.shown(self.location)}: cannot be read ({_reason(error)})"
             ) from error
@@ -299,7 +301,7 @@ class Store:
         """
         try:
             found = self._fetch("SELECT size, note FROM checkpoints ORDER BY size")
-        except SQLAlchemyError as error:
+        except self._failures as error:
             raise StoreError(f"checkpoints cannot be read ({_reason(error)})") from error
         for size, note in found:
             if not isinstance(size, int):
@@ -327,7 +329,7 @@ class Store:
                 writer = Writer(transaction, self._tip)
                 yield writer
             self._tip = writer.tip
-        except failures(self._engine) as error:
+        except self._failures as error:
             raise StoreError(
                 f"{schema.shown(self.location)}: cannot be written ({_reason(error)})"
             ) from error

@@ -1,8 +1,8 @@
-"""The transaction that adds to a ledger: the lock, and statements given to the driver itself.
+"""Statements for the driver itself: reading, and the transaction that adds to a ledger.
 
 An append is nine small statements. Through SQLAlchemy each of them costs ten times what it costs
 the database, and together more than the durable commit; so SQLAlchemy opens the connections and
-keeps them, and what happens on one while the lock is held is plain.
+keeps them, and what is said on one is plain.
 Source: docs/spec/ledger-format.md, *Store*.
 """
 
@@ -19,10 +19,11 @@ from ledger import schema
 
 # How each driver wants a place for a value to be written. Here it is written `?`.
 _PLACES = {"sqlite": "?", "postgresql": "%s"}
+_ROWS = 256
 
 
 class Transaction:
-    """Statements while the lock is held. No statement holds a `?` but as the place of a value."""
+    """Statements on one connection. None holds a `?` but as the place of a value."""
 
     def __init__(self, connection: PoolProxiedConnection, place: str) -> None:
         self._connection = connection
@@ -34,12 +35,15 @@ class Transaction:
         self.run(query, *values)
         return self._cursor.fetchall()
 
-    def each(self, query: str) -> Iterator[Sequence[Any]]:
+    def each(self, query: str, *values: object) -> Iterator[Sequence[Any]]:
         """Yield the rows of a query that may have many. Others may be asked in between."""
         cursor = self._connection.cursor()
-        cursor.execute(query)
-        while found := cursor.fetchmany(1_000):
-            yield from found
+        try:
+            cursor.execute(query.replace("?", self._place), values)
+            while found := cursor.fetchmany(_ROWS):
+                yield from found
+        finally:
+            cursor.close()
 
     def run(self, statement: str, *values: object) -> None:
         """Execute one statement."""
@@ -51,19 +55,36 @@ class Transaction:
 
 
 @contextmanager
+def reading(engine: Engine) -> Generator[Transaction]:
+    """Ask without waiting for anybody.
+
+    Raises:
+        Exception: One of `failures`.
+    """
+    with _connected(engine) as connection:
+        yield Transaction(connection, _PLACES[engine.dialect.name])
+
+
+@contextmanager
 def adding(engine: Engine) -> Generator[Transaction]:
     """Hold the ledger's one lock: all is committed when the block ends, nothing if it raises.
 
     Raises:
         Exception: One of `failures`. After a failed commit it is not known whether it took place.
     """
-    connection = engine.raw_connection()
-    try:
+    with _connected(engine) as connection:
         transaction = Transaction(connection, _PLACES[engine.dialect.name])
         for statement in schema.LOCK[engine.dialect.name]:
             transaction.run(statement)
         yield transaction
         connection.commit()
+
+
+@contextmanager
+def _connected(engine: Engine) -> Generator[PoolProxiedConnection]:
+    connection = engine.raw_connection()
+    try:
+        yield connection
     except failures(engine):
         # Nobody knows what state it is in: the server may be gone. The next one is a new one.
         connection.invalidate()

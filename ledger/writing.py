@@ -58,19 +58,17 @@ class Writer:
         if not last:
             return Head(), Frontier()
         size, raw = last[0][0] + 1, bytes(last[0][1])
-        tip = self._remembered(size, raw) or self._cached(size, raw)
-        if tip is None:
+        tip = self.tip
+        if tip is None or (tip.head.size, tip.raw) != (size, raw):
+            tip = self._cached(size, raw)
+        if tip is None or not self._knows(tip.last):
             return self.rebuild()
         self.tip = tip
         return tip.head, tip.frontier.copy()
 
-    def _remembered(self, size: int, raw: bytes) -> Tip | None:
-        tip = self.tip
-        if tip is None or (tip.head.size, tip.raw) != (size, raw):
-            return None
-        # The caches are asked for one row: what was lost with it must be made again.
-        last = tip.last
-        return tip if self.submission(last.key, last.stream, last.number) == last else None
+    def _knows(self, last: StreamState) -> bool:
+        """Tell whether the cache of streams has the last submission: if not, it has lost rows."""
+        return self.submission(last.key, last.stream, last.number) == last
 
     def _cached(self, size: int, raw: bytes) -> Tip | None:
         header, leaf = parse_header(raw), leaf_hash(raw).hex()
@@ -115,7 +113,7 @@ class Writer:
         Args:
             rows: The entries.
             head: Where the ledger ends then.
-            frontier: The edge of its tree then.
+            frontier: The edge of its tree then. It is kept: nobody may add to it after.
             submission: Its place in its stream.
         """
         run_for = self._transaction.run_for
@@ -123,7 +121,7 @@ class Writer:
         run_for(_ADD_RECORD, [(row.idx, row.record) for row in rows])
         run_for(_ADD_SUBMISSION, [_columns(submission)])
         self._keep_head(head, frontier)
-        self.tip = Tip(rows[-1].header, head, frontier.copy(), submission)
+        self.tip = Tip(rows[-1].header, head, frontier, submission)
 
     def add_checkpoint(self, size: int, note: bytes) -> None:
         """Keep a signed head, unless one of this size or larger is kept."""

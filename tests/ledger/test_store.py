@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from ledger import Store
+from ledger.client import LedgerClient
 from ledger.entry import leaf_hash
 from ledger.errors import MissingEntryError, StoreError, StrayRowError, UnreadableEntryError
 from ledger.merkle import Frontier, root
 from ledger.records import Message, Outcome, parse_record
+from ledger.rows import Head, Row, StreamState
 from ledger.testing import BuiltLedger, build_ledger
 from tests.ledger.walk import walk
 
@@ -300,7 +302,7 @@ def test_caches_are_made_again(built: BuiltLedger, statement: str) -> None:
         assert frontier.root() == root(store.leaves())
         assert head.size == store.size()
         with built.client("agent", store) as client:
-            client.submit([client.make(Message, run="ab" * 32, role="user", turn=0)])
+            client.submit([said(client)])
     with Store.open(built.path) as store:
         assert walk(store) == store.size()
 
@@ -344,6 +346,58 @@ def test_a_failing_database_is_a_store_error(built: BuiltLedger) -> None:
             list(store.checkpoints())
 
 
+def said(client: LedgerClient) -> Message:
+    """Return a message of a client's identity."""
+    return client.make(Message, run="ab" * 32, role="user", turn=0)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE head SET frontier = x'00'",
+        "UPDATE streams SET idx = idx + 1",
+        "UPDATE streams SET text = 'ab'",
+        "DELETE FROM head",
+        "DELETE FROM streams",
+    ],
+)
+def test_caches_are_made_again_while_the_store_is_open(built: BuiltLedger, statement: str) -> None:
+    """A process that remembers where it left the ledger does not rely on the caches either."""
+    with Store.open(built.path, writable=True) as store, built.client("agent", store) as client:
+        client.submit([said(client)])
+        with closing(sqlite3.connect(built.path, isolation_level=None)) as connection:
+            connection.execute(statement)
+        client.submit([said(client)])
+        client.submit([said(client)])
+    with Store.open(built.path, writable=True) as store:
+        head, frontier = store.head()
+        assert frontier.root() == root(store.leaves())
+        assert head.size == walk(store) == store.size()
+
+
+def test_what_is_remembered_is_only_what_was_committed(built: BuiltLedger) -> None:
+    """A transaction that failed leaves the process where the ledger is."""
+    with Store.open(built.path, writable=True) as store, built.client("agent", store) as client:
+        client.submit([said(client)])
+        before = store.head()[0]
+        with pytest.raises(ZeroDivisionError):
+            add_and_divide(store)
+        assert store.head()[0] == before
+        client.submit([said(client)])
+        assert walk(store) == store.size()
+
+
+def add_and_divide(store: Store) -> None:
+    """Add an entry, and fail before it is committed."""
+    with store.writing() as writer:
+        head, frontier = writer.head()
+        frontier.append(b"\1" * 32)
+        state = StreamState("ab" * 32, "ab" * 16, 0, head.size, 1, "ab" * 32, closed=False)
+        row = Row(head.size, b"{}", b"{}")
+        writer.add([row], Head(head.size + 1, "ab" * 32, head.recorded_at), frontier, state)
+        raise ZeroDivisionError
+
+
 def test_a_wrong_edge_is_noticed_when_a_head_is_signed(built: BuiltLedger) -> None:
     """A cached tree that is not that of the entries is made again, and the right head signed."""
     with Store.open(built.path, writable=True) as store:
@@ -353,8 +407,15 @@ def test_a_wrong_edge_is_noticed_when_a_head_is_signed(built: BuiltLedger) -> No
             wrong.append(b"\1" * 32)
         with closing(sqlite3.connect(built.path, isolation_level=None)) as connection:
             connection.execute("UPDATE head SET frontier = ?", [wrong.to_bytes()])
-        client.submit([client.make(Message, run="ab" * 32, role="user", turn=0)])
+        # Another process, which signs no heads, takes it for the ledger's and goes on from it.
+        with Store.open(built.path, writable=True) as other:
+            key, name = built.founded.key("importer"), built.founded.identities["importer"]
+            unsigned = LedgerClient(other, key, name, clock=built.clock)
+            unsigned.submit([said(unsigned)])
+            assert other.head()[1].root() != root(other.leaves())
+        client.checkpoint()
+        assert store.head()[1].root() == root(store.leaves())
+        client.submit([said(client)])
         client.close()
-        built.client("agent", store).checkpoint()
     with Store.open(built.path) as store:
         assert list(store.checkpoints())[-1][0] == store.size() == walk(store)
