@@ -15,7 +15,6 @@ import pytest
 from tests.verifier.forge import Desk
 from verifier.report import ExitCode
 from writ import cli
-from writ.demo import samples
 from writ.output import data
 
 Run = Callable[..., tuple[int, str, str]]
@@ -39,14 +38,15 @@ def writ(
     return run
 
 
-GIVEN = samples()
-SOURCE = ("--contract", GIVEN.contract, "--profile", GIVEN.profile)
+SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
+CONVERSATIONS = SAMPLES / "conversations.jsonl"
+SOURCE = ("--contract", SAMPLES / "contract.yaml", "--profile", SAMPLES / "profile.yaml")
 
 
 @pytest.fixture
 def imported(writ: Run) -> str:
     """A ledger of the samples, and its trust file beside it."""
-    code, out, _ = writ("import", "transcripts", GIVEN.conversations, "--ledger", "my.db", *SOURCE)
+    code, out, _ = writ("import", "transcripts", CONVERSATIONS, "--ledger", "my.db", *SOURCE)
     assert code == 0, out
     return "my.db"
 
@@ -66,7 +66,7 @@ def test_import_makes_a_ledger_and_its_keys(imported: str, writ: Run) -> None:
 def test_import_again_adds_nothing(imported: str, writ: Run) -> None:
     """The same conversations are recognised, and the contract is not activated again."""
     before = writ("verify", imported, "--format", "json")[1]
-    code, out, _ = writ("import", "transcripts", GIVEN.conversations, "--ledger", imported, *SOURCE)
+    code, out, _ = writ("import", "transcripts", CONVERSATIONS, "--ledger", imported, *SOURCE)
     assert code == 0
     assert "Imported 0 conversations: 0 records" in out
     assert "6 conversations were in the ledger already" in out
@@ -100,8 +100,8 @@ def test_import_reads_before_it_writes(writ: Run) -> None:
     contract, profile = Path("c.yaml"), Path("p.yaml")
     contract.write_text("contract: x\n", "utf-8")
     profile.write_text("profile: x\nservice: spiffe://other.example/x\n", "utf-8")
-    files = ("import", "transcripts", GIVEN.conversations, "--ledger", "my.db")
-    good = ("--contract", GIVEN.contract), ("--profile", GIVEN.profile)
+    files = ("import", "transcripts", CONVERSATIONS, "--ledger", "my.db")
+    good = ("--contract", SAMPLES / "contract.yaml"), ("--profile", SAMPLES / "profile.yaml")
     for arguments, code in (
         ((*files, "--contract", contract, *good[1]), "contract.invalid"),
         ((*files, "--contract", "none.yaml", *good[1]), "contract.unreadable"),
@@ -118,10 +118,10 @@ def test_import_reads_before_it_writes(writ: Run) -> None:
 def test_import_never_reuses_a_version(imported: str, writ: Run) -> None:
     """A changed contract under its old version is refused, under a new one it is in force."""
     changed = Path("changed.yaml")
-    text = GIVEN.contract.read_text("utf-8") + "\n# changed\n"
+    text = (SAMPLES / "contract.yaml").read_text("utf-8") + "\n# changed\n"
     changed.write_text(text, "utf-8")
-    again = ("import", "transcripts", GIVEN.conversations, "--ledger", imported)
-    source = ("--contract", changed, "--profile", GIVEN.profile)
+    again = ("import", "transcripts", CONVERSATIONS, "--ledger", imported)
+    source = ("--contract", changed, "--profile", SAMPLES / "profile.yaml")
     code, _, err = writ(*again, *source)
     assert code == ExitCode.UNREADABLE
     assert "contract.version" in err
@@ -135,7 +135,7 @@ def test_import_keeps_other_trust_files(imported: str, writ: Run) -> None:
     """The trust file of another ledger is never overwritten."""
     other = Path("other.json")
     other.write_text("{}", "utf-8")
-    again = ("import", "transcripts", GIVEN.conversations, "--ledger", imported, *SOURCE)
+    again = ("import", "transcripts", CONVERSATIONS, "--ledger", imported, *SOURCE)
     assert "is no trust file" in writ(*again, "--trust-out", other)[2]
     pinned = json.loads(Path("my.db.trust.json").read_text("utf-8"))
     other.write_text(json.dumps({**pinned, "genesis": "ab" * 32}), "utf-8")
@@ -147,7 +147,7 @@ def test_import_keeps_other_trust_files(imported: str, writ: Run) -> None:
 def test_import_to_a_url_wants_a_place_for_keys(writ: Run, tmp_path: Path) -> None:
     """Beside a database there is no folder: keys and trust file have to be named."""
     url = f"sqlite:///{tmp_path}/url.db"
-    files = ("import", "transcripts", GIVEN.conversations, "--ledger", url, *SOURCE)
+    files = ("import", "transcripts", CONVERSATIONS, "--ledger", url, *SOURCE)
     assert "import.trust" in writ(*files)[2]
     assert "import.keys" in writ(*files, "--trust-out", "trust.json")[2]
     code, _, _ = writ(*files, "--keys", "keys", "--trust-out", "trust.json")
@@ -159,14 +159,14 @@ def test_owner_and_approver_are_two(writ: Run, monkeypatch: pytest.MonkeyPatch) 
     """Who activates a contract is not who answers for its author."""
     monkeypatch.setenv("WRIT_OWNER", "Mara")
     monkeypatch.setenv("WRIT_APPROVER", "Mara")
-    code, _, err = writ("import", "transcripts", GIVEN.conversations, "--ledger", "a.db", *SOURCE)
+    code, _, err = writ("import", "transcripts", CONVERSATIONS, "--ledger", "a.db", *SOURCE)
     assert code == ExitCode.USAGE
     assert "import.owner" in err
 
 
 def test_import_of_half_a_download(writ: Run) -> None:
     """A gzip file that ends too early has lost conversations, wherever it was cut."""
-    whole = gzip.compress(GIVEN.conversations.read_bytes())
+    whole = gzip.compress(CONVERSATIONS.read_bytes())
     Path("cut.gz").write_bytes(whole[:5])
     code, out, _ = writ("import", "transcripts", "cut.gz", "--ledger", "my.db", *SOURCE)
     assert code == ExitCode.VIOLATED
@@ -182,7 +182,7 @@ def test_import_of_a_list_that_is_no_json_lines(writ: Run) -> None:
 
 def test_import_looks_where_it_will_write(writ: Run) -> None:
     """Where the keys, the ledger or the trust file cannot go, nothing is made at all."""
-    given = ("import", "transcripts", GIVEN.conversations, *SOURCE, "--ledger")
+    given = ("import", "transcripts", CONVERSATIONS, *SOURCE, "--ledger")
     assert "ledger.folder" in writ(*given, "none/my.db")[2]
     assert "trust.folder" in writ(*given, "my.db", "--trust-out", "none/t.json")[2]
     Path("my.db.trust.json").write_text("{}", "utf-8")
@@ -197,10 +197,17 @@ def test_import_looks_where_it_will_write(writ: Run) -> None:
 
 def test_a_misspelt_profile(writ: Run) -> None:
     """Each error has its place and, where a key is near, a suggestion."""
-    text = GIVEN.profile.read_text("utf-8").replace("\nclock:", "\nclok:")
+    text = (SAMPLES / "profile.yaml").read_text("utf-8").replace("\nclock:", "\nclok:")
     Path("profile.yaml").write_text(text, "utf-8")
-    given = ("--ledger", "my.db", "--contract", GIVEN.contract, "--profile", "profile.yaml")
-    code, _, err = writ("import", "transcripts", GIVEN.conversations, *given)
+    given = (
+        "--ledger",
+        "my.db",
+        "--contract",
+        SAMPLES / "contract.yaml",
+        "--profile",
+        "profile.yaml",
+    )
+    code, _, err = writ("import", "transcripts", CONVERSATIONS, *given)
     assert code == ExitCode.UNREADABLE
     assert re.search(r"profile\.yaml:\d+:1: profile\.unknown-key: .*did you mean `clock`", err)
 
@@ -371,18 +378,21 @@ def test_a_proof_of_what_is_not_there(imported: str, writ: Run) -> None:
 
 def test_lint_and_explain(writ: Run) -> None:
     """A good contract has no errors, a bad one is an error with its place, a rule can be picked."""
-    assert writ("contract", "lint", GIVEN.contract)[0] == ExitCode.HOLDS
+    assert writ("contract", "lint", SAMPLES / "contract.yaml")[0] == ExitCode.HOLDS
     bad = Path("bad.yaml")
     bad.write_text(
-        GIVEN.contract.read_text("utf-8").replace("version: 1.0.0", "verison: 1.0.0"), "utf-8"
+        (SAMPLES / "contract.yaml").read_text("utf-8").replace("version: 1.0.0", "verison: 1.0.0"),
+        "utf-8",
     )
     code, out, _ = writ("contract", "lint", bad)
     assert code == ExitCode.VIOLATED
     assert re.search(r"bad\.yaml:\d+:\d+: ", out)
-    code, out, _ = writ("contract", "explain", GIVEN.contract, "--rule", "policy.agreed")
+    code, out, _ = writ("contract", "explain", SAMPLES / "contract.yaml", "--rule", "policy.agreed")
     assert code == ExitCode.HOLDS
     assert "policy.agreed" in out
-    assert "rule.unknown" in writ("contract", "explain", GIVEN.contract, "--rule", "x")[2]
+    assert (
+        "rule.unknown" in writ("contract", "explain", SAMPLES / "contract.yaml", "--rule", "x")[2]
+    )
     bad.write_bytes(b"\xff")
     assert "contract.encoding" in writ("contract", "lint", bad)[2]
 
@@ -437,20 +447,6 @@ def test_settings_that_are_none(text: str, code: str, imported: str, writ: Run) 
 
 
 # --------------------------------------------------------------------------- all the rest
-
-
-def test_the_demonstration(writ: Run) -> None:
-    """It finds what is wrong in the samples, catches a changed byte, and says what to type next."""
-    code, out, err = writ("demo", "--dir", "demo")
-    assert code == ExitCode.HOLDS, err
-    assert "Integrity: HOLDS" in out
-    assert out.count("asks for") == 3
-    changed = re.search(r"tampered\.db, entry (\d+): ", out)
-    assert changed is not None
-    assert f"BROKEN at entry {changed[1]} " in out
-    for line in out[out.index("Now you") :].splitlines()[1:]:
-        assert writ(*line.split()[1:])[0] in {ExitCode.HOLDS, ExitCode.VIOLATED}
-    assert "demo.folder" in writ("demo", "--dir", "demo")[2]
 
 
 def test_a_defect_is_one_line(writ: Run, monkeypatch: pytest.MonkeyPatch) -> None:

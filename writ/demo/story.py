@@ -1,0 +1,257 @@
+"""The incident in ten lines, read from the verified ledger and from nothing else.
+
+What the simulation meant to happen plays no part here: the same lines would come from a ledger
+that somebody else kept.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from typing import Any, Final
+
+from contracts.history import Event
+from contracts.model import Contract
+from ledger.clock import parse_time
+from verifier.findings import Finding, Result
+from verifier.load import VerifiedLedger
+
+_PAY, _TAKE_BACK = "payouts.create", "payouts.reverse"
+SERIAL: Final = 3
+"""So many payouts to one customer under one prompt are serial."""
+
+
+@dataclass(slots=True)
+class Paid:
+    """A payout that was made."""
+
+    index: int
+    action: str
+    customer: str
+    prompt: str
+    at: datetime
+    micros: int
+    currency: str
+    taken_back: bool = False
+
+
+@dataclass(slots=True)
+class Told:
+    """What the story is made of, gathered in one pass over the entries."""
+
+    runs: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    actions: dict[str, Event] = field(default_factory=dict[str, Event])
+    paid: dict[str, Paid] = field(default_factory=dict[str, Paid])
+    reversals: list[tuple[Event, str]] = field(default_factory=list[tuple[Event, str]])
+    switches: list[Event] = field(default_factory=list[Event])
+    activations: list[Event] = field(default_factory=list[Event])
+    prompts: dict[str, tuple[Event, str]] = field(default_factory=dict[str, tuple[Event, str]])
+
+    def take(self, event: Event) -> None:
+        """Take in the next entry."""
+        record = event.record
+        kind = record["kind"]
+        if kind == "run" and record["phase"] == "opened":
+            self._opened(event)
+        elif kind == "action":
+            self.actions[event.digest] = event
+        elif kind == "outcome":
+            self._ended(event)
+        elif kind == "switch":
+            self.switches.append(event)
+        elif kind == "activation":
+            self.activations.append(event)
+
+    def _opened(self, event: Event) -> None:
+        record = event.record
+        self.runs[event.digest] = record
+        prompt = record.get("prompt_digest", "")
+        self.prompts.setdefault(prompt, (event, record.get("channel", "")))
+
+    def _ended(self, event: Event) -> None:
+        record, action = event.record, self.actions.get(event.record["action"])
+        if action is None:
+            return
+        if action.record["tool"] == _TAKE_BACK:
+            paid = self.paid.get(action.record.get("compensates", ""))
+            if paid is not None and record["status"] == "ok":
+                paid.taken_back = True
+            self.reversals.append((action, record["status"]))
+        elif action.record["tool"] == _PAY and record["status"] == "ok":
+            params, run = action.record["params"], self.runs[action.record["run"]]
+            self.paid[action.digest] = Paid(
+                action.index,
+                action.digest,
+                params["customer"],
+                run.get("prompt_digest", ""),
+                parse_time(event.recorded_at),
+                params["amount"]["micros"],
+                params["amount"]["currency"],
+            )
+
+
+def incident(ledger: VerifiedLedger) -> Iterator[str]:
+    """Yield the incident's lines."""
+    told = Told()
+    for event in ledger.events():
+        told.take(event)
+    serial = _serial(told)
+    if not serial or not told.switches:
+        yield "There was none: nobody was paid serially, or nobody stopped the service."
+        return
+    findings = ledger.report.findings
+    yield from _how_it_began(told, serial, findings)
+    yield from _how_it_was_stopped(told, serial, findings)
+    yield from _what_was_changed(told, list(ledger.contracts.values()))
+    yield from _what_was_undone(told, serial, findings)
+
+
+def _serial(told: Told) -> list[Paid]:
+    """Return the payouts under the prompt that paid the most customers serially."""
+    by_prompt: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for paid in told.paid.values():
+        by_prompt[paid.prompt][paid.customer] += 1
+    often = {
+        prompt: {customer for customer, count in counted.items() if count >= SERIAL}
+        for prompt, counted in by_prompt.items()
+    }
+    worst = max(often, key=lambda prompt: len(often[prompt]), default="")
+    return [
+        one for one in told.paid.values() if one.prompt == worst and one.customer in often[worst]
+    ]
+
+
+def _how_it_began(told: Told, serial: list[Paid], findings: Iterable[Finding]) -> Iterator[str]:
+    first, channel = told.prompts[serial[0].prompt]
+    yield (
+        f"{_when(first)} the {channel}'s agent runs under a new prompt, "
+        f"{first.record['prompt_digest'][:8]}… (first seen at entry {first.index:,})."
+    )
+    customers = len({one.customer for one in serial})
+    yield (
+        f"From then to {_day(serial[-1].at)} it pays {len(serial)} refunds to the same {customers} "
+        f"customers: {_money(serial)}."
+    )
+    indexes = {one.index for one in serial}
+    broken = sum(1 for one in findings if one.index in indexes and one.result is Result.VIOLATED)
+    yield (
+        f"Each is in order by itself: {broken} of them break a rule of the contract in force. "
+        "It has none against the fourth refund."
+    )
+
+
+def _how_it_was_stopped(
+    told: Told, serial: list[Paid], findings: Iterable[Finding]
+) -> Iterator[str]:
+    kill = next(one for one in told.switches if one.index > serial[-1].index)
+    contained = [
+        one
+        for one in findings
+        if one.rule == "recovery.containment"
+        and one.result is Result.HANDLED
+        and serial[0].index < one.index < kill.index
+    ]
+    if contained:
+        yield (
+            f"The bound on payouts in one hour is reached: {len(contained)} more are denied "
+            f"(recovery.containment, from entry {contained[0].index:,} on)."
+        )
+    yield (
+        f"{_when(kill)} {_person(kill)} pulls the kill switch (entry {kill.index:,}): "
+        f"{kill.record['reason']}."
+    )
+    later = [one for one in told.switches if one.index > kill.index]
+    end = next((one for one in later if one.record["state"] == "released"), None)
+    handled = [
+        one
+        for one in findings
+        if one.rule == "recovery.kill-switch"
+        and one.result is Result.HANDLED
+        and kill.index < one.index < (end.index if end else one.index + 1)
+    ]
+    if later:
+        yield (
+            f"{_when(later[0])} safe mode: reading and handing over go on. Until the release "
+            f"{len(handled)} calls are denied (recovery.kill-switch)."
+        )
+
+
+def _what_was_changed(told: Told, contracts: list[Contract]) -> Iterator[str]:
+    active, by_digest = told.activations, {one.digest: one for one in contracts}
+    pairs = [
+        (by_digest[before.record["digest"]], by_digest[after.record["digest"]], after)
+        for before, after in pairwise(active)
+    ]
+    for old, new, event in pairs:
+        rules = sorted({rule.id for rule in new.rules} - {rule.id for rule in old.rules})
+        yield (
+            f"{_day(parse_time(event.record['effective_at']))} {new.version} comes into force "
+            f"(entry {event.index:,}): {', '.join([*rules, *_limits(old, new)])}."
+        )
+
+
+def _limits(old: Contract, new: Contract) -> Iterator[str]:
+    for case, limits in new.limits.cases.items():
+        before = old.limits.cases.get(case, {})
+        for name, value in limits.items():
+            was = before.get(name)
+            if was != value and isinstance(was, int) and isinstance(value, int):
+                yield f"{name} of {case} from {was / 1e6:.2f} to {value / 1e6:.2f}"
+
+
+def _what_was_undone(told: Told, serial: list[Paid], findings: Iterable[Finding]) -> Iterator[str]:
+    back = [one for one in serial if one.taken_back]
+    lost = [one for one in serial if not one.taken_back]
+    actions = {one.action for one in serial}
+    late = {
+        told.actions[digest].record.get("compensates")
+        for one in findings
+        if one.rule == "recovery.reversal-window" and one.result is Result.HANDLED
+        for digest in [_digest_at(told, one.index)]
+    }
+    yield f"{len(back)} payouts are taken back: {_money(back)}."
+    failed = len(lost) - len(late & actions)
+    yield (
+        f"{len(late & actions)} were past their 72 hours (recovery.reversal-window), "
+        f"{failed} failed at the bank: {_money(lost)} stay lost."
+    )
+    customers = {one.customer for one in serial}
+    again = [
+        one
+        for one in findings
+        if one.rule == "scope.serial-refunds" and one.result is Result.HANDLED
+    ]
+    mine = [
+        one
+        for one in again
+        if told.actions[_digest_at(told, one.index)].record["params"]["customer"] in customers
+    ]
+    yield (
+        f"Since then the same customers claimed {len(mine)} times more: each went to a person "
+        "(scope.serial-refunds)."
+    )
+
+
+def _digest_at(told: Told, index: int) -> str:
+    return next(digest for digest, event in told.actions.items() if event.index == index)
+
+
+def _when(event: Event) -> str:
+    return _day(parse_time(event.recorded_at))
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%a} {at.day} {at:%b %H:%M}"
+
+
+def _person(event: Event) -> str:
+    return str(event.identity.get("owner", event.record["by"])).partition("@")[0]
+
+
+def _money(payouts: Iterable[Paid]) -> str:
+    """Write sums by currency: amounts of two currencies are never added."""
+    sums: Counter[str] = Counter()
+    for one in payouts:
+        sums[one.currency] += one.micros
+    return " and ".join(f"{micros / 1e6:,.2f} {name}" for name, micros in sorted(sums.items()))
