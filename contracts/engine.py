@@ -82,8 +82,13 @@ class Engine:
 
     # ---------------------------------------------------------------------- reading
 
-    def observe(self, event: Event) -> list[RuleResult]:
+    def observe(self, event: Event, *, judge: bool = True) -> list[RuleResult]:
         """Judge an entry and let it count.
+
+        Args:
+            event: The next valid entry.
+            judge: Whether its rules are asked. Where another contract is in force, or the guard
+                has judged it already, it only counts, and settles what earlier entries opened.
 
         Returns:
             The results of the rules for it, and of the obligations that it settles (these stand
@@ -100,7 +105,8 @@ class Engine:
             plan = self._plan(placed)
             case = Case(self._world, placed, plan.groups)
             settled += self._obligations.settle(case)
-            results = self._judged(plan, case)
+            if judge:
+                results = self._judged(plan, case)
             self._count(plan, case)
         self._world.lineage.remember(placed)
         self._approvals.remember(placed)

@@ -116,7 +116,8 @@ class Judge:
             current.judged += 1
         against: list[RuleResult] = []
         for judging in self._judging.values():
-            results = judging.engine.observe(event)
+            # A contract that is not in force here has nothing to say of this record: it counts it.
+            results = judging.engine.observe(event, judge=judging is current)
             if judging is current and _decision_counts(valid):
                 against = [result for result in results if _stands_against(result, event.index)]
                 results = [result for result in results if not _stands_against(result, event.index)]
