@@ -14,7 +14,7 @@ import streamlit as st
 
 from dashboards import session
 from dashboards.opening import Problem, Source, problem_of
-from dashboards.views import banner
+from dashboards.views import banner, look
 
 # Of our own: Streamlit fetches the picture of a named icon from elsewhere.
 ICON: Final = Path(__file__).with_name("icon.svg")
@@ -48,6 +48,7 @@ def main() -> None:
         ],
         position="top",
     )
+    look.apply()
     try:
         visit = session.visit(source_of(sys.argv[1:]))
         session.keep(visit)

@@ -7,16 +7,20 @@ the same (`alt`).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import altair as alt
 import pyarrow as pa
 
+from dashboards.queries import Bar, Mark
 from dashboards.runs import Step, seconds_between, worst
-from dashboards.words import CLAUSES, STATUS_WORDS, count, one_line, seconds
+from dashboards.words import CLAUSES, STATUS_WORDS, count, one_line, seconds, when
 
 HEIGHT: Final = 190
 ROW: Final = 24
+# What an axis with its title takes, which a chart's height includes.
+AXIS: Final = 48
 MARK_COLOUR: Final = "#8a8f98"
 # Ten colours that differ in lightness as well, in the order of CLAUSES.
 COLOURS: Final = (
@@ -31,6 +35,7 @@ COLOURS: Final = (
     "#868e96",
     "#495057",
 )
+_COLOUR_OF: Final = dict(zip(CLAUSES, COLOURS, strict=True))
 RESULT_COLOURS: Final[Mapping[str, str]] = {
     "done": "#2f80ed",
     "failed": "#e8590c",
@@ -50,83 +55,106 @@ class Figure:
     alt: str
 
 
-def findings_by_time(found: pa.Table, marks: pa.Table, width: str) -> Figure:
+def findings_by_time(
+    bars: Sequence[Bar], marks: Sequence[Mark], width: str, span: tuple[str, str] = ("", "")
+) -> Figure:
     """Return the findings by time and clause, with what changed the rules marked.
 
     Args:
-        found: `start`, `clause`, `findings`.
-        marks: `at`, `what`, `entry`.
+        bars: How many there are; at least one.
+        marks: What happened meanwhile.
         width: How wide a bar is: `day`, `hour` or `minute`.
+        span: The first and the last time of any run: a time without findings is shown as one.
     """
-    time = alt.X(
-        "start:T",
-        title=None,
-        axis=alt.Axis(format=_TIME_FORMATS[width], labelOverlap=True, grid=False),
-    )
-    bars = (
-        alt.Chart(found)
-        .transform_calculate(end=f"timeOffset('{width}', datum.start, 1)")
-        .mark_bar(binSpacing=1)
+    times = [*(bar.start for bar in bars), *(bar.end for bar in bars), *(one.at for one in marks)]
+    times += [time for time in span if time]
+    # Vega would show the reader's own time, and every other time here is UTC.
+    scale = alt.Scale(type="utc", domain=[_moment(min(times)), _moment(max(times))])
+    axis = alt.Axis(format=_TIME_FORMATS[width], labelOverlap=True, grid=False)
+    present = _present(bars)
+    colours = [_COLOUR_OF.get(clause, COLOURS[-1]) for clause in present]
+    drawn = (
+        alt.Chart(pa.Table.from_pylist(_stacked(bars, present)))
+        .mark_rect(stroke=None)
         .encode(
-            x=time,
+            x=alt.X("start:T", title=None, scale=scale, axis=axis),
             x2="end:T",
-            y=alt.Y("sum(findings):Q", title=f"findings a {width}", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("low:Q", title=f"findings a {width}", axis=alt.Axis(tickMinStep=1)),
+            y2="high:Q",
             color=alt.Color(
                 "clause:N",
                 title="clause",
-                scale=alt.Scale(domain=_present(found), range=_colours(found)),
+                scale=alt.Scale(domain=present, range=colours),
             ),
-            order=alt.Order("clause:N"),
-            tooltip=[
-                alt.Tooltip("start:T", title=width, format="%Y-%m-%d %H:%M"),
-                alt.Tooltip("clause:N", title="clause"),
-                alt.Tooltip("findings:Q", title="findings"),
-            ],
+            tooltip=["when:N", "clause:N", "findings:Q"],
         )
     )
-    chart = alt.layer(bars, *_marked(marks)).properties(height=HEIGHT)
-    return Figure(chart, _said(found, marks, width))
+    layers = [drawn, *(_marked(marks, scale) if marks else ())]
+    return Figure(alt.layer(*layers).properties(height=HEIGHT), _said(bars, marks, width))
 
 
-def _marked(marks: pa.Table) -> list[alt.Chart]:
-    if not marks.num_rows:
-        return []
-    base = alt.Chart(marks).encode(
-        x="at:T",
-        tooltip=[
-            alt.Tooltip("what:N", title="what"),
-            alt.Tooltip("at:T", title="at (UTC)", format="%Y-%m-%d %H:%M"),
-            alt.Tooltip("entry:Q", title="entry", format="d"),
-        ],
+def _stacked(bars: Sequence[Bar], present: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the bars of a time one on the other, in the clauses' order."""
+    height: dict[str, int] = {}
+    rows: list[dict[str, Any]] = []
+    for bar in sorted(bars, key=lambda one: (one.start, present.index(one.clause))):
+        low = height.get(bar.start, 0)
+        height[bar.start] = low + bar.findings
+        rows.append(
+            {
+                "start": bar.start,
+                "end": bar.end,
+                "when": when(bar.start),
+                "clause": bar.clause,
+                "findings": bar.findings,
+                "low": low,
+                "high": low + bar.findings,
+            }
+        )
+    return rows
+
+
+def _marked(marks: Sequence[Mark], scale: alt.Scale) -> list[alt.Chart]:
+    rows = [
+        {
+            "at": mark.at,
+            "when": when(mark.at),
+            "what": mark.what,
+            "entry": mark.index,
+            # One under the other, because two that are near would cover each other.
+            "line": 2 + 14 * (place % 4),
+        }
+        for place, mark in enumerate(marks)
+    ]
+    base = alt.Chart(pa.Table.from_pylist(rows)).encode(
+        x=alt.X("at:T", scale=scale), tooltip=["what:N", "when:N", "entry:Q"]
     )
+    text = base.mark_text(color=MARK_COLOUR, align="left", baseline="top", dx=4, fontSize=11)
     return [
         base.mark_rule(color=MARK_COLOUR, strokeDash=[4, 3], strokeWidth=1.5),
-        base.mark_text(
-            color=MARK_COLOUR, align="left", baseline="top", dx=4, dy=2, fontSize=11, limit=180
-        ).encode(text="what:N", y=alt.value(0)),
+        text.encode(text="what:N", y=alt.Y("line:Q", scale=None, axis=None)),
     ]
 
 
-def _present(found: pa.Table) -> list[str]:
-    here = {str(clause) for clause in found.column("clause").to_pylist()}
+def _moment(time: str) -> int:
+    """Return a time as the milliseconds that a chart counts in."""
+    return round(datetime.fromisoformat(time).timestamp() * 1_000)
+
+
+def _present(bars: Sequence[Bar]) -> list[str]:
+    here = {bar.clause for bar in bars}
     return [clause for clause in CLAUSES if clause in here] + sorted(here - set(CLAUSES))
 
 
-def _colours(found: pa.Table) -> list[str]:
-    colours = dict(zip(CLAUSES, COLOURS, strict=True))
-    return [colours.get(clause, COLOURS[-1]) for clause in _present(found)]
-
-
-def _said(found: pa.Table, marks: pa.Table, width: str) -> str:
-    rows = found.to_pylist()
-    total = sum(row["findings"] for row in rows)
+def _said(bars: Sequence[Bar], marks: Sequence[Mark], width: str) -> str:
     by_clause: dict[str, int] = {}
-    for row in rows:
-        by_clause[row["clause"]] = by_clause.get(row["clause"], 0) + row["findings"]
-    parts = ", ".join(f"{clause} {by_clause[clause]}" for clause in _present(found))
-    told = [f"{row['what']} at {row['at']:%Y-%m-%d %H:%M}" for row in marks.to_pylist()]
-    marked = f" Marked: {'; '.join(told)}." if told else ""
-    return f"Bar chart: {count(total, 'finding')} by {width} and clause ({parts}).{marked}"
+    for bar in bars:
+        by_clause[bar.clause] = by_clause.get(bar.clause, 0) + bar.findings
+    parts = ", ".join(f"{clause} {by_clause[clause]}" for clause in _present(bars))
+    told = "; ".join(f"{mark.what} at {when(mark.at)}" for mark in marks)
+    marked = f" Marked: {told}." if told else ""
+    total = count(sum(by_clause.values()), "finding")
+    return f"Bar chart: {total} by {width} and clause ({parts}).{marked}"
 
 
 def waterfall(steps: Sequence[Step]) -> Figure | None:
@@ -163,7 +191,7 @@ def waterfall(steps: Sequence[Step]) -> Figure | None:
     chart = alt.layer(bars, found.encode(x="end:Q", text="finding:N"))
     said = "; ".join(f"{row['label']}: {row['result']}, {row['took']}" for row in rows[:12])
     return Figure(
-        chart.properties(height=ROW * len(rows) + 10),
+        chart.properties(height=ROW * len(rows) + AXIS),
         f"Bar chart of {count(len(rows), 'action')} by {unit}. {said}",
     )
 

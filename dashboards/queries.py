@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import pyarrow as pa
-
 from dashboards.filters import FACETS, PAGE_SIZE, SORTS, Filter
 from dashboards.tables import Tables
 from dashboards.words import STATES, short
@@ -19,6 +17,7 @@ _COLUMNS: Final = (
     "id, code, clause, rule, state, severity, idx, place, run, ref, named_run, tool, identity, "
     "says, channel, version, service, moment"
 )
+_ISO: Final = "%Y-%m-%dT%H:%M:%SZ"
 # How wide a bar of the findings' chart is, by how long the ledger's story is.
 _WIDTHS: Final = ((3 * 86_400, "day"), (3 * 3_600, "hour"), (0, "minute"))
 
@@ -184,6 +183,25 @@ def shown_run(row: FindingRow) -> str:
 # --------------------------------------------------------------------------- for the chart
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How many findings of a clause fall between two times."""
+
+    start: str
+    end: str
+    clause: str
+    findings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment from which other rules held, and what happened in words."""
+
+    index: int
+    at: str
+    what: str
+
+
 def bar_width(tables: Tables) -> str:
     """Return how wide a bar of the findings' chart is: a day, an hour or a minute."""
     first, last = span(tables)
@@ -201,35 +219,45 @@ def span(tables: Tables) -> tuple[str, str]:
     return rows[0][0] or "", rows[0][1] or ""
 
 
-def by_time(tables: Tables, chosen: Filter) -> pa.Table:
-    """Return how many findings there are by time and clause: `start`, `clause`, `findings`."""
+def by_time(tables: Tables, chosen: Filter) -> tuple[Bar, ...]:
+    """Return how many findings a filter keeps, by time and clause."""
     where, values = _where(chosen)
     width = bar_width(tables)
-    return tables.frame(
-        f"SELECT date_trunc('{width}', rtrim(moment, 'Z')::TIMESTAMP) AS start, clause, "
-        f"count(*) AS findings FROM findings WHERE moment != '' AND {where} "
-        "GROUP BY ALL ORDER BY start, clause",
+    rows = tables.rows(
+        f"SELECT strftime(start, '{_ISO}'), strftime(start + INTERVAL 1 {width}, '{_ISO}'), "
+        f"clause, count(*) FROM (SELECT clause, "
+        f"date_trunc('{width}', rtrim(moment, 'Z')::TIMESTAMP) AS start "
+        f"FROM findings WHERE moment != '' AND {where}) GROUP BY start, clause "
+        "ORDER BY start, clause",
         *values,
     )
+    return tuple(Bar(*row) for row in rows)
 
 
-def marks(tables: Tables) -> pa.Table:
-    """Return what changed the rules of the game: `at`, `what`, `entry`.
+def marks(tables: Tables) -> tuple[Mark, ...]:
+    """Return what changed the rules of the game: activations and switches, in order.
 
     Only what falls into the time of the runs: an import is judged by contracts that were activated
     long after its conversations, and its chart would be mostly empty.
     """
     first, last = span(tables)
-    return tables.frame(
-        "SELECT rtrim(recorded_at, 'Z')::TIMESTAMP AS at, CASE kind "
-        "WHEN 'activation' THEN 'contract ' || (body ->> '$.version') || ' activated' "
-        "ELSE CASE body ->> '$.mode' WHEN 'kill' THEN 'kill switch' ELSE 'safe mode' END "
-        "|| ' ' || (body ->> '$.state') END AS what, idx AS entry "
-        "FROM entries WHERE kind IN ('activation', 'switch') "
-        "AND recorded_at >= strftime(rtrim(?, 'Z')::TIMESTAMP - INTERVAL 2 DAY, '%Y-%m-%d') "
-        "AND recorded_at <= ? || '~' ORDER BY idx",
-        first or "9999-01-01T00:00:00",
+    rows = tables.rows(
+        "SELECT idx, kind, recorded_at, body ->> '$.version', body ->> '$.mode', "
+        "body ->> '$.state' FROM entries WHERE kind IN ('activation', 'switch') "
+        "AND recorded_at <= ? || '~' AND rtrim(recorded_at, 'Z')::TIMESTAMP "
+        ">= rtrim(?, 'Z')::TIMESTAMP - INTERVAL 2 DAY ORDER BY idx",
         last,
+        first or "9999-01-01T00:00:00",
+    )
+    return tuple(
+        Mark(
+            index,
+            at,
+            f"contract {version} activated"
+            if kind == "activation"
+            else f"{'kill switch' if mode == 'kill' else 'safe mode'} {state}",
+        )
+        for index, kind, at, version, mode, state in rows
     )
 
 

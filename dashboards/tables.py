@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -120,11 +120,6 @@ class Tables:
         """Return what a query gives. Values stand for its question marks."""
         with self._cursor() as cursor:
             return cursor.execute(query, list(values)).fetchall()
-
-    def frame(self, query: str, *values: object) -> pa.Table:
-        """Return what a query gives as an Arrow table, for a chart."""
-        with self._cursor() as cursor:
-            return cast("pa.Table", cursor.sql(query, params=list(values)).to_arrow_table())
 
     def number(self, query: str, *values: object) -> int:
         """Return the one number that a query gives."""

@@ -95,7 +95,7 @@ def _small(row: FindingRow, found: Finding) -> None:
 
 def _rests_on(tables: Tables, found: Finding, run: str) -> None:
     for entry in runs.bases(tables, found):
-        with st.expander(f"rests on {_named(entry)}"):
+        with st.expander(f"rests on {_named(entry)}", type="compact"):
             _basis(entry, run)
 
 

@@ -139,9 +139,11 @@ def _numbers(tables: Tables) -> None:
 
 def _chart(tables: Tables, chosen: Filter) -> None:
     found = queries.by_time(tables, chosen)
-    if not found.num_rows:
+    if not found:
         return
-    figure = charts.findings_by_time(found, queries.marks(tables), queries.bar_width(tables))
+    figure = charts.findings_by_time(
+        found, queries.marks(tables), queries.bar_width(tables), queries.span(tables)
+    )
     st.altair_chart(figure.chart, alt=figure.alt)
 
 
@@ -162,14 +164,14 @@ def _list(tables: Tables, chosen: Filter) -> None:
 
 def _row(row: queries.FindingRow, chosen: Filter) -> None:
     with st.container(border=True, key=f"row-{row.place}"):
-        sign, what, where = st.columns([1.3, 6, 1.9], gap="small", vertical_alignment="top")
-        with sign:
+        sign, what, where = st.columns([1.2, 6.2, 1.8], gap="small")
+        with sign, st.container(gap="xxsmall"):
             parts.severity(row.severity)
             parts.state(row.state)
-        with what:
+        with what, st.container(gap="xxsmall"):
             st.text(one_line(row.says, 240))
             st.caption(_told(row))
-        with where:
+        with where, st.container(gap="xxsmall"):
             st.caption(when(row.moment) or "no time")
             parts.run_link(
                 f"Open entry {row.index}",

@@ -60,7 +60,7 @@ def data(value: object, *, limit: int = 2_000) -> None:
 
 def record(entry: Entry) -> None:
     """Show a whole record, folded."""
-    with st.expander(f"the whole record of entry {entry.index}"):
+    with st.expander(f"the whole record of entry {entry.index}", type="compact"):
         data(dict(entry.record), limit=20_000)
 
 

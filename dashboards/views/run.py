@@ -210,7 +210,7 @@ def _listed(found: Listed) -> None:
     for row in found.rows:
         with st.container(border=True, key=f"run-{row.index}"):
             what, told, where = st.columns([3.2, 4.2, 1.6], vertical_alignment="center")
-            with what:
+            with what, st.container(gap=None):
                 st.text(short(row.name))
                 st.caption(when(row.opened))
             with told:

@@ -212,7 +212,7 @@ def _link(words: str, digest: str, step: Step) -> None:
     if entry.run == step.entry.run:
         st.caption(f"{told} · [show](#entry-{entry.index})")
     else:
-        with st.expander(told):
+        with st.expander(told, type="compact"):
             parts.data(dict(entry.record), limit=8_000)
 
 

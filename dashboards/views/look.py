@@ -1,0 +1,23 @@
+"""The little of the look that Streamlit has no setting for: room, and links that are no tabs."""
+
+from typing import Final
+
+import streamlit as st
+
+# Colours, type and borders are settings, which `writ app` passes to Streamlit. Here is no colour.
+STYLE: Final = """
+<style>
+.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; max-width: 100rem; }
+.stMainBlockContainer a[data-testid="stPageLink-NavLink"] { background: none; font-weight: 400; }
+.stMainBlockContainer a[data-testid="stPageLink-NavLink"]:hover { text-decoration: underline; }
+.stMainBlockContainer a[data-testid="stPageLink-NavLink"] p { font-weight: 500; }
+.stMainBlockContainer a:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
+[data-testid="stCaptionContainer"] code { font-size: 0.92em; }
+[class*="st-key-step-"] h3 { padding: 0; }
+</style>
+"""
+
+
+def apply() -> None:
+    """Put the style into the page. Nothing of it comes from a ledger."""
+    st.html(STYLE)
