@@ -21,6 +21,7 @@ MAX_NOTE = 65_536
 _ED25519 = b"\x01"
 _KEY_ID_SIZE = 4
 _BODY = re.compile(r"(?P<origin>[^\n]+)\n(?P<size>0|[1-9][0-9]{0,15})\n(?P<root>[^\n]+)\n")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIGNATURE_LINE = re.compile(r"— (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/=]+)")
 # The name of a key in a signature line: no white space and no plus sign (C2SP signed-note).
 _ORIGIN = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
@@ -137,7 +138,7 @@ def parse_note(raw: bytes) -> SignedNote:
         content = raw.decode()
     except UnicodeDecodeError as error:
         raise NoteError("a note is UTF-8, and this is not") from error
-    if any(character < " " and character != "\n" for character in content):
+    if _CONTROL.search(content):
         raise NoteError("a note holds no control characters but newline")
     text, gap, tail = content.rpartition("\n\n")
     if not gap or not tail.endswith("\n"):

@@ -195,8 +195,10 @@ def _check_items(items: Iterable[object], depth: int) -> None:
     if depth > MAX_DEPTH:
         raise EncodingError(f"nested deeper than {MAX_DEPTH}", code="encoding.depth")
     for item in items:
-        # Most values are text, and are passed over here rather than in a call for each.
-        if type(item) is not str:
+        # Most values are texts and small numbers: they are passed over here rather than in a call
+        # for each.
+        kind = type(item)
+        if kind is not str and (kind is not int or abs(cast("int", item)) > MAX_INTEGER):
             _check(item, depth)
 
 
