@@ -88,7 +88,7 @@ class LedgerClient:
 
     # -------------------------------------------------------------------------- writing
 
-    def make(self, model: type[R], **fields: object) -> R:
+    def make(self, model: type[R], /, **fields: object) -> R:
         """Build a record of this client's identity with a fresh nonce.
 
         Raises:

@@ -34,7 +34,7 @@ R = TypeVar("R", bound=Part)
 class Recorder(Protocol):
     """What a run needs of a client."""
 
-    def make(self, model: type[R], **fields: object) -> R:
+    def make(self, model: type[R], /, **fields: object) -> R:
         """Build a record."""
         ...
 

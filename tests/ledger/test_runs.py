@@ -220,6 +220,13 @@ def test_the_opening_goes_in_with_what_is_first(
     assert walk(store) == store.size()
 
 
+def test_a_run_names_its_model(client: LedgerClient, store: Store) -> None:
+    """Every field of a run's record can be given, `model` too: `make` keeps no name to itself."""
+    with client.run(SERVICE, model="atlas-4.1"):
+        pass
+    assert records(store)[0].model == "atlas-4.1"
+
+
 def test_a_run_can_be_opened_by_itself(client: LedgerClient, store: Store) -> None:
     """Once."""
     with client.run(SERVICE, with_first=True) as run:
