@@ -1,0 +1,191 @@
+"""Four weeks from a seed: found is exactly what was planted, and the same seed is the same month."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from contracts import load_contract
+from contracts.library import contract_text
+from ledger.encoding import decode
+from ledger.store import Store
+from verifier.load import open_ledger, verify_ledger
+from verifier.report import ExitCode, IntegrityVerdict, Report
+from verifier.trust import parse_trust
+from writ.demo import story
+from writ.demo.month import NAME, Month, live
+from writ.demo.truth import Expected, compare, read_truth
+
+SEEDS = tuple(f"seed-{number}" for number in range(1, 21))
+# What an engine cannot be led to find in a valid ledger, and what shows it instead.
+UNREACHABLE = {"identity.registered": "append.not-entitled"}
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A month, and what a verifier says of it."""
+
+    month: Month
+    path: Path
+    report: Report
+
+
+def lived(seed: str, folder: Path, runs: int) -> Lived:
+    """Let a month happen, and verify it."""
+    path = folder / "refunds.db"
+    month = live(path, seed, runs=runs)
+    return Lived(month, path, verify_ledger(path, parse_trust(month.trust.encode(), "trust")))
+
+
+@cache
+def one() -> Lived:
+    """The month that most tests look at."""
+    return lived("one", Path(mkdtemp(prefix="writ-month-")), 120)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_found_is_what_was_planted(seed: str, tmp_path: Path) -> None:
+    """Precision and recall are 1.0: violated, undecidable and handled, by rule, entry, version."""
+    found = lived(seed, tmp_path, 25)
+    assert found.report.integrity.verdict is IntegrityVerdict.HOLDS
+    assert found.report.integrity.invalid_submissions == 0
+    comparison = compare(found.month.desk.truth.expected, found.report)
+    assert comparison.missed == ()
+    assert comparison.beyond == ()
+    assert comparison.right == len(found.report.findings) > 200
+    assert found.report.exit_code() is ExitCode.VIOLATED
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_every_rule_is_broken(version: str) -> None:
+    """Each rule of each version is violated somewhere; one cannot be, and the ledger refuses it."""
+    truth = one().month.desk.truth
+    rules = {rule.id for rule in load_contract(contract_text(NAME, version)).rules}
+    broken = {each.rule for each in truth.expected if each.contract == version}
+    violated = {
+        each.rule
+        for each in truth.expected
+        if each.contract == version and each.result == "violated"
+    }
+    assert rules - violated == set(UNREACHABLE)
+    assert broken >= violated
+    assert truth.refused == UNREACHABLE
+
+
+def test_a_planted_finding_that_is_not_found_is_missed() -> None:
+    """The comparison bites both ways: one more, one less, another entry, another result."""
+    expected, report = one().month.desk.truth.expected, one().report
+    first = expected[0]
+    assert compare(expected, report).exact
+    fewer = compare(expected[1:], report)
+    assert (fewer.beyond, fewer.missed) == ((first.key,), ())
+    assert fewer.precision < 1 == fewer.recall
+    for changed in (
+        {"result": "handled" if first.result != "handled" else "violated"},
+        {"index": first.index + 1},
+        {"contract": "9.9.9"},
+    ):
+        fields = {name: getattr(first, name) for name in Expected.__slots__}
+        other = compare([Expected(**{**fields, **changed}), *expected[1:]], report)
+        assert len(other.missed) == len(other.beyond) == 1
+
+
+def test_truth_is_written_and_read() -> None:
+    """`truth.json` gives back what was noted, in the order of the entries."""
+    truth = one().month.desk.truth
+    text = truth.text({"seed": "one"})
+    assert sorted(read_truth(text), key=repr) == sorted(truth.expected, key=repr)
+    assert decode(re.sub(r"\s+", "", text).encode()) is not None if text.isascii() else True
+    indexes = [each.index for each in read_truth(text)]
+    assert indexes == sorted(indexes)
+
+
+def test_money_moved_as_the_ledger_says() -> None:
+    """The world's balances, kept by nobody's records, are the sums of the recorded outcomes."""
+    month, path = one().month, one().path
+    moved: Counter[str] = Counter()
+    planted = {each.index for each in month.desk.truth.expected if each.plant == "more-went-out"}
+    with Store.open(path) as store:
+        for row in store.rows():
+            record = decode(row.record or b"")
+            assert isinstance(record, dict)
+            value = record.get("value")
+            if record["kind"] == "outcome" and value and row.idx not in planted:
+                moved[value["currency"]] -= value["micros"]
+    for payout in month.desk.world.payouts.values():
+        if payout.reversed_at is not None:
+            continue
+    world = +Counter({name: -micros for name, micros in month.desk.world.account.items()})
+    assert {name: -micros for name, micros in moved.items()}.keys() == world.keys()
+    customers: Counter[str] = Counter()
+    for (_, currency), micros in month.desk.world.balances.items():
+        customers[currency] += micros
+    assert +customers == world
+
+
+def test_the_incident_is_told_from_the_ledger() -> None:
+    """Ten lines, with the numbers that the world has too."""
+    happened = one().month.incident
+    with open_ledger(one().path, parse_trust(one().month.trust.encode(), "trust")) as verified:
+        lines = list(story.incident(verified))
+    assert len(lines) == 10
+    told = "\n".join(lines)
+    assert f"it pays {len(happened.paid)} refunds to the same {len(happened.ring)} " in told
+    assert "0 of them break a rule" in told
+    assert f"{happened.denied} more are denied" in told
+    assert f"{len(happened.reversed)} payouts are taken back" in told
+    assert f"{len(happened.too_late)} were past their 72 hours" in told
+    lost = len(happened.paid) - len(happened.reversed) - len(happened.too_late)
+    assert f"{lost} failed at the bank" in told
+    assert f"claimed {happened.returned} times more" in told
+    assert happened.prompt[:8] in told
+
+
+def rows(path: Path) -> list[tuple[bytes, bytes]]:
+    """Return header and record of every entry."""
+    with Store.open(path) as store:
+        return [(row.header, row.record or b"") for row in store.rows()]
+
+
+def named(raws: list[tuple[bytes, bytes]]) -> list[str]:
+    """Return records in which each nonce, digest, key and signature is the number of its first."""
+    seen: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return seen.setdefault(match[0], f"#{len(seen)}")
+
+    found: list[str] = []
+    for _, raw in raws:
+        text = re.sub(r'"nonce":"[0-9a-f]{32}"', '"nonce":""', raw.decode())
+        # In the authority document the list of keys is in the order of the keys.
+        text = re.sub(r'\\"key\\":\\"[0-9a-f]{64}\\"', "", text)
+        text = re.sub(r"[A-Za-z0-9+/]{86}==", "", text)
+        found.append(re.sub(r"[0-9a-f]{64}", number, text))
+    return found
+
+
+def test_the_same_seed_is_the_same_month(tmp_path: Path) -> None:
+    """Without more only what is secret differs: nonces, keys, and what is hashed or signed."""
+    made = []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        made.append(rows(Path(live(folder / "refunds.db", "same", runs=20).founded.location)))
+    assert made[0] != made[1]
+    assert named(made[0]) == named(made[1])
+
+
+def test_reproducible_is_every_byte(tmp_path: Path) -> None:
+    """With keys and nonces from the seed, every header and record is the same; another seed's not."""
+    made = []
+    for name, seed in (("a", "same"), ("b", "same"), ("c", "other")):
+        folder = tmp_path / name
+        folder.mkdir()
+        month = live(folder / "refunds.db", seed, runs=20, reproducible=True)
+        made.append((rows(Path(month.founded.location)), month.trust))
+    assert made[0] == made[1]
+    assert made[0] != made[2]
