@@ -1,6 +1,7 @@
 """A real Chromium, driven by Playwright: where it is found, how it is started, what it heard."""
 
 import os
+import re
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ FLAGS = (
     "--font-render-hinting=none",
 )
 LOOPBACK = frozenset({"127.0.0.1", "localhost"})
+# Where an address has a page's name in it, Streamlit's own script first looks for its server below
+# that name, does not find it, and then looks at the top: the browser tells of the former.
+LOOKING = re.compile(r"/\w+/_stcore/(?:health|host-config)$")
 
 
 class NoChromiumError(Exception):
@@ -67,11 +71,13 @@ class Heard:
     """What went wrong behind a page that looks fine: to be empty at the end of a test.
 
     Attributes:
-        errors: What the console and the page's scripts complained of.
+        errors: What the browser and the page's scripts complained of.
+        warnings: What they warned of: a chart that makes no sense, a theme that cannot be.
         strangers: Addresses outside of this machine that the page asked for something.
     """
 
     errors: list[str] = field(default_factory=list[str])
+    warnings: list[str] = field(default_factory=list[str])
     strangers: list[str] = field(default_factory=list[str])
 
     def listen(self, page: Page) -> None:
@@ -81,8 +87,11 @@ class Heard:
         page.on("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.errors.append(f"{message.text} ({message.location})")
+        where = message.location["url"]
+        if message.type == "warning":
+            self.warnings.append(message.text)
+        elif message.type == "error" and not LOOKING.search(where):
+            self.errors.append(f"{message.text} ({where})")
 
     def _page_error(self, error: Error) -> None:
         self.errors.append(str(error))

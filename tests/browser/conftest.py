@@ -4,12 +4,17 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.chromium import Heard, NoChromiumError, chromium
 from tests.browser.ledgers import Sample, broken_sample, sample
 from tests.browser.serving import serving
 from tests.browser.waiting import settle
+
+# The first page of an app waits for its imports and for a verification, on a machine that tests
+# other things meanwhile.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +60,26 @@ def broken_app(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Ge
         yield App(address, made)
 
 
+# The windows of a module share a cache: the app's scripts are some megabytes.
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Give what windows share: their size, language, patience and cache."""
+    made = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    made.set_default_timeout(PATIENCE_MS)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def page(browser: Browser) -> Generator[Page]:
+def page(context: BrowserContext) -> Iterator[Page]:
     """Give a window; when the test is over, nothing may have gone wrong behind its page."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-    context.set_default_timeout(30_000)
     opened = context.new_page()
     heard = Heard()
     heard.listen(opened)
     yield opened
     settle(opened)
     shown = opened.locator("body").inner_text()
-    context.close()
+    opened.close()
     assert heard.errors == []
     assert heard.strangers == []
     assert "Traceback" not in shown
