@@ -14,11 +14,16 @@ from contracts.facts import FactMemory, FactResult
 from contracts.instants import for_cel
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract
+from contracts.operations import UNSURE, settled
 from contracts.scanning import NOTHING, Reads
+from contracts.shortcuts import Key
 from contracts.view import Absent, Views, identity_view, run_view
 
 OWN_SCOPES = ("run", "service")
 """Scopes that hold no record of another service's run."""
+
+MADE_WHOLE = frozenset({"identity", "params"})
+"""Variables that are not made member by member."""
 
 
 class World:
@@ -125,6 +130,9 @@ class Case:
         "_groups",
         "_limits",
         "_params",
+        "_parts",
+        "_there",
+        "_wholes",
         "_world",
         "placed",
     )
@@ -137,6 +145,9 @@ class Case:
         self._facts: dict[str, FactResult] = {}
         self._params: Any = None
         self._limits: Any = None
+        self._parts: dict[Key, Value] = {}
+        self._there: dict[str, bool] = {}
+        self._wholes: dict[str, Value] = {}
         self.placed = placed
 
     def ask(self, asked: Condition) -> Value:
@@ -149,6 +160,10 @@ class Case:
         return self._answers[asked.text]
 
     def _asked(self, asked: Condition) -> Value:
+        if asked.shortcut is not None:
+            value = settled(asked.shortcut(self, None))
+            if value is not UNSURE:
+                return value
         group = self._groups.of(asked)
         bound = self._bound.get(id(group))
         if bound is None:
@@ -193,15 +208,60 @@ class Case:
         if root == "run":
             return self._run(members)
         if root == "identity":
-            return for_cel(identity_view(self.placed.event.identity))
+            return identity_view(self.placed.event.identity)
         if root == "evidence" and self.placed.subject == "action":
-            return for_cel(self._world.views.cited(self.cited()))
+            return self._world.views.cited(self.cited())
         return Absent(f"there is no {root} for {self.placed.subject}")
 
     def _run(self, members: Iterable[str] | None) -> Value:
         if self.placed.run is None:
             return Absent(f"run: this {self.placed.subject} stands in no run")
         return run_view(self.placed.run, members)
+
+    # ------------------------------------------------------------- what shortcuts read
+
+    def part(self, key: Key) -> Value:
+        """Return a member of a variable but `facts` and `limits`; `UNSURE` where it is absent."""
+        try:
+            return self._parts[key]
+        except KeyError:
+            root, name = key
+            value = self._holder(root, name)
+            found = value.get(name, UNSURE) if is_map(value) else UNSURE
+            self._parts[key] = found
+            return found
+
+    def _holder(self, root: str, name: str) -> Value:
+        """Return a variable with at least this member."""
+        return self.whole(root) if root in MADE_WHOLE else self.variable(root, (name,), 0)
+
+    def has(self, key: Key) -> Value:
+        """Return whether a variable that is there has a member."""
+        if self.part(key) is not UNSURE:
+            return True
+        root = key[0]
+        if root not in self._there:
+            self._there[root] = is_map(self._holder(root, ""))
+        return False if self._there[root] else UNSURE
+
+    def whole(self, root: str) -> Value:
+        """Return a variable as a whole."""
+        if root not in self._wholes:
+            value = self.variable(root, None, 0)
+            self._wholes[root] = UNSURE if isinstance(value, Absent) else value
+        return self._wholes[root]
+
+    def limit(self, name: str, level: int) -> Value:
+        """Return a limit, for a condition that may see so many facts."""
+        value = self._limits_at(level)
+        return value.get(name, UNSURE) if is_map(value) else UNSURE
+
+    def known(self, name: str, level: int) -> Value:
+        """Return the value of a fact, for a condition that may see so many facts."""
+        if self._world.level(name) >= level:
+            return UNSURE
+        result = self.fact(name)
+        return UNSURE if result.reason else result.value
 
     def cited(self) -> list[Placed]:
         """Return the observations that the action cites."""
@@ -216,7 +276,7 @@ class Case:
             if isinstance(value, Absent):
                 missing[root] = value.reason
             else:
-                values[root] = _timed(value) if root != "params" else value
+                values[root] = value if root == "params" else for_cel(value)
         if group.reads.facts:
             values["facts"] = self._known_facts(group, failed)
         return _Bound(self._world.evaluator.bind(values), missing, failed)
@@ -253,12 +313,3 @@ class Case:
         if chosen is None:
             return Absent(f"limits: no case for {value!r}, and no default")
         return plain(dict(chosen))
-
-
-def _timed(value: Value) -> Value:
-    """Make the times among a variable's members CEL's."""
-    return {name: _timed_member(item) for name, item in value.items()} if is_map(value) else value
-
-
-def _timed_member(value: Value) -> Value:
-    return for_cel(value) if hasattr(value, "tzinfo") else value

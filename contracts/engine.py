@@ -292,5 +292,9 @@ def _recorded(each: CompiledRule, case: Case) -> str:
 def _written(value: Value) -> str:
     if isinstance(value, datetime):
         return written(value)
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=_spelt)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _spelt(value: Value) -> str:
+    return written(value) if isinstance(value, datetime) else str(value)

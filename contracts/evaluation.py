@@ -16,6 +16,8 @@ from cel_expr_python.ext import ext_math, ext_strings
 
 from contracts.coercion import Value
 from contracts.scanning import Reads, chains, reads
+from contracts.shortcuts import Shortcut, shortcut
+from contracts.trees import Node, tree_of
 
 VARIABLES = (
     "action",
@@ -63,6 +65,10 @@ class Program(Protocol):
 
     def run(self, binding: Value) -> Value:
         """Return the condition's value on a binding, or `Undecidable` with CEL's own words."""
+        ...
+
+    def tree(self) -> Node | None:
+        """Return the condition's tree, None where it can not be had."""
         ...
 
 
@@ -120,6 +126,10 @@ class CelProgram:
             return Undecidable(str(plain))
         return Undecidable(f"a value of type {name.lower()}, which is no plain value")
 
+    def tree(self) -> Node | None:
+        """Return the tree that CEL's parser made."""
+        return tree_of(self._expression.serialize())
+
 
 class CelEvaluator:
     """Conditions by Google's CEL, every variable a map."""
@@ -160,12 +170,16 @@ def problems_in(text: str) -> tuple[CompileProblem, ...]:
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """A compiled condition, what it reads, and how many of the contract's facts it may see."""
+    """A compiled condition, what it reads, and how many of the contract's facts it may see.
+
+    `shortcut` answers where nothing but plain values are compared, and spares the program.
+    """
 
     text: str
     program: Program
     reads: Reads
     level: int
+    shortcut: Shortcut | None
 
     @cached_property
     def is_plain(self) -> bool:
@@ -179,7 +193,9 @@ def condition(evaluator: Evaluator, text: str, level: int) -> Condition:
     Raises:
         ConditionError: CEL refuses the text.
     """
-    return Condition(text, evaluator.compile(text), reads(text, VARIABLES), level)
+    program = evaluator.compile(text)
+    short = shortcut(program.tree(), level, frozenset(VARIABLES))
+    return Condition(text, program, reads(text, VARIABLES), level, short)
 
 
 _NO_KEY = re.compile(r'NOT_FOUND: Key not found in map : "(.*)"', re.DOTALL)
