@@ -50,7 +50,7 @@ NAME: Final = "refund-decisioning"
 START: Final = datetime(2026, 3, 2, tzinfo=UTC)
 """A Monday."""
 DAYS: Final = 28
-RUNS: Final = 1_650
+RUNS: Final = 1_500
 """Ordinary cases; what goes wrong, the incident and its repair come on top."""
 _DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 # Monday of the third week.

@@ -88,7 +88,9 @@ def run(folder: Path, choices: Choices, living: Step, verifying: Step) -> Iterat
     )
     trust = _written(folder, month, choices)
     with open_ledger(ledger, trust, progress=verifying) as verified:
+        told = story.read(verified)
         yield from _lived(month, verified)
+        yield from (f"  {line}" for line in story.economics(told))
         yield ""
         yield "The verdict"
         yield from _verdict(verified.report, month)
@@ -98,7 +100,7 @@ def run(folder: Path, choices: Choices, living: Step, verifying: Step) -> Iterat
         yield from _compared(compare(month.desk.truth.expected, verified.report), folder / TRUTH)
         yield ""
         yield "The incident"
-        for number, line in enumerate(story.incident(verified), start=1):
+        for number, line in enumerate(story.incident(told, verified), start=1):
             yield f"  {number:>2}. {line}"
         report = verified.report
     yield ""
@@ -161,6 +163,10 @@ def _by_clause(report: Report) -> Iterator[str]:
         violated, undecidable, handled = (counted[clause, result] for result in _RESULTS)
         name = f"{violated:>10}{undecidable:>13}{handled:>9}"
         yield f"  {clause:<10}{name}  {len(rules.get(clause, ()))}"
+    sums = (sum(counted[one] for one in counted if one[1] is result) for result in _RESULTS)
+    violated, undecidable, handled = sums
+    total = sum(len(names) for names in rules.values())
+    yield f"  {'in all':<10}{violated:>10}{undecidable:>13}{handled:>9}  {total}"
 
 
 def _compared(comparison: Comparison, truth: Path) -> Iterator[str]:

@@ -37,6 +37,18 @@ class Paid:
 
 
 @dataclass(slots=True)
+class Spent:
+    """What the four weeks took and gave, in micros of a euro where it is money."""
+
+    tokens: int = 0
+    model: int = 0
+    fees: int = 0
+    minutes: int = 0
+    people: int = 0
+    worth: int = 0
+
+
+@dataclass(slots=True)
 class Told:
     """What the story is made of, gathered in one pass over the entries."""
 
@@ -47,21 +59,39 @@ class Told:
     switches: list[Event] = field(default_factory=list[Event])
     activations: list[Event] = field(default_factory=list[Event])
     prompts: dict[str, tuple[Event, str]] = field(default_factory=dict[str, tuple[Event, str]])
+    spent: Spent = field(default_factory=Spent)
 
     def take(self, event: Event) -> None:
         """Take in the next entry."""
-        record = event.record
-        kind = record["kind"]
-        if kind == "run" and record["phase"] == "opened":
+        known = {
+            "run": self._run,
+            "action": self._action,
+            "outcome": self._ended,
+            "switch": self.switches.append,
+            "activation": self.activations.append,
+            "message": self._said,
+            "observation": self._observed,
+        }
+        if take := known.get(event.record["kind"]):
+            take(event)
+
+    def _run(self, event: Event) -> None:
+        if event.record["phase"] == "opened":
             self._opened(event)
-        elif kind == "action":
-            self.actions[event.digest] = event
-        elif kind == "outcome":
-            self._ended(event)
-        elif kind == "switch":
-            self.switches.append(event)
-        elif kind == "activation":
-            self.activations.append(event)
+        else:
+            self.spent.worth += event.record.get("value", {}).get("micros", 0)
+
+    def _action(self, event: Event) -> None:
+        self.actions[event.digest] = event
+
+    def _said(self, event: Event) -> None:
+        self.spent.tokens += sum(event.record.get("tokens", {}).values())
+        self.spent.model += event.record.get("cost", {}).get("micros", 0)
+
+    def _observed(self, event: Event) -> None:
+        if event.record["what"] == "human-time":
+            self.spent.minutes += event.record["fields"]["minutes"]
+            self.spent.people += event.record["fields"]["cost"]["micros"]
 
     def _opened(self, event: Event) -> None:
         record = event.record
@@ -71,6 +101,7 @@ class Told:
 
     def _ended(self, event: Event) -> None:
         record, action = event.record, self.actions.get(event.record["action"])
+        self.spent.fees += record.get("cost", {}).get("micros", 0)
         if action is None:
             return
         if action.record["tool"] == _TAKE_BACK:
@@ -91,11 +122,26 @@ class Told:
             )
 
 
-def incident(ledger: VerifiedLedger) -> Iterator[str]:
-    """Yield the incident's lines."""
+def read(ledger: VerifiedLedger) -> Told:
+    """Gather what there is to tell."""
     told = Told()
     for event in ledger.events():
         told.take(event)
+    return told
+
+
+def economics(told: Told) -> Iterator[str]:
+    """Yield what the four weeks cost and were worth, as it was recorded."""
+    spent = told.spent
+    yield (
+        f"{spent.tokens / 1e6:.1f} million tokens for {spent.model / 1e6:,.2f} EUR, fees of "
+        f"{spent.fees / 1e6:,.2f} EUR, {spent.minutes:,} minutes of people for "
+        f"{spent.people / 1e6:,.2f} EUR; worth {spent.worth / 1e6:,.2f} EUR of work saved"
+    )
+
+
+def incident(told: Told, ledger: VerifiedLedger) -> Iterator[str]:
+    """Yield the incident's lines."""
     serial = _serial(told)
     if not serial or not told.switches:
         yield "There was none: nobody was paid serially, or nobody stopped the service."
