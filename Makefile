@@ -18,7 +18,7 @@ DEMO := .cache/demo
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo app test system bench fuzz fmt lock clean venv python-version
+.PHONY: help demo app test pictures system bench fuzz fmt lock clean venv python-version
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test: $(VENV)/dev.stamp system ## Run every gate: lint, types, import direction,
 	@set -e; for package in $(COVERED); do \
 	  echo "== coverage of $$package"; $(BIN)/coverage report --include="$$package/*"; \
 	done
+
+pictures: $(VENV)/dev.stamp system $(DEMO)/refunds.db ## Take the pictures of the app in docs/pictures again
+	$(BIN)/python -m tests.browser.pictures --demo $(DEMO)
 
 system: ## Install a Chromium and PostgreSQL for the tests, where they are missing and root can
 	@tests/system.sh
