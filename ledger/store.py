@@ -150,12 +150,16 @@ class Store:
             raise UnreadableEntryError(f"entry {idx}: the store holds no bytes there", index=idx)
         return row
 
-    def rows(self, start: int = 0, stop: int | None = None) -> Iterator[Row]:
+    def rows(
+        self, start: int = 0, stop: int | None = None, *, strays: bool = True
+    ) -> Iterator[Row]:
         """Yield all entries from `start` on, in order and without gap.
 
         Args:
             start: The first entry's index.
             stop: Where to end although there may be more by now: what another process appended.
+            strays: Whether to look at the end for rows that belong to no entry, which takes longer
+                the longer the ledger is. Who follows a ledger entry by entry looks once.
 
         Raises:
             UnreadableEntryError: At the first entry that the database cannot give back.
@@ -167,7 +171,8 @@ class Store:
             wanted = chunk if stop is None else chunk[: stop - at]
             yield from wanted
             at += len(wanted)
-        self._check_end(at)
+        if strays:
+            self._check_end(at)
 
     def _chunk(self, at: int) -> Sequence[Row]:
         try:

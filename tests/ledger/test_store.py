@@ -211,6 +211,17 @@ def test_damage_has_its_index(
     assert len(given) >= min(max(index, 0), 9)
 
 
+def test_who_follows_entry_by_entry_can_leave_strays_to_others(built: BuiltLedger) -> None:
+    """Without the look for strays the entries are the same; the look alone says what is wrong."""
+    with unguarded(built.path) as connection:
+        connection.execute("INSERT INTO records VALUES (50, x'00')")
+    with Store.open(built.path) as store:
+        rows = list(store.rows(2, 5, strays=False))
+        assert [row.idx for row in rows] == [2, 3, 4]
+        with pytest.raises(StrayRowError):
+            list(store.rows(2, 5))
+
+
 def test_a_missing_record_is_a_row_without_one(built: BuiltLedger) -> None:
     """What the store does not have is for the verifier to judge."""
     with unguarded(built.path) as connection:

@@ -126,7 +126,7 @@ class Gate:
     def _events(self, start: int, stop: int) -> list[Event]:
         return [
             self._event(row.idx, row.record or b"", parse_header(row.header).recorded_at)
-            for row in self._store.rows(start, stop)
+            for row in self._store.rows(start, stop, strays=False)
         ]
 
     def _event(self, index: int, raw: bytes, recorded_at: str) -> Event:
