@@ -11,6 +11,12 @@ from verifier import Trust
 UNLOOKED = 30
 LARGE = 7
 FAR_TOO_LARGE = 3
+# What an agent could write that wants to be more than text on whoever's screen it comes.
+HOSTILE = (
+    '<img src="http://192.0.2.1/a"><script>fetch("http://192.0.2.1/b")</script> '
+    "![c](http://192.0.2.1/c) [d](http://192.0.2.1/d) $\\href{http://192.0.2.1/e}{e}$ "
+    ":material/home: :red[f] `g` ``h"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,18 @@ def _desk() -> Desk:
         desk.paid(500)
     for _ in range(FAR_TOO_LARGE):
         desk.paid(5000)
+    _hostile_run(desk)
     return desk
+
+
+def _hostile_run(desk: Desk) -> None:
+    """Add a run that says something hostile wherever an agent can say what it likes."""
+    run = desk.open_run(goal=HOSTILE, ref=HOSTILE, channel=HOSTILE, requester=HOSTILE)
+    said = {"run": run, "role": "user", "turn": 0, "content": HOSTILE}
+    desk.submit("agent", desk.make("message", "agent", **said))
+    action = desk.act(run, "pay", {"amount": 7, HOSTILE: HOSTILE}, target=HOSTILE)
+    desk.end(run, action, "error", error=HOSTILE, fields={HOSTILE: HOSTILE})
+    desk.close_run(run)
 
 
 def _saved(desk: Desk, folder: Path) -> Sample:

@@ -7,12 +7,14 @@ closed with no complaint heard and nothing asked of another machine (see `page` 
 
 import re
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.chromium import Heard
 from tests.browser.conftest import App
+from tests.browser.ledgers import HOSTILE
 from tests.browser.waiting import settle
 from verifier import Finding, verify_ledger
 from verifier.findings import Result, Severity
@@ -101,6 +103,19 @@ def test_a_list_has_pages_and_the_address_names_one(app: App, page: Page) -> Non
     total = len(to_review(app))
     page.goto(f"{app.address}/?page=2")
     expect(shown(page, f"{total} findings, 26 to {total} shown")).to_be_visible()
+
+
+def test_what_an_agent_wrote_is_text(app: App, page: Page) -> None:
+    """No picture is fetched, no script runs, and no link leads out: it is shown letter by letter.
+
+    That nothing was asked of another machine is seen to where the page is closed.
+    """
+    for path in ("run?" + urlencode({"ref": HOSTILE}), "?" + urlencode({"q": "192.0.2.1"})):
+        page.goto(f"{app.address}/{path}")
+        settle(page)
+        expect(shown(page, '<img src="http://192.0.2.1/a">')).to_be_visible()
+        expect(page.locator("a[href*='//192.0.2.1'], img[src*='//192.0.2.1']")).to_have_count(0)
+        expect(page.locator(".katex")).to_have_count(0)
 
 
 def test_integrity_says_the_verdict(app: App, page: Page) -> None:
