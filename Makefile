@@ -24,16 +24,16 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/run.stamp ## Run the demonstration (installs only what running needs)
-	$(BIN)/writ demo
+	@rm -rf $(DEMO)
+	$(BIN)/writ demo --dir $(DEMO) $(DEMO_FLAGS)
 
-app: $(VENV)/app.stamp $(DEMO)/refunds.db ## Open the review app on the demonstration's ledger (made once)
+app: $(VENV)/app.stamp $(DEMO)/truth.json ## Open the review app on the demonstration's ledger
 	$(BIN)/writ app $(DEMO)/refunds.db --trust $(DEMO)/refunds.db.trust.json $(APP_FLAGS)
 
-# It takes a while, and is made aside: half a demonstration is none.
-$(DEMO)/refunds.db: | $(VENV)/app.stamp
-	rm -rf $(DEMO) $(DEMO).part
-	$(BIN)/writ demo --dir $(DEMO).part
-	mv $(DEMO).part $(DEMO)
+# What is written last says that the ledger is whole: one that was interrupted is made again.
+$(DEMO)/truth.json: | $(VENV)/app.stamp
+	rm -rf $(DEMO)
+	$(BIN)/writ demo --dir $(DEMO) $(DEMO_FLAGS)
 
 test: $(VENV)/dev.stamp system ## Run every gate: lint, types, import direction, tests, coverage
 	$(BIN)/ruff check
@@ -46,7 +46,7 @@ test: $(VENV)/dev.stamp system ## Run every gate: lint, types, import direction,
 	  echo "== coverage of $$package"; $(BIN)/coverage report --include="$$package/*"; \
 	done
 
-pictures: $(VENV)/dev.stamp system $(DEMO)/refunds.db ## Take the pictures of the app in docs/pictures again
+pictures: $(VENV)/dev.stamp system $(DEMO)/truth.json ## Take the pictures of the app in docs/pictures again
 	$(BIN)/python -m tests.browser.pictures --demo $(DEMO)
 
 system: ## Install a Chromium and PostgreSQL for the tests, where they are missing and root can

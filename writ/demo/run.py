@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -203,7 +204,10 @@ def _tampered(report: Report, ledger: Path, copy: Path, trust: Trust) -> Iterato
 
 def _next(ledger: Path, folder: Path, report: Report) -> Iterator[str]:
     writ, trust = _invoked(), folder / TRUST
-    yield f"  {writ} app {ledger} --trust {trust}"
+    if find_spec("streamlit") is None:
+        yield "  make app"
+    else:
+        yield f"  {writ} app {ledger} --trust {trust}"
     yield f"  {writ} verify {ledger} --trust {trust}"
     worst = next(
         (found for found in _violations(report) if found.code == "decision.false-allow"), None
