@@ -58,6 +58,8 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the one place where every error of a page ends
         _LOG.exception("a page failed")
         banner.problem(problem_of(error))
+    # Last, when the browser knows the page: else it would keep an address of neither page.
+    session.say_address()
 
 
 if __name__ == "__main__":

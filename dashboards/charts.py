@@ -17,11 +17,20 @@ from dashboards.queries import Bar, Mark
 from dashboards.runs import Step, seconds_between, worst
 from dashboards.words import CLAUSES, STATUS_WORDS, count, one_line, seconds, when
 
-HEIGHT: Final = 190
+MARK_COLOUR: Final = "#8a8f98"
+HEIGHT: Final = 250
+# Words of marks: height of a line, how many lines, and from where on they end at their mark.
+LINE: Final = 14
+LINES: Final = 5
+LATE: Final = 0.8
+_WORDS: Final[Mapping[str, Any]] = {
+    "color": MARK_COLOUR,
+    "baseline": "top",
+    "fontSize": 11,
+}
 ROW: Final = 24
 # What an axis with its title takes, which a chart's height includes.
 AXIS: Final = 48
-MARK_COLOUR: Final = "#8a8f98"
 # Ten colours that differ in lightness as well, in the order of CLAUSES.
 COLOURS: Final = (
     "#7c5cff",
@@ -79,7 +88,12 @@ def findings_by_time(
         .encode(
             x=alt.X("start:T", title=None, scale=scale, axis=axis),
             x2="end:T",
-            y=alt.Y("low:Q", title=f"findings a {width}", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y(
+                "low:Q",
+                title=f"findings a {width}",
+                scale=alt.Scale(range=[{"expr": "height"}, LINE * LINES if marks else 0]),
+                axis=alt.Axis(tickMinStep=1),
+            ),
             y2="high:Q",
             color=alt.Color(
                 "clause:N",
@@ -89,7 +103,7 @@ def findings_by_time(
             tooltip=["when:N", "clause:N", "findings:Q"],
         )
     )
-    layers = [drawn, *(_marked(marks, scale) if marks else ())]
+    layers = [drawn, *(_marked(marks, scale, times) if marks else ())]
     return Figure(alt.layer(*layers).properties(height=HEIGHT), _said(bars, marks, width))
 
 
@@ -114,26 +128,29 @@ def _stacked(bars: Sequence[Bar], present: Sequence[str]) -> list[dict[str, Any]
     return rows
 
 
-def _marked(marks: Sequence[Mark], scale: alt.Scale) -> list[alt.Chart]:
+def _marked(marks: Sequence[Mark], scale: alt.Scale, times: Sequence[str]) -> list[alt.Chart]:
+    """Return a line and words for each mark. The words stand above the bars, in a few lines."""
+    begin, end = _moment(min(times)), _moment(max(times))
     rows = [
         {
             "at": mark.at,
             "when": when(mark.at),
             "what": mark.what,
             "entry": mark.index,
-            # One under the other, because two that are near would cover each other.
-            "line": 2 + 14 * (place % 4),
+            "line": LINE * (place % LINES),
+            # Words that begin near the right edge would end beyond it.
+            "late": (_moment(mark.at) - begin) > LATE * (end - begin),
         }
         for place, mark in enumerate(marks)
     ]
     base = alt.Chart(pa.Table.from_pylist(rows)).encode(
         x=alt.X("at:T", scale=scale), tooltip=["what:N", "when:N", "entry:Q"]
     )
-    text = base.mark_text(color=MARK_COLOUR, align="left", baseline="top", dx=4, fontSize=11)
-    return [
-        base.mark_rule(color=MARK_COLOUR, strokeDash=[4, 3], strokeWidth=1.5),
-        text.encode(text="what:N", y=alt.Y("line:Q", scale=None, axis=None)),
-    ]
+    y = alt.Y("line:Q", scale=None, axis=None)
+    early = base.transform_filter("!datum.late").mark_text(align="left", dx=4, **_WORDS)
+    late = base.transform_filter("datum.late").mark_text(align="right", dx=-4, **_WORDS)
+    words = [text.encode(text="what:N", y=y) for text in (early, late)]
+    return [base.mark_rule(color=MARK_COLOUR, strokeDash=[4, 3], strokeWidth=1.5), *words]
 
 
 def _moment(time: str) -> int:

@@ -7,8 +7,9 @@ nowhere else. The run page carries it along, to know which finding is next.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import parse_qs, urlencode
 
-from dashboards.words import STATES, UNDECIDABLE, VIOLATED
+from dashboards.words import SEVERITIES, STATES, UNDECIDABLE, VIOLATED
 
 DEFAULT_STATES: Final = (VIOLATED, UNDECIDABLE)
 PAGE_SIZE: Final = 25
@@ -31,6 +32,21 @@ FACETS: Final[Mapping[str, str]] = {
     "version": "version",
     "service": "service",
 }
+
+
+# The values that two of the facets can have; the others have those of the findings.
+_KNOWN: Final = {"result": STATES, "severity": SEVERITIES}
+_DIGITS: Final = 12
+
+
+def number(text: str) -> int | None:
+    """Return the number that an address names; None where it names none that could be meant.
+
+    Example:
+        >>> number("42"), number("-1"), number("x"), number("9" * 5_000)
+        (42, None, None, None)
+    """
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +76,14 @@ class Filter:
         values = {name: tuple(given) for name, given in parameters.items()}
         chosen = {name: tuple(filter(None, values[name])) for name in FACETS if name in values}
         chosen.setdefault("result", DEFAULT_STATES)
-        sort, page = _last(values, "sort"), _last(values, "page")
+        for name, known in _KNOWN.items():
+            chosen[name] = tuple(one for one in chosen.get(name, ()) if one in known)
+        sort = _last(values, "sort")
         return cls(
             {name: given for name, given in chosen.items() if given},
             _last(values, "q"),
             sort if sort in SORTS else DEFAULT_SORT,
-            max(int(page), 1) if page.isdecimal() and len(page) < len("1000000") else 1,
+            max(number(_last(values, "page")) or 1, 1),
         )
 
     def parameters(self) -> dict[str, list[str]]:
@@ -84,6 +102,20 @@ class Filter:
         if self.page > 1:
             found["page"] = [str(self.page)]
         return found
+
+    def packed(self) -> str:
+        """Return the choice as the one value by which another page's address carries it.
+
+        Example:
+            >>> Filter.of({"channel": ["chat"], "page": ["2"]}).packed()
+            'channel=chat&page=2'
+        """
+        return urlencode(self.parameters(), doseq=True)
+
+    @classmethod
+    def unpacked(cls, packed: str) -> "Filter":
+        """Read what `packed` wrote."""
+        return cls.of(parse_qs(packed, keep_blank_values=True))
 
     def at_page(self, page: int) -> "Filter":
         """Return the same choice at another page."""

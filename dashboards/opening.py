@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from dashboards import checks
 from dashboards.streams import Stream, read_streams
@@ -91,15 +91,48 @@ class Problem:
 
 
 Result = Shown | Broken | Problem
+Out = TypeVar("Out")
 
 
-class Opening:
-    """A verification under way in a thread.
+class Later(Generic[Out]):
+    """Something under way in a thread of its own, for which a page need not wait in silence.
+
+    Args:
+        work: What to do. What it raises becomes a `Problem`.
+    """
+
+    def __init__(self, work: Callable[[], Out]) -> None:
+        self._work = work
+        self._finished = threading.Event()
+        self._result: Out | Problem | None = None
+        # A daemon: whoever ends the app does not wait for it.
+        threading.Thread(target=self._run, name="writ-later", daemon=True).start()
+
+    def wait(self, seconds: float) -> Out | Problem | None:
+        """Return what came out; None if it is still not done after so many seconds."""
+        self._finished.wait(seconds)
+        return self._result
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work()
+        except Exception as error:  # noqa: BLE001 - a thread that dies in silence is never done
+            self._result = problem_of(error)
+        finally:
+            self._finished.set()
+
+
+class Opening(Later[Result]):
+    """A verification under way, which says how far it is.
 
     Args:
         source: What to verify.
         trust: The trust file's content.
         work: What to do; another one in tests.
+
+    Attributes:
+        part: What it is at.
+        share: How much of the whole is done, from 0 to 1.
     """
 
     def __init__(
@@ -108,28 +141,10 @@ class Opening:
         trust: Trust | None,
         work: "Callable[[Source, Trust | None, Tell], Result] | None" = None,
     ) -> None:
-        self._source = source
-        self._trust = trust
-        self._work = work or opened
-        self._finished = threading.Event()
-        self._result: Result | None = None
         self.part = "waiting"
         self.share = 0.0
-        # A daemon: whoever ends the app does not wait for it.
-        threading.Thread(target=self._run, name="writ-opening", daemon=True).start()
-
-    def wait(self, seconds: float) -> Result | None:
-        """Return what came out; None if it is still not done after so many seconds."""
-        self._finished.wait(seconds)
-        return self._result
-
-    def _run(self) -> None:
-        try:
-            self._result = self._work(self._source, self._trust, self._tell)
-        except Exception as error:  # noqa: BLE001 - a thread that dies in silence is never done
-            self._result = problem_of(error)
-        finally:
-            self._finished.set()
+        do = work or opened
+        super().__init__(lambda: do(source, trust, self._tell))
 
     def _tell(self, part: str, share: float) -> None:
         self.part, self.share = part, min(share, 1.0)
@@ -219,6 +234,15 @@ def problem_of(error: Exception) -> Problem:
         "internal",
         f"{type(error).__name__}: {error}",
         "This is a defect of Writ: please report it, with what the terminal shows.",
+    )
+
+
+def busy(source: Source) -> Problem:
+    """Return that another program does not let this one read."""
+    return Problem(
+        "store.busy",
+        f"{source.name}: another program holds the ledger, and does not let go",
+        "Wait until it is done, then try again.",
     )
 
 

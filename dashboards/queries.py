@@ -15,7 +15,7 @@ from dashboards.words import STATES, short
 MAX_WORDS: Final = 12
 _COLUMNS: Final = (
     "id, code, clause, rule, state, severity, idx, place, run, ref, named_run, tool, identity, "
-    "says, channel, version, service, moment"
+    "says, handled, channel, version, service, moment"
 )
 _ISO: Final = "%Y-%m-%dT%H:%M:%SZ"
 # How wide a bar of the findings' chart is, by how long the ledger's story is.
@@ -40,6 +40,7 @@ class FindingRow:
     tool: str
     identity: str
     says: str
+    handled: str
     channel: str
     version: str
     service: str

@@ -4,7 +4,7 @@ The state of the app is in its address and in the ledger. Kept between runs of a
 a verification gave, by the ledger's name, its trust file's bytes and the place where it ended.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -13,26 +13,29 @@ import streamlit as st
 from dashboards.filters import Filter
 from dashboards.opening import (
     End,
+    Later,
     Opening,
     Problem,
     Result,
     Source,
+    busy,
     continues,
     end_of,
-    problem_of,
     read_trust,
     trust_problem,
 )
 from dashboards.words import count
-from ledger.errors import LedgerError
 from verifier.errors import TrustError
 from verifier.trust import Trust
 
 # Most ledgers of tests and samples are verified before anybody would read a progress bar.
 AT_ONCE_SECONDS: Final = 0.4
+# How long a page waits for a ledger that another program holds.
+PATIENCE_SECONDS: Final = 5.0
 TICK_SECONDS: Final = 0.25
 KEPT: Final = 2
 _KEY: Final = "writ_visit"
+CARRIED: Final = "inbox"
 
 INBOX: Final = "views/inbox.py"
 RUN: Final = "views/run.py"
@@ -84,15 +87,14 @@ def visit(source: Source) -> Visit:
     except (OSError, TrustError) as error:
         return Visit(source, trust_problem(error))
     kept = _shown_end(source.ledger, digest)
-    try:
-        now = end_of(source)
-        news = _news(source, kept.get("end"), now)
-    except LedgerError as error:
-        problem = problem_of(error)
+    now = Later(lambda: end_of(source)).wait(PATIENCE_SECONDS) or busy(source)
+    if isinstance(now, Problem):
         if "end" not in kept:
-            return Visit(source, problem)
+            return Visit(source, now)
+        news = f"The ledger can no longer be read ({now.what}). What is shown was read before."
         now = kept["end"]
-        news = f"The ledger can no longer be read ({problem.what}). What is shown was read before."
+    else:
+        news = _news(source, kept.get("end"), now)
     end = kept.setdefault("end", now)
     opening = _opening(source.ledger, digest, (end.size, end.leaf), trust)
     return Visit(source, _awaited(opening, source), news)
@@ -125,8 +127,31 @@ def parameter(name: str) -> str:
 
 
 def chosen() -> Filter:
-    """Return the filter that the address carries."""
+    """Return the filter that the inbox's address asks for."""
     return Filter.of(parameters())
+
+
+def carried() -> Filter:
+    """Return the inbox's filter, as the address of another page carries it."""
+    return Filter.unpacked(parameter(CARRIED))
+
+
+def go(there: Mapping[str, Sequence[str]]) -> None:
+    """Ask the page for something else: the address says so, and the page runs with it.
+
+    Widgets are not bound to the address by Streamlit's own means: it would take a bound parameter
+    out of an address by an address of its own, on which a reader who goes back would be stranded.
+    """
+    st.query_params.from_dict({name: list(values) for name, values in there.items()})
+
+
+def say_address() -> None:
+    """Tell the browser the address again, which it takes as a new one only if it differs.
+
+    A link from a page to the page itself changes what the page is asked for, and Streamlit leaves
+    the address as it was: a reload would show something else.
+    """
+    go(parameters())
 
 
 def _news(source: Source, before: End | None, now: End) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from contracts.history import Event
 from contracts.model import Contract
 from contracts.versions import VersionHistory
-from dashboards.words import ADVICE, HANDLED, SEVERITIES
+from dashboards.words import ADVICE, HANDLED, SEVERITIES, title
 from verifier.findings import Finding, Severity
 from verifier.load import VerifiedLedger
 from verifier.report import Report
@@ -51,7 +51,7 @@ _RUNS: Final = _columns(
 _MONEY: Final = _columns("run what currency", "idx micros")
 _TOKENS: Final = _columns("run", "read written")
 _FINDINGS: Final = _columns(
-    "id code clause rule result severity state named_run tool identity says version words",
+    "id code clause rule result severity state named_run tool identity says handled version words",
     "rank idx place",
 )
 # What a finding's run says of it stands in its own columns: a facet is a column.
@@ -270,7 +270,8 @@ def _finding_row(place: int, found: Finding, names: Mapping[str, str]) -> Row:
         "named_run": found.run,
         "tool": found.action,
         "identity": found.identity,
-        "says": found.says or found.expected,
+        "says": title(found.code, found.says, found.expected),
+        "handled": found.handled,
         "version": names.get(found.contract, ""),
         "words": " ".join(filter(None, (*named, *said, f"entry {found.index}"))),
     }

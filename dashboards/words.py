@@ -63,6 +63,25 @@ STATUS_WORDS: Final[Mapping[str, str]] = {
     "abandoned": "abandoned",
 }
 
+# What a finding without a rule means; a rule says it itself. Source: docs/spec/report.md, *Codes*.
+TITLES: Final[Mapping[str, str]] = {
+    "decision.false-allow": "The guard allowed more than the contract does.",
+    "decision.false-deny": "The guard was stricter than the contract.",
+    "decision.executed-despite-deny": "A tool was called although its action was denied.",
+    "decision.executed-without-approval": "A tool was called, and nobody had approved it.",
+    "decision.approval-mismatch": "What was done is not what was approved.",
+    "decision.approval-reused": "An approval was used more than once.",
+    "decision.wrong-version": "The decision names another contract than the one in force.",
+    "decision.reasons-differ": "The decision's reasons are not those that the ledger gives.",
+    "decision.stale-basis": "The decision was not taken on the history that it follows.",
+    "coverage.no-contract": "No contract was in force for this action.",
+    "coverage.contract-unreadable": "The contract in force cannot be used here.",
+    "coverage.outcome-missing": "Nobody recorded how this action ended.",
+    "coverage.gap-in-submissions": "Submissions of this writer were signed and are not here.",
+    "coverage.run-unclosed": "This run was never closed.",
+    "coverage.stream-unclosed": "A writer never said that its stream ends.",
+}
+
 SHOWN: Final = 2_000
 _MICROS: Final = 1_000_000
 _FENCES = re.compile(r"`+")
@@ -96,6 +115,21 @@ def one_line(text: str, limit: int = 160) -> str:
     """
     flat = printable(" ".join(text.split()))
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def sentence(text: str) -> str:
+    """Return a note that this project wrote as a sentence.
+
+    Example:
+        >>> sentence("a run uses at most 40000 tokens")
+        'A run uses at most 40000 tokens.'
+    """
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
+def title(code_: str, says: str, expected: str) -> str:
+    """Return what a finding is about in one sentence: the rule's own words where it has any."""
+    return says or TITLES.get(code_) or sentence(expected)
 
 
 def plain(text: str, limit: int = SHOWN) -> str:

@@ -35,7 +35,7 @@ def of_run(
         if place < unfolded and len(rows) <= OPEN:
             one(tables, row, run=head.digest)
         else:
-            label = f"**{row.state}** · {row.severity} · {code(row.rule)} · entry {row.index}"
+            label = f"**{row.state}** · {code(row.rule)} · entry {row.index}"
             with st.expander(label):
                 one(tables, row, run=head.digest)
 
@@ -52,10 +52,9 @@ def one(tables: Tables, row: FindingRow, *, run: str = "", linked: bool = True) 
     found = runs.full_finding(tables, row)
     with st.container(border=True, key=f"finding-{row.place}"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            parts.severity(row.severity)
-            parts.state(row.state)
+            parts.signs(row)
             st.markdown(_title(row, linked=linked), width="content")
-        st.text(plain(found.says or found.expected))
+        st.text(plain(row.says))
         _body(found)
         _small(row, found)
         _rests_on(tables, found, run)
@@ -69,10 +68,10 @@ def _title(row: FindingRow, *, linked: bool) -> str:
 
 def _body(found: Finding) -> None:
     wanted, there = st.columns(2)
-    with wanted:
+    with wanted, st.container(gap="xxsmall"):
         st.caption("the rule asks for")
         st.code(plain(found.expected) or "–", language=None, wrap_lines=True)
-    with there:
+    with there, st.container(gap="xxsmall"):
         st.caption("the ledger shows")
         st.code(plain(found.recorded) or "–", language=None, wrap_lines=True)
     for label, said in (

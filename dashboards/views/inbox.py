@@ -3,11 +3,21 @@
 import streamlit as st
 
 from dashboards import charts, queries, session
-from dashboards.filters import DEFAULT_SORT, DEFAULT_STATES, FACETS, PAGE_SIZE, SORTS, Filter
+from dashboards.filters import FACETS, PAGE_SIZE, SORTS, Filter
 from dashboards.opening import Shown
 from dashboards.tables import Tables
 from dashboards.views import parts
-from dashboards.words import SEVERITIES, STATE_MEANS, STATES, code, count, last_name, one_line, when
+from dashboards.words import (
+    SEVERITIES,
+    STATE_MEANS,
+    STATES,
+    code,
+    count,
+    last_name,
+    one_line,
+    sentence,
+    when,
+)
 
 LABELS = {
     "clause": "Clause",
@@ -25,18 +35,45 @@ def page() -> None:
         st.page_link(session.INTEGRITY, label="See where and why it broke")
         return
     tables = visit.result.tables
-    _facets(tables)
     chosen = session.chosen()
+    _set_widgets(chosen)
+    _facets(tables)
     st.title("Findings", anchor=False)
     _verdict(tables)
     _numbers(tables)
     _chart(tables, chosen)
     _tools()
-    # The tools may just have changed what is asked for.
-    _list(tables, session.chosen())
+    _list(tables, chosen)
 
 
 # ----------------------------------------------------------------- what is asked for
+
+
+def _set_widgets(chosen: Filter) -> None:
+    """Let the widgets show what the address asks for.
+
+    A widget's change goes into the address before the page runs, so the two agree here; where they
+    do not, somebody came by a link or went back, and the address is right.
+    """
+    for name in FACETS:
+        st.session_state[name] = list(chosen.chosen.get(name, ()))
+    st.session_state["q"], st.session_state["sort"] = chosen.search, chosen.sort
+
+
+def _changed() -> None:
+    """Put what the widgets ask for into the address; what is asked anew begins at page one."""
+    given = {name: tuple(st.session_state[name]) for name in FACETS}
+    chosen = {name: values for name, values in given.items() if values}
+    search = st.session_state["q"] or ""
+    session.go(Filter(chosen, search, st.session_state["sort"]).parameters())
+
+
+def _turned(key: str) -> None:
+    session.go(session.chosen().at_page(st.session_state[key]).parameters())
+
+
+def _clear() -> None:
+    session.go({})
 
 
 def _facets(tables: Tables) -> None:
@@ -47,41 +84,20 @@ def _facets(tables: Tables) -> None:
             "Result",
             STATES,
             selection_mode="multi",
-            default=list(DEFAULT_STATES),
             key="result",
-            bind="query-params",
-            on_change=_first_page,
+            on_change=_changed,
             help="; ".join(f"{state}: {meaning}" for state, meaning in STATE_MEANS.items()),
         )
         st.pills(
-            "Severity",
-            SEVERITIES[:-1],
-            selection_mode="multi",
-            key="severity",
-            bind="query-params",
-            on_change=_first_page,
+            "Severity", SEVERITIES[:-1], selection_mode="multi", key="severity", on_change=_changed
         )
         for name, label in LABELS.items():
+            # What an address asks for is shown, and can be taken away, even if nothing has it.
+            there = [*options[name], *st.session_state[name]]
             st.multiselect(
-                label,
-                options[name],
-                key=name,
-                bind="query-params",
-                on_change=_first_page,
-                placeholder="all",
+                label, list(dict.fromkeys(there)), key=name, on_change=_changed, placeholder="all"
             )
         st.button("Clear all", on_click=_clear, width="stretch", icon=":material/filter_alt_off:")
-
-
-def _first_page() -> None:
-    st.session_state["page"] = 1
-
-
-def _clear() -> None:
-    for name in FACETS:
-        st.session_state[name] = list(DEFAULT_STATES) if name == "result" else []
-    st.session_state["q"] = ""
-    _first_page()
 
 
 def _tools() -> None:
@@ -90,20 +106,11 @@ def _tools() -> None:
             "Search",
             key="q",
             type="search",
-            bind="query-params",
-            on_change=_first_page,
+            on_change=_changed,
             placeholder="words of a rule, a run, a tool, an id, a value",
             icon=":material/search:",
         )
-        st.selectbox(
-            "Sort by",
-            list(SORTS),
-            index=list(SORTS).index(DEFAULT_SORT),
-            key="sort",
-            bind="query-params",
-            on_change=_first_page,
-            width=180,
-        )
+        st.selectbox("Sort by", list(SORTS), key="sort", on_change=_changed, width=180)
 
 
 # ------------------------------------------------------------------- what is there
@@ -159,17 +166,20 @@ def _list(tables: Tables, chosen: Filter) -> None:
     for row in found.rows:
         _row(row, chosen.at_page(found.page))
     if found.pages > 1:
-        st.pagination(found.pages, key="page", bind="query-params")
+        # A page is another widget: the address says which page it is, and not what was clicked.
+        key = f"page-{found.page}"
+        st.pagination(found.pages, default=found.page, key=key, on_change=_turned, args=(key,))
 
 
 def _row(row: queries.FindingRow, chosen: Filter) -> None:
     with st.container(border=True, key=f"row-{row.place}"):
-        sign, what, where = st.columns([1.2, 6.2, 1.8], gap="small")
+        sign, what, where = st.columns([1.4, 6.2, 1.8], gap="small")
         with sign, st.container(gap="xxsmall"):
-            parts.severity(row.severity)
-            parts.state(row.state)
+            parts.signs(row)
         with what, st.container(gap="xxsmall"):
             st.text(one_line(row.says, 240))
+            if row.handled:
+                st.text(sentence(one_line(row.handled, 240)))
             st.caption(_told(row))
         with where, st.container(gap="xxsmall"):
             st.caption(when(row.moment) or "no time")

@@ -8,8 +8,9 @@ import streamlit as st
 
 from dashboards import session
 from dashboards.filters import Filter
+from dashboards.queries import FindingRow
 from dashboards.runs import Entry
-from dashboards.words import ADVICE, HANDLED, SIGNS, STATE_MEANS, VIOLATED, opened, plain
+from dashboards.words import ADVICE, HANDLED, SIGNS, STATE_MEANS, VIOLATED, code, opened, plain
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
 SEVERITY_COLOURS: Final[Mapping[str, Colour]] = {
@@ -29,18 +30,19 @@ STATE_SIGNS: Final[Mapping[str, str]] = {
 ONE_LINE: Final = 100
 
 
-def severity(word: str) -> None:
-    """Show a severity: sign, word and colour, any one of which says it."""
-    st.badge(word, icon=SIGNS.get(word), color=SEVERITY_COLOURS.get(word, "gray"))
+def signs(row: FindingRow) -> None:
+    """Show what became of a finding's rule, and how much it matters where anything broke.
 
-
-def state(word: str) -> None:
-    """Show what became of a finding's rule."""
+    Each is sign, word and colour, any one of which says it.
+    """
+    if row.state not in {HANDLED, ADVICE}:
+        colour = SEVERITY_COLOURS.get(row.severity, "gray")
+        st.badge(row.severity, icon=SIGNS.get(row.severity), color=colour)
     st.badge(
-        word,
-        icon=STATE_SIGNS.get(word, ":material/question_mark:"),
-        color=STATE_COLOURS.get(word, "violet"),
-        help=STATE_MEANS.get(word),
+        row.state,
+        icon=STATE_SIGNS.get(row.state, ":material/question_mark:"),
+        color=STATE_COLOURS.get(row.state, "violet"),
+        help=STATE_MEANS.get(row.state),
     )
 
 
@@ -54,8 +56,10 @@ def named(label: str, value: str) -> None:
 def data(value: object, *, limit: int = 2_000) -> None:
     """Show recorded data as JSON, letter by letter."""
     flat = json.dumps(value, ensure_ascii=False)
-    text = plain(flat) if len(flat) <= ONE_LINE else opened(value, limit)
-    st.code(text, language="json", wrap_lines=True)
+    if len(flat) <= ONE_LINE:
+        st.markdown(code(flat, ONE_LINE))
+    else:
+        st.code(opened(value, limit), language="json", wrap_lines=True)
 
 
 def record(entry: Entry) -> None:
@@ -82,8 +86,10 @@ def run_link(
         there["at"] = [str(at)]
     if finding:
         there["finding"] = [finding]
-    parameters = {**(chosen.parameters() if chosen else {}), **there}
-    st.page_link(session.RUN, label=label, icon=icon, query_params=parameters)
+    packed = chosen.packed() if chosen is not None else ""
+    if packed:
+        there[session.CARRIED] = [packed]
+    st.page_link(session.RUN, label=label, icon=icon, query_params=there)
 
 
 def frame(rows: Sequence[Mapping[str, object]], alt: str) -> None:

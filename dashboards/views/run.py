@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboards import charts, queries, runs, session
-from dashboards.filters import Filter
+from dashboards.filters import Filter, number
 from dashboards.opening import Shown
 from dashboards.runs import Listed, ListedRun, RunHead, Step
 from dashboards.tables import Tables
@@ -43,7 +43,7 @@ def page() -> None:
 
 
 def _run(tables: Tables, head: RunHead, found: queries.FindingRow | None) -> None:
-    chosen = session.chosen()
+    chosen = session.carried()
     _ways(tables, head, found, chosen)
     st.title(f"Run {code(short(head.name))}", anchor=False)
     all_steps = runs.steps(tables, head)
@@ -53,8 +53,8 @@ def _run(tables: Tables, head: RunHead, found: queries.FindingRow | None) -> Non
     figure = charts.waterfall(all_steps)
     if figure is not None:
         st.altair_chart(figure.chart, alt=figure.alt)
-    at = session.parameter("at")
-    index = int(at) if at.isdecimal() else (found.index if found else None)
+    at = number(session.parameter("at"))
+    index = at if at is not None else (found.index if found else None)
     shown = _page_of_steps(all_steps, index)
     steps.show(tables, head, shown, index)
 
@@ -151,7 +151,7 @@ def _page_of_steps(all_steps: tuple[Step, ...], index: int | None) -> tuple[Step
 
 def _without_run(tables: Tables, found: queries.FindingRow) -> None:
     """Show a finding that stands at an entry of no run: governance, a stream, an import's data."""
-    chosen = session.chosen()
+    chosen = session.carried()
     st.page_link(
         session.INBOX,
         label="Inbox",
@@ -172,22 +172,20 @@ def _without_run(tables: Tables, found: queries.FindingRow) -> None:
 
 def _list(tables: Tables) -> None:
     st.title("Runs", anchor=False)
+    search, only = session.parameter("q"), bool(session.parameter("violated"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        search = st.text_input(
+        st.session_state["runs"], st.session_state["violated"] = search, only
+        st.text_input(
             "Search",
             key="runs",
             type="search",
-            bind="query-params",
-            on_change=_first_page,
+            on_change=_changed,
             placeholder="reference, person, channel, tool, outcome, digest",
             icon=":material/search:",
         )
-        only = st.toggle(
-            "only with violations", key="violated", bind="query-params", on_change=_first_page
-        )
-    asked = session.parameter("runs_page")
-    page = int(asked) if asked.isdecimal() else 1
-    found = runs.listed(tables, search or "", found=only, page=page)
+        st.toggle("only with violations", key="violated", on_change=_changed)
+    page = number(session.parameter("page")) or 1
+    found = runs.listed(tables, search, found=only, page=page)
     if not found.total:
         st.info(
             "No run fits what is asked for."
@@ -198,11 +196,17 @@ def _list(tables: Tables) -> None:
         return
     _listed(found)
     if found.pages > 1:
-        st.pagination(found.pages, key="runs_page", bind="query-params")
+        key = f"runs-page-{found.page}"
+        st.pagination(found.pages, default=found.page, key=key, on_change=_changed, args=(key,))
 
 
-def _first_page() -> None:
-    st.session_state["runs_page"] = 1
+def _changed(turned: str = "") -> None:
+    """Put what the widgets ask for into the address; what is asked anew begins at page one."""
+    state = st.session_state
+    asked = {"q": state["runs"], "violated": "yes" if state["violated"] else ""}
+    if turned and state[turned] > 1:
+        asked["page"] = str(state[turned])
+    session.go({name: [value] for name, value in asked.items() if value})
 
 
 def _listed(found: Listed) -> None:

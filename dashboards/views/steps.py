@@ -41,13 +41,12 @@ def _step(tables: Tables, head: RunHead, step: Step, *, chosen: bool) -> None:
     entry = step.entry
     with st.container(border=chosen or bool(step.findings), key=f"step-{entry.index}"):
         where, what = st.columns([1, 7], gap="small")
-        with where:
+        with where, st.container(gap=None):
             _place(head, entry, step, chosen=chosen)
-        with what:
+        with what, st.container(gap="xsmall"):
             for row in step.findings:
                 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                    parts.severity(row.severity)
-                    parts.state(row.state)
+                    parts.signs(row)
                     st.caption(code(row.rule), width="content")
             _content(tables, step)
 
@@ -157,36 +156,34 @@ def _action(tables: Tables, step: Step) -> None:
         _named("target", member(record, "target")),
         _named("estimate", amount(estimate.get("cost"))),
         _named("worth", amount(estimate.get("value"))),
+        _decided(step),
     )
     parts.data(record["params"])
-    _decision(tables, step)
+    _reasons(tables, step)
     _links(step)
     parts.record(step.entry)
 
 
-def _decision(tables: Tables, step: Step) -> None:
+def _decided(step: Step) -> str:
+    """Return what the guard decided, and under which contract, for the action's own line."""
     record = step.entry.record
     version = member(record, "contract", "version") or step.entry.version
-    decision = record.get("decision")
-    if decision is None:
-        imported = step.entry.imported
-        st.caption(
-            "no decision of a guard: "
-            + ("it was imported" if imported else "the agent recorded none")
-            + (f"; in force was {code(version)}" if version else "")
-        )
-        return
-    effect = str(decision["effect"])
-    _line(
-        f"**Decided: {EFFECT_WORDS.get(effect, effect)}**",
-        _named("under contract", version),
-    )
-    for reason in decision["reasons"]:
-        rule = runs.rule_named(tables, record.get("contract"), str(reason["rule"]))
-        _line(
-            f"- {code(str(reason['rule']))} {reason['result']}, which makes it "
-            f"{EFFECT_WORDS.get(str(reason['effect']), str(reason['effect']))}"
-        )
+    under = f" under {code(version)}" if version else ""
+    if "decision" in record:
+        effect = str(record["decision"]["effect"])
+        return f"**{EFFECT_WORDS.get(effect, effect)}**{under}"
+    why = "it was imported" if step.entry.imported else "none was recorded"
+    return f"no guard's decision, {why}" + (f"; in force was {code(version)}" if version else "")
+
+
+def _reasons(tables: Tables, step: Step) -> None:
+    record = step.entry.record
+    decision: Mapping[str, Any] = record.get("decision", {})
+    for reason in decision.get("reasons", ()):
+        name, effect = str(reason["rule"]), str(reason["effect"])
+        rule = runs.rule_named(tables, record.get("contract"), name)
+        result = f"{code(name)} is {reason['result']}"
+        _line(f"- {result}, so the action is {EFFECT_WORDS.get(effect, effect)}")
         if rule is not None and rule.says:
             st.text(one_line(rule.says, 240))
 
@@ -233,8 +230,10 @@ def _approval(_: Tables, step: Step) -> None:
 def _outcome(_: Tables, step: Step) -> None:
     record = step.entry.record
     status = member(record, "status")
+    action = step.links.get(step.entry.action)
+    ends = f", [entry {action.index}](#entry-{action.index})" if action is not None else ""
     _line(
-        f"**Outcome: {STATUS_WORDS.get(status, status)}** of {code(step.entry.tool)}",
+        f"**Outcome: {STATUS_WORDS.get(status, status)}** of {code(step.entry.tool)}{ends}",
         f"after {seconds(step.after)}" if step.after is not None else "",
         _named("cost", amount(record.get("cost"))),
         _named("value", amount(record.get("value"))),
@@ -243,7 +242,6 @@ def _outcome(_: Tables, step: Step) -> None:
         st.text(plain(member(record, "error")))
     if "fields" in record:
         parts.data(record["fields"])
-    _link("ends", member(record, "action"), step)
 
 
 def _switch(_: Tables, step: Step) -> None:

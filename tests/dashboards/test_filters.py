@@ -1,0 +1,71 @@
+"""The filter: what goes into an address comes out of it, and nonsense in one is passed over."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboards.filters import DEFAULT_STATES, FACETS, SORTS, Filter
+from dashboards.words import STATES
+
+NAMES = sorted(set(FACETS) - {"result", "severity"})
+CHOICES = st.dictionaries(
+    st.sampled_from(NAMES),
+    st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=3).map(tuple),
+)
+STATE_CHOICES = st.lists(st.sampled_from(STATES), max_size=4).map(tuple)
+
+
+def _with(chosen: dict[str, tuple[str, ...]], states: tuple[str, ...]) -> Mapping[str, Any]:
+    return {**chosen, **({"result": states} if states else {})}
+
+
+FILTERS = st.builds(
+    Filter,
+    chosen=st.builds(_with, CHOICES, STATE_CHOICES),
+    search=st.text(max_size=10),
+    sort=st.sampled_from(sorted(SORTS)),
+    page=st.integers(1, 99_999),
+)
+
+
+@given(FILTERS)
+def test_an_address_opens_the_same(chosen: Filter) -> None:
+    """Whoever is sent the address sees what its sender saw."""
+    again = Filter.of(chosen.parameters())
+    assert Filter.unpacked(chosen.packed()) == again
+    assert {name: set(kept) for name, kept in again.chosen.items()} == {
+        name: set(kept) for name, kept in chosen.chosen.items()
+    }
+    assert (again.search, again.sort, again.page) == (chosen.search, chosen.sort, chosen.page)
+
+
+def test_nothing_asked_for_is_what_matters() -> None:
+    """Violated and undecidable; what was handled and advice are asked for by name."""
+    plain = Filter.of({})
+    assert plain.chosen == {"result": DEFAULT_STATES}
+    assert plain.parameters() == {}
+    assert not plain.narrowed
+    assert plain.states == DEFAULT_STATES
+
+
+def test_no_result_chosen_is_all_of_them() -> None:
+    """An emptied facet keeps everything, and stands in the address as empty."""
+    everything = Filter.of({"result": [""]})
+    assert everything.chosen == {}
+    assert everything.states == STATES
+    assert everything.parameters() == {"result": [""]}
+    assert everything.narrowed
+
+
+def test_nonsense_is_passed_over() -> None:
+    """An address is anybody's text."""
+    odd = Filter.of({"page": ["-3"], "sort": ["; DROP TABLE"], "unknown": ["x"], "q": []})
+    assert (odd.page, odd.sort, odd.search) == (1, "severity", "")
+    assert Filter.of({"page": ["9" * 5_000]}).page == 1
+    assert Filter.of({"result": ["no such"], "severity": ["worst", "high"]}).chosen == {
+        "severity": ("high",)
+    }
+    assert Filter.of({"page": ["0"]}).page == 1
+    assert odd.at_page(7).page == 7
