@@ -77,11 +77,6 @@ def test_a_finding_opens_its_step(app: App, page: Page) -> None:
     expect(shown(page, finding.says)).to_be_visible()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a page link's parameters that are bound to the inbox's widgets are dropped on the way "
-    "and leave an address of their own in the history: they need names that are bound to nothing",
-)
 def test_back_leads_to_the_inbox_as_it_was(app: App, page: Page) -> None:
     """By the browser's own button, and by the link on the run's page."""
     medium = choose_medium(app, page)
