@@ -33,21 +33,22 @@ from verifier.integrity import Reading
 from verifier.load import verify
 from verifier.report import IntegrityVerdict
 from writ.commands.importing import import_files
-from writ.demo import samples
 from writ.keeping import in_force, opened_or_founded
 
+SAMPLES = Path(__file__).resolve().parents[1] / "data" / "samples"
 SIZE = 5_000
 ROUNDS = 3
 
 
 def made(folder: Path, size: int) -> Path:
     """Make a ledger of at least `size` entries, and return where it lies."""
-    given, path = samples(), folder / "bench.db"
-    text = given.contract.read_text("utf-8")
-    contract, profile = load_contract(text, given.contract.name), load_profile(given.profile)
+    path = folder / "bench.db"
+    text = (SAMPLES / "contract.yaml").read_text("utf-8")
+    contract, profile = load_contract(text, "contract.yaml"), load_profile(SAMPLES / "profile.yaml")
     founded = opened_or_founded(str(path), profile.service, None)
     in_force(founded, contract, text)
-    lines = [json.loads(line) for line in given.conversations.read_text("utf-8").splitlines()]
+    sampled = (SAMPLES / "conversations.jsonl").read_text("utf-8")
+    lines = [json.loads(line) for line in sampled.splitlines()]
     source, number = folder / "many.jsonl", 0
     per_line = 15  # about as many records as a sample conversation has
     with source.open("w", encoding="utf-8") as file:
