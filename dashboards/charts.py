@@ -29,6 +29,7 @@ _WORDS: Final[Mapping[str, Any]] = {
     "fontSize": 11,
 }
 ROW: Final = 24
+ROOM: Final = 1.35
 # What an axis with its title takes, which a chart's height includes.
 AXIS: Final = 48
 # Ten colours that differ in lightness as well, in the order of CLAUSES.
@@ -185,7 +186,9 @@ def waterfall(steps: Sequence[Step]) -> Figure | None:
     unit = "seconds since the run was opened" if timed else "order in the run (no clock)"
     names = [row["label"] for row in rows]
     base = alt.Chart(pa.Table.from_pylist(rows)).encode(
-        y=alt.Y("label:N", title=None, sort=names, axis=alt.Axis(labelLimit=260)),
+        y=alt.Y(
+            "label:N", title=None, sort=names, axis=alt.Axis(labelLimit=260, labelOverlap=False)
+        ),
         tooltip=[
             alt.Tooltip("label:N", title="action"),
             alt.Tooltip("result:N", title="outcome"),
@@ -200,7 +203,15 @@ def waterfall(steps: Sequence[Step]) -> Figure | None:
         scale=alt.Scale(domain=present, range=[RESULT_COLOURS[name] for name in present]),
     )
     bars = base.mark_bar(height=12, minBandSize=2).encode(
-        x=alt.X("start:Q", title=unit, axis=alt.Axis(grid=True)), x2="end:Q", color=colour
+        x=alt.X(
+            "start:Q",
+            title=unit,
+            # Room at the right for the words beside the last bar.
+            scale=alt.Scale(domain=[0, ROOM * max(row["end"] for row in rows)], nice=False),
+            axis=alt.Axis(grid=True),
+        ),
+        x2="end:Q",
+        color=colour,
     )
     found = base.transform_filter("datum.finding != ''").mark_text(
         align="left", dx=6, color=MARK_COLOUR, fontSize=11, limit=220

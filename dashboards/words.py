@@ -129,7 +129,7 @@ def sentence(text: str) -> str:
 
 def title(code_: str, says: str, expected: str) -> str:
     """Return what a finding is about in one sentence: the rule's own words where it has any."""
-    return says or TITLES.get(code_) or sentence(expected)
+    return sentence(says or TITLES.get(code_) or expected)
 
 
 def plain(text: str, limit: int = SHOWN) -> str:

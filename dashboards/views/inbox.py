@@ -173,7 +173,7 @@ def _list(tables: Tables, chosen: Filter) -> None:
 
 def _row(row: queries.FindingRow, chosen: Filter) -> None:
     with st.container(border=True, key=f"row-{row.place}"):
-        sign, what, where = st.columns([1.4, 6.2, 1.8], gap="small")
+        sign, what, where = st.columns([1.4, 5.6, 2.3], gap="small")
         with sign, st.container(gap="xxsmall"):
             parts.signs(row)
         with what, st.container(gap="xxsmall"):

@@ -41,7 +41,7 @@ def _step(tables: Tables, head: RunHead, step: Step, *, chosen: bool) -> None:
     entry = step.entry
     with st.container(border=chosen or bool(step.findings), key=f"step-{entry.index}"):
         where, what = st.columns([1, 7], gap="small")
-        with where, st.container(gap=None):
+        with where:
             _place(head, entry, step, chosen=chosen)
         with what, st.container(gap="xsmall"):
             for row in step.findings:

@@ -59,7 +59,7 @@ def test_no_amount_is_no_words() -> None:
 
 def test_a_finding_has_a_title() -> None:
     """The rule's own words, else the code's, else what was asked for."""
-    assert title("scope.x", "Says so.", "a < b") == "Says so."
+    assert title("scope.x", "says so", "a < b") == "Says so."
     assert title("coverage.run-unclosed", "", "x") == "This run was never closed."
     assert title("cost.tokens", "", "a run uses few") == "A run uses few."
 
