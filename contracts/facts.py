@@ -131,6 +131,7 @@ class FactMemory:
         self.reserve = made(fact.reserve)
         self._cells: dict[tuple[str, Key | None], _Cell] = {}
         self._held: dict[str, list[Reserve]] = {}
+        self._nothing = self._result(Reading())
 
     @property
     def names(self) -> frozenset[str]:
@@ -149,6 +150,9 @@ class FactMemory:
 
     def note(self, case: Asking) -> Note | None:
         """Return what a record does to the fact, None where nothing. Nothing is changed yet."""
+        # Most records that a fact looks at do not count, and say so by its `where` alone.
+        if self.where is not None and not self.fact.reserve and case.ask(self.where) is False:
+            return None
         placed = case.placed
         scope = self._scope(placed)
         holds = settles = ""
@@ -277,7 +281,7 @@ class FactMemory:
             for cell in (self._cells.get((each, None)), self._cells.get((each, key))):
                 if cell is not None:
                     readings.extend(self._readings(cell, placed, foreign=each == REFERENCE))
-        return self._result(joined(self.fact.aggregate, readings or [Reading()]))
+        return self._result(joined(self.fact.aggregate, readings)) if readings else self._nothing
 
     def _readings(self, cell: _Cell, placed: Placed, *, foreign: bool) -> list[Reading]:
         """Return what one memory says, its lasting error and its open actions included."""

@@ -4,6 +4,7 @@ Arithmetic on times is done on integers, so that the edge of a window is exact.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -19,8 +20,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def micros(text: object) -> int | None:
     """Return the microseconds since 1970 that an RFC 3339 text names, None where it names none."""
-    if not isinstance(text, str):
-        return None
+    return _micros(text) if isinstance(text, str) else None
+
+
+# The same few times are asked for by every contract, and by each record of a submission.
+@lru_cache(maxsize=1024)
+def _micros(text: str) -> int | None:
     try:
         moment = datetime.fromisoformat(text)
         return None if moment.tzinfo is None else (moment - _EPOCH) // _MICROSECOND
