@@ -17,12 +17,14 @@ from contracts.model import Contract
 from contracts.operations import UNSURE, settled
 from contracts.scanning import NOTHING, Reads
 from contracts.shortcuts import Key
-from contracts.view import Absent, Views, identity_view, run_view
+from contracts.view import ABSENT, Absent, Views, identity_view, run_view
 
 OWN_SCOPES = ("run", "service")
 """Scopes that hold no record of another service's run."""
 
-MADE_WHOLE = frozenset({"identity", "params"})
+_NOT_THERE = Absent("it is no map here")
+
+MADE_WHOLE = frozenset({"identity", "params", "evidence"})
 """Variables that are not made member by member."""
 
 
@@ -131,7 +133,6 @@ class Case:
         "_limits",
         "_params",
         "_parts",
-        "_there",
         "_wholes",
         "_world",
         "placed",
@@ -146,7 +147,6 @@ class Case:
         self._params: Any = None
         self._limits: Any = None
         self._parts: dict[Key, Value] = {}
-        self._there: dict[str, bool] = {}
         self._wholes: dict[str, Value] = {}
         self.placed = placed
 
@@ -222,27 +222,28 @@ class Case:
 
     def part(self, key: Key) -> Value:
         """Return a member of a variable but `facts` and `limits`; `UNSURE` where it is absent."""
-        try:
-            return self._parts[key]
-        except KeyError:
-            root, name = key
-            value = self._holder(root, name)
-            found = value.get(name, UNSURE) if is_map(value) else UNSURE
-            self._parts[key] = found
-            return found
-
-    def _holder(self, root: str, name: str) -> Value:
-        """Return a variable with at least this member."""
-        return self.whole(root) if root in MADE_WHOLE else self.variable(root, (name,), 0)
+        value = self._part(key)
+        return UNSURE if isinstance(value, Absent) else value
 
     def has(self, key: Key) -> Value:
         """Return whether a variable that is there has a member."""
-        if self.part(key) is not UNSURE:
-            return True
-        root = key[0]
-        if root not in self._there:
-            self._there[root] = is_map(self._holder(root, ""))
-        return False if self._there[root] else UNSURE
+        value = self._part(key)
+        if isinstance(value, Absent):
+            return False if value is ABSENT else UNSURE
+        return True
+
+    def _part(self, key: Key) -> Value:
+        """Return a member, or `Absent`, once made: many rules read the same few."""
+        value = self._parts.get(key)
+        if value is None:
+            root, name = key
+            if root in MADE_WHOLE:
+                holder = self.whole(root)
+                value = holder.get(name, ABSENT) if is_map(holder) else _NOT_THERE
+            else:
+                value = self._world.views.part(self.placed, root, name)
+            self._parts[key] = value
+        return value
 
     def whole(self, root: str) -> Value:
         """Return a variable as a whole."""

@@ -14,7 +14,7 @@ from contracts.approvals import ApprovalBook
 from contracts.case import Case, Groups, World
 from contracts.coercion import Value
 from contracts.decision import Decision, decide
-from contracts.evaluation import CelEvaluator, Condition, Evaluator, Undecidable, condition
+from contracts.evaluation import Condition, Evaluator, Undecidable, condition, shared_evaluator
 from contracts.facts import FactMemory
 from contracts.history import Event
 from contracts.instants import micros, written
@@ -71,7 +71,7 @@ class Engine:
 
     def __init__(self, contract: Contract, evaluator: Evaluator | None = None) -> None:
         self.contract = contract
-        self._world = World(contract, CelEvaluator() if evaluator is None else evaluator)
+        self._world = World(contract, shared_evaluator() if evaluator is None else evaluator)
         self._rules = [self._compiled(rule) for rule in contract.rules]
         self._obligations = Obligations(contract.rules, self._world)
         self._wide = self._world.wide() | self._obligations.wide()
@@ -208,8 +208,13 @@ class Engine:
         index = case.placed.event.index
         if verdict is Verdict.SATISFIED and not each.facts and not each.cites_evidence:
             return RuleResult(index, each.rule, verdict, expected=each.expected)
-        facts = {name: case.fact(name) for name in each.facts}
-        rests = {one for found in facts.values() for one in found.rests_on}
+        facts: dict[str, Value] = {}
+        rests: set[int] = set()
+        for name in each.facts:
+            found = case.fact(name)
+            rests.update(found.rests_on)
+            if not found.reason:
+                facts[name] = found.value
         if each.cites_evidence:
             rests.update(cited.event.index for cited in case.cited())
         return RuleResult(
@@ -217,7 +222,7 @@ class Engine:
             each.rule,
             verdict,
             reason,
-            {name: found.value for name, found in facts.items() if not found.reason},
+            facts,
             tuple(sorted(rests)),
             each.expected,
             "" if verdict is Verdict.SATISFIED else _recorded(each, case),

@@ -8,7 +8,7 @@ nothing that a record holds may stop the engine.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Protocol
 
 from cel_expr_python import cel
@@ -138,6 +138,9 @@ class CelEvaluator:
         self._environment = cel.NewEnv(
             variables=dict.fromkeys(variables, cel.Type.DYN), extensions=extensions()
         )
+        # The versions of a contract say mostly the same, and to compile costs as much as to ask
+        # some hundred times.
+        self._compiled = lru_cache(maxsize=4096)(self._compile)
 
     def compile(self, text: str) -> Program:
         """Compile a condition.
@@ -145,6 +148,9 @@ class CelEvaluator:
         Raises:
             ConditionError: CEL refuses the text.
         """
+        return self._compiled(text)
+
+    def _compile(self, text: str) -> CelProgram:
         try:
             return CelProgram(self._environment.compile(text))
         except RuntimeError as error:
@@ -153,6 +159,12 @@ class CelEvaluator:
     def bind(self, values: Mapping[str, Value]) -> Value:
         """Make one record's variables ready. Values are converted once, when first read."""
         return self._environment.Activation(data=values)
+
+
+@cache
+def shared_evaluator() -> CelEvaluator:
+    """Return the evaluator of this process: nothing in it belongs to one contract."""
+    return CelEvaluator()
 
 
 _PROBLEM = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")

@@ -46,17 +46,48 @@ class Frame(Protocol):
         """Return whether a variable that is there has a member."""
         ...
 
-    def limit(self, name: str, level: int) -> Value:
+    def limit(self, name: str, level: int, /) -> Value:
         """Return a limit, for a condition that may see so many facts."""
         ...
 
-    def known(self, name: str, level: int) -> Value:
+    def known(self, name: str, level: int, /) -> Value:
         """Return the value of a fact, for a condition that may see so many facts."""
         ...
 
     def whole(self, root: str) -> Value:
         """Return a variable as a whole."""
         ...
+
+
+class OnlyViews:
+    """A frame of variables that are maps and all there; there are no facts and limits in it."""
+
+    __slots__ = ("_views",)
+
+    def __init__(self, views: Mapping[str, Value]) -> None:
+        self._views = views
+
+    def part(self, key: Key) -> Value:
+        """Return a member of a variable."""
+        holder = self._views.get(key[0])
+        return holder.get(key[1], UNSURE) if is_map(holder) else UNSURE
+
+    def has(self, key: Key) -> Value:
+        """Return whether a variable that is there has a member."""
+        holder = self._views.get(key[0])
+        return key[1] in holder if is_map(holder) else UNSURE
+
+    def limit(self, _name: str, _level: int, /) -> Value:
+        """Return nothing: there are no limits."""
+        return UNSURE
+
+    def known(self, _name: str, _level: int, /) -> Value:
+        """Return nothing: there are no facts."""
+        return UNSURE
+
+    def whole(self, root: str) -> Value:
+        """Return a variable as a whole."""
+        return self._views.get(root, UNSURE)
 
 
 Shortcut: TypeAlias = Callable[[Frame, Value], Value]

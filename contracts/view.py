@@ -11,10 +11,12 @@ from typing import Any, Final
 import jsonschema_rs
 
 from contracts.coercion import Coercion, Value, coercion, holds_long_list, holds_raw, is_map, plain
-from contracts.evaluation import CelEvaluator, Evaluator, Program, Undecidable
+from contracts.evaluation import Condition, Evaluator, Undecidable, condition, shared_evaluator
 from contracts.instants import SECOND, moment, moment_of
 from contracts.lineage import Placed, Run
 from contracts.model import Contract, Tool
+from contracts.operations import UNSURE, settled
+from contracts.shortcuts import OnlyViews
 from ledger.encoding import call_digest
 
 Member = Callable[[Placed], Any]
@@ -252,8 +254,8 @@ class ToolView:
             "cost": tool.estimate_cost,
             "value": tool.estimate_value,
         }
-        self._programs: dict[str, Program] = {
-            name: evaluator.compile(text) for name, text in texts.items() if text
+        self._computed: dict[str, Condition] = {
+            name: condition(evaluator, text, 0) for name, text in texts.items() if text
         }
 
     def params(self, recorded: Value) -> Value:
@@ -266,11 +268,13 @@ class ToolView:
 
     def computed(self, name: str, params: Value) -> Value:
         """Return `target`, or the micros of `cost` or `value`; None where not in the contract."""
-        program = self._programs.get(name)
-        if program is None:
+        asked = self._computed.get(name)
+        if asked is None:
             return None
         values = {} if isinstance(params, Absent) else {"params": params}
-        found = program.run(self._evaluator.bind(values))
+        found = settled(asked.shortcut(OnlyViews(values), None)) if asked.shortcut else UNSURE
+        if found is UNSURE:
+            found = asked.program.run(self._evaluator.bind(values))
         return ABSENT if isinstance(found, Undecidable) or found is None else found
 
 
@@ -292,7 +296,7 @@ class Views:
     """The variables of a contract's conditions, but `limits` and `facts`: these rest on history."""
 
     def __init__(self, contract: Contract, evaluator: Evaluator | None = None) -> None:
-        evaluator = CelEvaluator() if evaluator is None else evaluator
+        evaluator = shared_evaluator() if evaluator is None else evaluator
         self._tools = {name: ToolView(tool, evaluator) for name, tool in contract.tools.items()}
         self._own: dict[str, Member] = {
             "mode": lambda placed: self._of_tool(placed, "mode"),
@@ -327,6 +331,28 @@ class Views:
     def record(self, placed: Placed, members: Members = None) -> dict[str, Value]:
         """Return the record's own variable: `outcome`, `message`, …, named as its kind."""
         return _chosen(_RECORDS[placed.subject], members, placed)
+
+    def part(self, placed: Placed, root: str, name: str) -> Value:
+        """Return one member of a variable that is made member by member.
+
+        Returns:
+            Its value; `ABSENT` where the variable has no such member; where there is no such
+            variable here, why.
+        """
+        if root == "action":
+            action = placed.its_action
+            if action is None:
+                return Absent(f"action: this {placed.subject} belongs to no action")
+            table, placed = self._action, action
+        elif root == placed.subject:
+            table = _RECORDS[root]
+        elif root == "run" and placed.run is not None:
+            value = _RUN[name](placed.run) if name in _RUN else None
+            return ABSENT if value is None else value
+        else:
+            return Absent(f"there is no {root} for {placed.subject}")
+        member = table.get(name)
+        return ABSENT if member is None else member(placed)
 
     def cited(self, observations: Iterable[Placed]) -> list[dict[str, Value]]:
         """Return the variable `evidence`: the observations that an action cites."""

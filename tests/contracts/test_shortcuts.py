@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.coercion import MAX_LIST, Value, is_list, is_map
+from contracts.coercion import MAX_LIST, Value, is_list
 from contracts.evaluation import CelEvaluator, ConditionError, Undecidable
 from contracts.instants import for_cel
 from contracts.operations import UNSURE, settled
-from contracts.shortcuts import MAX_FOLDS, Key, shortcut
+from contracts.shortcuts import MAX_FOLDS, OnlyViews, shortcut
 from contracts.trees import tree_of
 
 ROOTS: Final = ("action", "params", "facts", "limits", "evidence")
@@ -21,35 +21,18 @@ NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Views = Mapping[str, Value]
 
 
-class Plain:
-    """A frame over plain variables, all of which every condition may see."""
+class Plain(OnlyViews):
+    """A frame over plain variables, in which facts and limits are two more of them."""
 
-    def __init__(self, views: Views) -> None:
-        self._views = views
-
-    def part(self, key: Key) -> Value:
-        """A member of a variable."""
-        holder = self._views.get(key[0])
-        return holder.get(key[1], UNSURE) if is_map(holder) else UNSURE
-
-    def has(self, key: Key) -> Value:
-        """Whether a variable has a member."""
-        holder = self._views.get(key[0])
-        return key[1] in holder if is_map(holder) else UNSURE
-
-    def limit(self, name: str, level: int) -> Value:
-        """A limit."""
+    def limit(self, name: str, level: int, /) -> Value:
+        """A limit, which a condition at level 0 may see."""
         assert level == 0
         return self.part(("limits", name))
 
-    def known(self, name: str, level: int) -> Value:
-        """A fact."""
+    def known(self, name: str, level: int, /) -> Value:
+        """A fact, which a condition at level 0 may see."""
         assert level == 0
         return self.part(("facts", name))
-
-    def whole(self, root: str) -> Value:
-        """A variable."""
-        return self._views.get(root, UNSURE)
 
 
 def by_cel(text: str, views: Views) -> Value:
