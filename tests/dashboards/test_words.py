@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.words import SHOWN, amount, code, money, one_line, opened, plain, seconds, title
+from dashboards.words import (
+    JOINER,
+    SHOWN,
+    amount,
+    code,
+    money,
+    one_line,
+    opened,
+    plain,
+    seconds,
+    title,
+)
 from tests.dashboards.ledgers import HOSTILE
 
 
@@ -16,7 +27,7 @@ def _content(span: str) -> str:
     assert span.endswith("`" * fence)
     runs = [len(run) for run in "".join(c if c == "`" else " " for c in inside).split()]
     assert fence not in runs  # nothing inside closes it
-    return inside.strip()
+    return inside.strip().replace(JOINER, "")
 
 
 @given(st.text(max_size=60))
