@@ -5,7 +5,7 @@ bars have tool tips, marks have words beside them, and every chart comes with a 
 the same (`alt`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +23,8 @@ HEIGHT: Final = 250
 LINE: Final = 14
 LINES: Final = 5
 LATE: Final = 0.8
+# How much of the narrowest chart's width a letter of them takes, on the safe side.
+LETTER: Final = 0.011
 _WORDS: Final[Mapping[str, Any]] = {
     "color": MARK_COLOUR,
     "baseline": "top",
@@ -132,17 +134,18 @@ def _stacked(bars: Sequence[Bar], present: Sequence[str]) -> list[dict[str, Any]
 def _marked(marks: Sequence[Mark], scale: alt.Scale, times: Sequence[str]) -> list[alt.Chart]:
     """Return a line and words for each mark. The words stand above the bars, in a few lines."""
     begin, end = _moment(min(times)), _moment(max(times))
+    places = [(_moment(mark.at) - begin) / max(end - begin, 1) for mark in marks]
     rows = [
         {
             "at": mark.at,
             "when": when(mark.at),
             "what": mark.what,
             "entry": mark.index,
-            "line": LINE * (place % LINES),
+            "line": LINE * line,
             # Words that begin near the right edge would end beyond it.
-            "late": (_moment(mark.at) - begin) > LATE * (end - begin),
+            "late": place > LATE,
         }
-        for place, mark in enumerate(marks)
+        for mark, place, line in zip(marks, places, _lines(marks, places), strict=True)
     ]
     base = alt.Chart(pa.Table.from_pylist(rows)).encode(
         x=alt.X("at:T", scale=scale), tooltip=["what:N", "when:N", "entry:Q"]
@@ -152,6 +155,26 @@ def _marked(marks: Sequence[Mark], scale: alt.Scale, times: Sequence[str]) -> li
     late = base.transform_filter("datum.late").mark_text(align="right", dx=-4, **_WORDS)
     words = [text.encode(text="what:N", y=y) for text in (early, late)]
     return [base.mark_rule(color=MARK_COLOUR, strokeDash=[4, 3], strokeWidth=1.5), *words]
+
+
+def _lines(marks: Sequence[Mark], places: Sequence[float]) -> Iterator[int]:
+    """Yield the line of each mark's words: the first that is free, or the freest.
+
+    Args:
+        marks: The marks, in order.
+        places: Where each stands, as a share of the chart's width.
+    """
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(LINES)]
+    for mark, place in zip(marks, places, strict=True):
+        wide = LETTER * (len(mark.what) + 1)
+        left = place - wide if place > LATE else place
+        over = [
+            sum(max(0.0, min(left + wide, end) - max(left, begin)) for begin, end in line)
+            for line in taken
+        ]
+        free = over.index(min(over))
+        taken[free].append((left, left + wide))
+        yield free
 
 
 def _moment(time: str) -> int:
@@ -178,12 +201,12 @@ def _said(bars: Sequence[Bar], marks: Sequence[Mark], width: str) -> str:
 def waterfall(steps: Sequence[Step]) -> Figure | None:
     """Return a run's actions from their record to their outcome; None where there are none.
 
-    Where a run has no clock of its own, steps stand in their order instead of at their time.
+    Where all times of a run are one, as in an import without a clock, steps stand in their order instead of at their time.
     """
     rows, timed = _spans(steps)
     if not rows:
         return None
-    unit = "seconds since the run was opened" if timed else "order in the run (no clock)"
+    unit = "seconds since the run was opened" if timed else "order in the run (all at one time)"
     names = [row["label"] for row in rows]
     base = alt.Chart(pa.Table.from_pylist(rows)).encode(
         y=alt.Y(

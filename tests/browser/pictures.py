@@ -7,6 +7,7 @@ and looks at them.
 import argparse
 import io
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -29,8 +30,8 @@ MOST_BYTES: Final = 400_000
 LOW: Final = 400
 # The first page of all waits for a verification of the whole ledger.
 VERIFIED_SECONDS: Final = 300.0
-# What truth.json calls the refunds that the incident paid in series, and then was kept from paying.
-INCIDENT: Final = "serial-claims"
+# What truth.json calls the refunds that were paid although the incident had them stopped.
+INCIDENT: Final = "through-the-switch"
 
 # How far down the content reaches. Streamlit scrolls inside a section of its own, and leaves room
 # below the content that nothing stands in.
@@ -100,14 +101,15 @@ def take_all(ledger: Path, trust: Path, pages: Mapping[str, str], folder: Path) 
 
 
 def pages_of(demo: Path) -> dict[str, str]:
-    """Return the pages to show, by name: of the runs, the first of the incident that was stopped.
+    """Return the pages to show, by name: of the runs, one that broke one rule, in the incident.
 
     Args:
         demo: The demonstration's folder.
     """
     expected = read_truth((demo / "truth.json").read_text("utf-8"))
-    stopped = next(one for one in expected if one.plant == INCIDENT)
-    at = urlencode({"ref": stopped.run, "at": stopped.index})
+    findings = Counter(one.run for one in expected)
+    broke = next(one for one in expected if one.plant == INCIDENT and findings[one.run] == 1)
+    at = urlencode({"ref": broke.run, "at": broke.index})
     return {"inbox": "", "run": f"run?{at}", "integrity": "integrity"}
 
 

@@ -64,6 +64,16 @@ def test_marks_are_lines_with_words() -> None:
     assert end - begin == 5 * 86_400_000
 
 
+def test_words_of_marks_do_not_run_into_each_other() -> None:
+    """Marks close together take a line each; one far from them begins at the top again."""
+    close = [Mark(n, f"2026-03-02T0{n}:00:00Z", "safe mode engaged") for n in range(3)]
+    far = Mark(9, "2026-03-04T12:00:00Z", "contract 1.1.0 activated")
+    late = Mark(10, "2026-03-05T23:00:00Z", "kill switch engaged")
+    figure = charts.findings_by_time(BARS, [*close, far, late], "day")
+    marked = next(rows for rows in _data(figure) if "what" in rows[0])
+    assert [row["line"] // charts.LINE for row in marked] == [0, 1, 2, 0, 1]
+
+
 def _run(ledger: Tables, name: str) -> charts.Figure | None:
     head = runs.head(ledger, name)
     assert head is not None
