@@ -21,13 +21,26 @@ WORTH: Final = {"refunded": 6.5, "declined": 4.0, "answered": 2.5, "escalated": 
 # Sentence S3 of the policy, in units of the region's currency.
 _LIMITS: Final = {("1.0.0", "EU"): 100, ("1.1.0", "EU"): 60}
 _US_LIMIT = 150
-_OPENINGS = (
-    "Hello, my parcel came damaged. I would like my money back.",
-    "I returned this last week and have heard nothing. Please refund it.",
-    "The size is wrong and I do not want another one. Refund, please.",
-    "It stopped working after two days. I want a refund.",
-    "I was charged for something that I had cancelled.",
-)
+_OPENINGS: Final = {
+    "refund": (
+        "Hello, my parcel came damaged. I would like my money back.",
+        "I returned this last week and have heard nothing. Please refund it.",
+        "The size is wrong and I do not want another one. Refund, please.",
+        "It stopped working after two days. I want a refund.",
+        "I was charged for something that I had cancelled.",
+    ),
+    "status": (
+        "Where is my order?",
+        "Has this been paid? My bank shows nothing.",
+        "When was this sent, please?",
+    ),
+    "question": (
+        "How long can I give something back?",
+        "Do you pay back damaged goods?",
+        "How do I get my money when I send this back?",
+    ),
+    "reversal": ("We paid this by mistake. Take it back, please.",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +148,7 @@ def opened(
     session: Session, case: Case, *, goal: str = "refund", **fields: object
 ) -> Generator[timedelta, None, None]:
     """Begin a run with what the customer said."""
-    text = f"{case.random.choice(_OPENINGS)} Order {case.transaction.id}."
+    text = f"{case.random.choice(_OPENINGS[goal])} Order {case.transaction.id}."
     session.open(text, requester=case.customer.id, goal=goal, **fields)
     yield case.pause()
 

@@ -1,7 +1,7 @@
 """What bounds the service as a whole, kept by hand: whoever calls a tool may run into it.
 
-Plain bookkeeping over all channels, written from the sentences of the policy and not from the
-contract: it shares nothing with the engines that it is compared with.
+Plain bookkeeping over all channels, written from the sentences of the policy (C3, R1, R2, T3, T5)
+and not from the contract: it shares nothing with the engines that it is compared with.
 """
 
 from collections import defaultdict, deque
@@ -17,7 +17,7 @@ _SEARCH: Final = "policies.search"
 
 
 class Bounds:
-    """The bounds C3, R1, R2 and T3, and the one on searches.
+    """The bounds on the service and its channels.
 
     Attributes:
         switch: `released`, `kill` or `safe`.

@@ -16,7 +16,7 @@ from writ.demo.gate import Gate
 from writ.demo.people import CHANNELS, LEADS, SERVICE
 from writ.demo.services import Services
 from writ.demo.timeline import Timeline
-from writ.demo.truth import Expected, Truth
+from writ.demo.truth import OWN_CODES, Expected, Truth
 from writ.demo.world import World
 
 NO_CONTRACT: Final = ""
@@ -78,7 +78,8 @@ class Desk:
 
     def expect(self, result: str, rule: str, index: int, run: str, plant: str) -> None:
         """Note that something must be found."""
-        self.truth.expected.append(Expected(result, rule, index, self.version, run, plant))
+        version = "" if rule.startswith(OWN_CODES) else self.version
+        self.truth.expected.append(Expected(result, rule, index, version, run, plant))
 
     def flip(self, state: str, mode: str, reason: str) -> int:
         """Let the commander engage or release the switch; return the entry."""

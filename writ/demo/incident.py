@@ -44,9 +44,7 @@ class Incident:
         reversed: Payouts that were taken back.
         too_late: Payouts whose window had passed.
         returned: Claims of the ring after the new version, handed to a person by its new rule.
-        stopped_at: When the switch was engaged.
         prompt: Digest of the prompt that caused it.
-        entries: Entries of its turning points, by name.
     """
 
     ring: list[Customer] = field(default_factory=list[Customer])
@@ -55,9 +53,7 @@ class Incident:
     reversed: list[Payout] = field(default_factory=list[Payout])
     too_late: list[Payout] = field(default_factory=list[Payout])
     returned: int = 0
-    stopped_at: datetime | None = None
     prompt: str = ""
-    entries: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def claims(incident: Incident, start: datetime, random: Random) -> list[tuple[datetime, int]]:
@@ -102,27 +98,23 @@ def serial_claim(desk: Desk, channel: Channel, incident: Incident, number: int) 
     yield from handed_over(session, case, f"payout {paid.status}")
 
 
-def response(desk: Desk, incident: Incident, at: datetime) -> Steps:
+def response(desk: Desk, at: datetime) -> Steps:
     """Stop everything, look, let reading go on; the prompt is taken back."""
     yield max(at - desk.now, timedelta(0))
-    incident.stopped_at = desk.now
-    incident.entries["killed"] = desk.flip(
+    desk.flip(
         "engaged", "kill", "payouts reached the hourly bound; the same customers again and again"
     )
     yield timedelta(minutes=75)
-    incident.entries["safe"] = desk.flip(
+    desk.flip(
         "engaged", "safe", "serial refunds since the new prompt; reading and handing over go on"
     )
     yield timedelta(hours=15)
     desk.channels["portal"].prompt = prompt_digest("1")
 
 
-def released(desk: Desk, incident: Incident) -> int:
+def released(desk: Desk) -> None:
     """Let the service pay again."""
-    incident.entries["released"] = desk.flip(
-        "released", "safe", "1.1.0 is in force, and the prompt was taken back"
-    )
-    return incident.entries["released"]
+    desk.flip("released", "safe", "1.1.0 is in force, and the prompt was taken back")
 
 
 def taking_back(desk: Desk, channel: Channel, incident: Incident, random: Random) -> Steps:

@@ -73,7 +73,6 @@ class Services:
         self.transactions[transaction.id] = transaction
         self.customers[customer.id] = {
             "employee": customer.employee,
-            "name": customer.name,
             "region": customer.region,
             "risk": customer.risk,
         }

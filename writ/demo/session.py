@@ -119,6 +119,7 @@ class Session:
         self.id = ""
         self.opened_at = -1
         self._turn = 0
+        self._calls = 0
         self._later: list[AnyRecord] = []
 
     # ------------------------------------------------------------------------ talking
@@ -150,10 +151,12 @@ class Session:
 
         Args:
             content: What is said.
-            used: Tokens that it took until then, read and written.
+            used: Tokens that a step of the model takes, read and written. There was one for each
+                call since something was last said, and there is one for this.
             **fields: What differs in the record; a member that is None is left out.
         """
-        read, written = used
+        steps, self._calls = self._calls + 1, 0
+        read, written = (tokens * steps for tokens in used)
         micros = read * INPUT_MICROS + written * OUTPUT_MICROS
         counted = {
             "tokens": {"input": read, "output": written},
@@ -197,6 +200,7 @@ class Session:
             What came of it, after the time that it took.
         """
         how = how or How()
+        self._calls += 1
         desk, target = self.desk, str(params.get(_TARGETS.get(tool, ""), ""))
         against = (
             *breaks.violated,

@@ -38,7 +38,7 @@ class Paid:
 
 @dataclass(slots=True)
 class Spent:
-    """What the four weeks took and gave, in micros of a euro where it is money."""
+    """What the four weeks took and gave, in micros of a euro; `left` of each currency."""
 
     tokens: int = 0
     model: int = 0
@@ -46,6 +46,7 @@ class Spent:
     minutes: int = 0
     people: int = 0
     worth: int = 0
+    left: Counter[str] = field(default_factory=Counter[str])
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Told:
 
     runs: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     actions: dict[str, Event] = field(default_factory=dict[str, Event])
+    by_index: dict[int, Event] = field(default_factory=dict[int, Event])
     paid: dict[str, Paid] = field(default_factory=dict[str, Paid])
     reversals: list[tuple[Event, str]] = field(default_factory=list[tuple[Event, str]])
     switches: list[Event] = field(default_factory=list[Event])
@@ -82,7 +84,7 @@ class Told:
             self.spent.worth += event.record.get("value", {}).get("micros", 0)
 
     def _action(self, event: Event) -> None:
-        self.actions[event.digest] = event
+        self.actions[event.digest] = self.by_index[event.index] = event
 
     def _said(self, event: Event) -> None:
         self.spent.tokens += sum(event.record.get("tokens", {}).values())
@@ -102,6 +104,8 @@ class Told:
     def _ended(self, event: Event) -> None:
         record, action = event.record, self.actions.get(event.record["action"])
         self.spent.fees += record.get("cost", {}).get("micros", 0)
+        if value := record.get("value"):
+            self.spent.left[value["currency"]] += value["micros"]
         if action is None:
             return
         if action.record["tool"] == _TAKE_BACK:
@@ -130,13 +134,24 @@ def read(ledger: VerifiedLedger) -> Told:
     return told
 
 
-def economics(told: Told) -> Iterator[str]:
-    """Yield what the four weeks cost and were worth, as it was recorded."""
+def economics(told: Told, bank: Mapping[str, int]) -> Iterator[str]:
+    """Yield what the four weeks cost and were worth, as it was recorded.
+
+    Args:
+        told: What there is to tell.
+        bank: What left Acme by currency, in micros, as somebody else counted it.
+    """
     spent = told.spent
+    for currency, micros in sorted(spent.left.items()):
+        line = f"{micros / 1e6:,.2f} {currency} were paid out, what was taken back taken off"
+        other = bank.get(currency, 0)
+        if other != micros:
+            line += f"; the bank says {other / 1e6:,.2f} (see policy.paid-as-asked)"
+        yield line
     yield (
         f"{spent.tokens / 1e6:.1f} million tokens for {spent.model / 1e6:,.2f} EUR, fees of "
         f"{spent.fees / 1e6:,.2f} EUR, {spent.minutes:,} minutes of people for "
-        f"{spent.people / 1e6:,.2f} EUR; worth {spent.worth / 1e6:,.2f} EUR of work saved"
+        f"{spent.people / 1e6:,.2f} EUR; cases closed as worth {spent.worth / 1e6:,.2f} EUR"
     )
 
 
@@ -182,8 +197,9 @@ def _how_it_began(told: Told, serial: list[Paid], findings: Iterable[Finding]) -
     indexes = {one.index for one in serial}
     broken = sum(1 for one in findings if one.index in indexes and one.result is Result.VIOLATED)
     yield (
-        f"Each is in order by itself: {broken} of them break a rule of the contract in force. "
-        "It has none against the fourth refund."
+        f"Each is in order by itself: {broken or 'none'} of them "
+        f"{'breaks' if broken < 2 else 'break'} a rule of the contract in force, "  # noqa: PLR2004
+        "which has none against the fourth refund."
     )
 
 
@@ -209,18 +225,21 @@ def _how_it_was_stopped(
     )
     later = [one for one in told.switches if one.index > kill.index]
     end = next((one for one in later if one.record["state"] == "released"), None)
-    handled = [
+    if end is None:
+        return
+    against = [
         one
         for one in findings
-        if one.rule == "recovery.kill-switch"
-        and one.result is Result.HANDLED
-        and kill.index < one.index < (end.index if end else one.index + 1)
+        if one.rule == "recovery.kill-switch" and kill.index < one.index < end.index
     ]
-    if later:
-        yield (
-            f"{_when(later[0])} safe mode: reading and handing over go on. Until the release "
-            f"{len(handled)} calls are denied (recovery.kill-switch)."
-        )
+    denied = sum(one.result is Result.HANDLED for one in against)
+    through = [one.index for one in against if one.result is Result.VIOLATED]
+    paid = [one for one in told.paid.values() if one.index in through]
+    yield (
+        f"{_when(later[0])} safe mode: it reads and hands over again; {_when(end)} the switch is "
+        f"released (entry {end.index:,}). In between {denied} calls are denied, and e-mail, where "
+        f"nothing decides, makes {len(through)} all the same: {_money(paid)} paid."
+    )
 
 
 def _what_was_changed(told: Told, contracts: list[Contract]) -> Iterator[str]:
@@ -249,38 +268,31 @@ def _limits(old: Contract, new: Contract) -> Iterator[str]:
 def _what_was_undone(told: Told, serial: list[Paid], findings: Iterable[Finding]) -> Iterator[str]:
     back = [one for one in serial if one.taken_back]
     lost = [one for one in serial if not one.taken_back]
-    actions = {one.action for one in serial}
     late = {
-        told.actions[digest].record.get("compensates")
+        told.by_index[one.index].record.get("compensates")
         for one in findings
         if one.rule == "recovery.reversal-window" and one.result is Result.HANDLED
-        for digest in [_digest_at(told, one.index)]
     }
+    failed = {
+        action.record.get("compensates") for action, status in told.reversals if status != "ok"
+    }
+    mine = {one.action for one in lost}
     yield f"{len(back)} payouts are taken back: {_money(back)}."
-    failed = len(lost) - len(late & actions)
     yield (
-        f"{len(late & actions)} were past their 72 hours (recovery.reversal-window), "
-        f"{failed} failed at the bank: {_money(lost)} stay lost."
+        f"{len(mine & late)} were past their 72 hours, which went on while nothing was allowed to "
+        f"be taken back (recovery.reversal-window), {len(mine & failed - late)} failed at the "
+        f"bank: {_money(lost)} stay lost."
     )
     customers = {one.customer for one in serial}
-    again = [
-        one
+    again = sum(
+        told.by_index[one.index].record["params"]["customer"] in customers
         for one in findings
         if one.rule == "scope.serial-refunds" and one.result is Result.HANDLED
-    ]
-    mine = [
-        one
-        for one in again
-        if told.actions[_digest_at(told, one.index)].record["params"]["customer"] in customers
-    ]
+    )
     yield (
-        f"Since then the same customers claimed {len(mine)} times more: each went to a person "
+        f"Since then the same customers claimed {again} times more: each went to a person "
         "(scope.serial-refunds)."
     )
-
-
-def _digest_at(told: Told, index: int) -> str:
-    return next(digest for digest, event in told.actions.items() if event.index == index)
 
 
 def _when(event: Event) -> str:

@@ -18,7 +18,7 @@ UNDECIDABLE: Final = "undecidable"
 HANDLED: Final = "handled"
 
 # Findings about the records themselves carry no contract that a person would ask for.
-_OWN_CODES = ("decision.", "coverage.", "integrity.")
+OWN_CODES = ("decision.", "coverage.", "integrity.")
 
 Key = tuple[str, str, int, str]
 """Result, rule, entry, version of the contract."""
@@ -47,8 +47,7 @@ class Expected:
     @property
     def key(self) -> Key:
         """What identifies it."""
-        own = self.rule.startswith(_OWN_CODES)
-        return self.result, self.rule, self.index, "" if own else self.contract
+        return self.result, self.rule, self.index, self.contract
 
 
 @dataclass(slots=True)
@@ -113,6 +112,6 @@ def compare(expected: Iterable[Expected], report: Report) -> Comparison:
 
 
 def _key(finding: Finding, versions: Mapping[str, str]) -> Key:
-    own = finding.code.startswith(_OWN_CODES)
+    own = finding.code.startswith(OWN_CODES)
     version = "" if own else versions.get(finding.contract, "?")
     return str(finding.result), finding.code if own else finding.rule, finding.index, version

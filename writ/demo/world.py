@@ -11,8 +11,6 @@ from random import Random
 
 CURRENCY = {"EU": "EUR", "US": "USD"}
 _UNIT = 1_000_000
-_FIRST = ("Ada", "Bela", "Carl", "Dina", "Emil", "Fee", "Gus", "Hana", "Ivo", "June", "Kai", "Lea")
-_LAST = ("Brandt", "Costa", "Diaz", "Evans", "Fuchs", "Green", "Holm", "Ito", "Jansen", "Kovac")
 
 
 @dataclass(slots=True)
@@ -20,7 +18,6 @@ class Customer:
     """Who bought something."""
 
     id: str
-    name: str
     region: str
     risk: str = "low"
     employee: bool = False
@@ -78,8 +75,7 @@ class World:
         """Return somebody new."""
         self._customers += 1
         region = region or ("EU" if self._random.random() < 0.6 else "US")  # noqa: PLR2004
-        name = f"{self._random.choice(_FIRST)} {self._random.choice(_LAST)}"
-        return Customer(f"C-{10_000 + self._customers:05}", name, region, risk, employee)
+        return Customer(f"C-{10_000 + self._customers:05}", region, risk, employee)
 
     def transaction(
         self, customer: Customer, now: datetime, *, units: float = 0, days: int = 0

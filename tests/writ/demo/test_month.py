@@ -141,10 +141,10 @@ def test_the_incident_is_told_from_the_ledger() -> None:
     assert len(lines) == 10
     told = "\n".join(lines)
     assert f"it pays {len(happened.paid)} refunds to the same {len(happened.ring)} " in told
-    assert "0 of them break a rule" in told
+    assert "none of them breaks a rule" in told
     assert f"{happened.denied} more are denied" in told
     assert f"{len(happened.reversed)} payouts are taken back" in told
-    assert f"{len(happened.too_late)} were past their 72 hours" in told
+    assert f"{len(happened.too_late)} were past their 72 hours," in told
     lost = len(happened.paid) - len(happened.reversed) - len(happened.too_late)
     assert f"{lost} failed at the bank" in told
     assert f"claimed {happened.returned} times more" in told

@@ -129,7 +129,7 @@ def worthless(desk: Desk, channel: Channel, random: Random) -> Steps:
 
 
 def uncounted(desk: Desk, channel: Channel, random: Random) -> Steps:
-    """Say something without recording its tokens, then what a payout cost: nobody can tell."""
+    """Say something without recording its tokens: whether the budget holds is undecidable."""
     session, case = begun(desk, channel, random, "tokens-not-recorded")
     yield from opened(session, case, goal="status")
     session.says("One moment.", case.tokens(), tokens=None)

@@ -97,6 +97,7 @@ POLICY: Final = (
     Slip(
         "more-went-out",
         late=("policy.paid-as-asked",),
+        customer={"region": "EU"},
         ended={"value": {"currency": "EUR", "micros": 61_000_000}},
     ),
     Slip(
