@@ -22,7 +22,7 @@ from verifier.trust import Trust, parse_trust
 from writ.demo import story
 from writ.demo.month import DAYS, RUNS, START, Month, live
 from writ.demo.tampering import tamper
-from writ.demo.truth import Comparison, compare
+from writ.demo.truth import Comparison, compare, read_truth
 from writ.errors import CommandError
 from writ.output import Step
 
@@ -100,7 +100,7 @@ def run(folder: Path, choices: Choices, living: Step, verifying: Step) -> Iterat
         yield ""
         yield "Findings by clause"
         yield from _by_clause(verified.report)
-        yield from _compared(compare(month.desk.truth.expected, verified.report), folder / TRUTH)
+        yield from _compared(_held_against(folder / TRUTH, verified.report), folder / TRUTH)
         yield ""
         yield "The incident"
         for number, line in enumerate(story.incident(told, verified), start=1):
@@ -181,6 +181,11 @@ def _by_clause(report: Report) -> Iterator[str]:
     for clause in others:
         yield line(clause, [clause])
     yield line("in all", [*_CLAUSES, *others])
+
+
+def _held_against(truth: Path, report: Report) -> Comparison:
+    """Hold the report against what was written down, as anybody else can."""
+    return compare(read_truth(truth.read_text("utf-8")), report)
 
 
 def _compared(comparison: Comparison, truth: Path) -> Iterator[str]:

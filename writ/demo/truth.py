@@ -80,8 +80,8 @@ class Comparison:
 
     @property
     def exact(self) -> bool:
-        """Whether each was found and nothing else was."""
-        return not self.missed and not self.beyond
+        """Whether each was found and nothing else was; nothing against nothing shows nothing."""
+        return self.right > 0 and not self.missed and not self.beyond
 
     @property
     def precision(self) -> float:
