@@ -24,7 +24,7 @@ LINE: Final = 14
 LINES: Final = 5
 LATE: Final = 0.8
 # How much of the narrowest chart's width a letter of them takes, on the safe side.
-LETTER: Final = 0.011
+LETTER: Final = 0.009
 _WORDS: Final[Mapping[str, Any]] = {
     "color": MARK_COLOUR,
     "baseline": "top",
@@ -201,7 +201,7 @@ def _said(bars: Sequence[Bar], marks: Sequence[Mark], width: str) -> str:
 def waterfall(steps: Sequence[Step]) -> Figure | None:
     """Return a run's actions from their record to their outcome; None where there are none.
 
-    Where all times of a run are one, as in an import without a clock, steps stand in their order instead of at their time.
+    Where all times of a run are one, as in an import without a clock, steps stand in their order.
     """
     rows, timed = _spans(steps)
     if not rows:
