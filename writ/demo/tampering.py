@@ -35,6 +35,8 @@ def tamper(ledger: Path, copy: Path, index: int) -> Tampering:
         closing(sqlite3.connect(copy)) as target,
     ):
         source.backup(target)
+        # One file, so that what is changed in it is what is read.
+        target.execute("PRAGMA journal_mode=DELETE")
     with Store.open(copy) as store:
         record = store.row(index).record or b""
     # The digits of what was done come first in a reader's mind, those of the nonce will do.
