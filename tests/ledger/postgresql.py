@@ -5,7 +5,8 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,10 +14,27 @@ from pathlib import Path
 SERVANTS = ("postgres", "nobody")
 # Nothing is listened to but a socket in the server's own folder, and nothing has to survive a
 # power cut: neither is what the tests are about, and both take time.
-OPTIONS = (
-    "-c listen_addresses='' -c fsync=off -c synchronous_commit=off -c full_page_writes=off "
-    "-c shared_buffers=16MB -k "
+OPTIONS = tuple(
+    f"--{setting}"
+    for setting in (
+        "listen_addresses=",
+        "fsync=off",
+        "synchronous_commit=off",
+        "full_page_writes=off",
+        "shared_buffers=16MB",
+    )
 )
+START_SECONDS = 60.0
+# It runs the server until nobody holds the other end of its input, and then removes the server's
+# folder: a process of tests that is killed ends its server too, as it could not by itself.
+KEEPER = """
+folder=$1; shift
+"$@" >"$folder/log" 2>&1 </dev/null &
+read -r _
+kill -QUIT $!
+wait $!
+rm -rf "$folder"
+"""
 
 
 class NoServerError(Exception):
@@ -63,38 +81,40 @@ def throw_away_server() -> Generator[str]:
     """
     own = programs()
     servant = _servant()
+    become = ["runuser", "-u", servant, "--"] if servant else []
     # Not pytest's temporary folder: its path is too long for the name of a socket, and no other
     # user may enter it.
     folder = Path(tempfile.mkdtemp(prefix="writ-pg-"))
+    if servant:
+        shutil.chown(folder, servant)
+    data = str(folder / "data")
+    made = [str(own / "initdb"), "-D", data, "-U", "writ", "-A", "trust", "-E", "UTF8"]
+    served = [str(own / "postgres"), "-D", data, "-k", str(folder), *OPTIONS]
     try:
-        if servant:
-            shutil.chown(folder, servant)
-        start = ["runuser", "-u", servant, "--"] if servant else []
-        data = ("-D", str(folder / "data"))
-        _run(
-            [*start, str(own / "initdb"), *data, "-U", "writ", "-A", "trust", "-E", "UTF8"],
-            ["--no-sync", "--no-instructions", "--locale=C"],
+        done = subprocess.run(
+            [*become, *made, "--no-sync", "--locale=C"], check=False, cwd="/", capture_output=True
         )
-        control = [*start, str(own / "pg_ctl"), *data]
-        log = str(folder / "log")
-        _run(control, ["-w", "-t", "60", "-l", log, "-o", OPTIONS + str(folder), "start"])
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        keeper = subprocess.Popen(
+            [*become, "sh", "-c", KEEPER, "keeper", str(folder), *served],
+            cwd="/",
+            stdin=subprocess.PIPE,
+        )
         try:
+            _await(own / "pg_isready", folder, keeper)
             yield f"postgresql://writ@/postgres?host={folder}"
         finally:
-            _run(control, ["-w", "-m", "immediate", "stop"])
+            keeper.communicate()
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(command: Sequence[str], rest: Sequence[str]) -> None:
-    """Run one of the server's programs, in a folder that its user may enter.
-
-    Its output goes nowhere but to a file: the server inherits it, and would hold a pipe open for
-    as long as it runs.
-    """
-    with tempfile.TemporaryFile() as output:
-        done = subprocess.run(
-            [*command, *rest], check=False, cwd="/", stdout=output, stderr=subprocess.STDOUT
-        )
-        output.seek(0)
-        assert done.returncode == 0, output.read().decode(errors="replace")
+def _await(asks: Path, folder: Path, keeper: subprocess.Popen[bytes]) -> None:
+    """Wait until the server takes connections."""
+    deadline = time.monotonic() + START_SECONDS
+    ask = [str(asks), "-q", "-h", str(folder)]
+    while subprocess.run(ask, check=False).returncode != 0:
+        said = (folder / "log").read_text("utf-8") if (folder / "log").exists() else ""
+        assert keeper.poll() is None, said
+        assert time.monotonic() < deadline, said
+        time.sleep(0.05)
