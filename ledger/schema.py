@@ -1,8 +1,10 @@
 """The store's tables, and what guards them: on SQLite and on PostgreSQL.
 
-`entries`, `records` and `checkpoints` hold the bytes and nothing derived; `head` and `streams`
-are caches that are rebuilt from them. The triggers stop mistakes, not somebody who owns the
-database: against that stand the hashes and the signed heads.
+`entries`, `records`, `checkpoints` and `cosignatures` hold the bytes and nothing derived; `head`
+and `streams` are caches that are rebuilt from them. `sealed` and `subjects` hold what can be
+erased: sealed values in boxes, and the keys that open them. `format` says how the tables are made.
+The triggers stop mistakes, not somebody who owns the database: against that stand the hashes and
+the signed heads.
 Source: docs/spec/ledger-format.md, *Store*; docs/adr/0003.
 """
 
@@ -25,7 +27,9 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
     make_url,
+    select,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
@@ -79,6 +83,41 @@ STREAMS = Table(
     Column("closed", Boolean, nullable=False),
 )
 
+# Witnesses' lines under a checkpoint, as they came. A witness may sign one again, later.
+COSIGNATURES = Table(
+    "cosignatures",
+    METADATA,
+    Column("size", _INDEX, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("key_id", Text, primary_key=True),
+    Column("signed_at", _INDEX, primary_key=True, autoincrement=False),
+    Column("line", LargeBinary, nullable=False),
+)
+# Sealed values, each by its commitment, encrypted under the key of whom it is about.
+SEALED = Table(
+    "sealed",
+    METADATA,
+    Column("commitment", Text, primary_key=True),
+    Column("record", Text, nullable=False, index=True),
+    Column("path", Text, nullable=False),
+    Column("subject", Text, nullable=False, index=True),
+    Column("box", LargeBinary, nullable=False),
+)
+SUBJECTS = Table(
+    "subjects",
+    METADATA,
+    Column("subject", Text, primary_key=True),
+    Column("key", LargeBinary, nullable=False),
+)
+FORMAT = Table(
+    "format",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+)
+# Version 1 had no table that said so, no cosignatures and no sealed values.
+VERSION = 2
+
 # What a transaction that adds begins with: when these have run, it holds the ledger's one lock. On
 # PostgreSQL the driver begins by itself; reading comes in statements after the lock, so that they
 # see what whoever held it before has committed.
@@ -94,7 +133,13 @@ LOCK: Mapping[str, Sequence[str]] = {
 # head.
 _NEXT = "NEW.idx <> coalesce((SELECT max(idx) + 1 FROM TABLE), 0)"
 _LATER = "NEW.size <= coalesce((SELECT max(size) FROM TABLE), -1)"
-_OUT_OF_ORDER = {"entries": _NEXT, "records": _NEXT, "checkpoints": _LATER}
+_OUT_OF_ORDER = {
+    "entries": _NEXT,
+    "records": _NEXT,
+    "checkpoints": _LATER,
+    # Several witnesses sign one head, and in no order: here only change and removal are refused.
+    "cosignatures": "NEW.size < 0",
+}
 
 _SQLITE_GUARDS = (
     """CREATE TRIGGER TABLE_no_update BEFORE UPDATE ON TABLE
@@ -123,11 +168,19 @@ _POSTGRESQL_GUARDS = (
 def create_tables(connection: Connection) -> None:
     """Create the tables and their guards, in the connection's transaction."""
     METADATA.create_all(connection, checkfirst=False)
+    connection.execute(FORMAT.insert().values(id=1, version=VERSION))
     sqlite = connection.dialect.name == "sqlite"
     for table, out_of_order in _OUT_OF_ORDER.items():
         for guard in _SQLITE_GUARDS if sqlite else _POSTGRESQL_GUARDS:
             statement = guard.replace("OUT_OF_ORDER", out_of_order).replace("TABLE", table)
             connection.exec_driver_sql(statement)
+
+
+def version(connection: Connection) -> int:
+    """Return the version of the store's tables; 1 where nothing says so."""
+    if not inspect(connection).has_table(FORMAT.name):
+        return 1
+    return int(connection.execute(select(FORMAT.c.version)).scalar() or 1)
 
 
 def begin_adding(engine: Engine) -> AbstractContextManager[Connection]:

@@ -37,11 +37,13 @@ class Store:
 
     Attributes:
         location: The path or URL that it was opened at.
+        version: Version of its tables; 0 where it cannot be read. Only the newest is written.
     """
 
     def __init__(self, location: str | Path, engine: Engine, *, writable: bool) -> None:
         self.location = str(location)
         self._engine = engine
+        self.version = schema.VERSION
         self._writable = writable
         self._failures = failures(engine)
         # Where this process left the ledger. It saves reading that again; whether the ledger still
@@ -71,10 +73,24 @@ class Store:
             raise StoreError(
                 f"{schema.shown(location)}: not a ledger's store, it has no table {min(missing)}"
             )
-        if writable:
-            with schema.begin_adding(store._engine) as connection:
-                schema.METADATA.create_all(connection, tables=[schema.HEAD, schema.STREAMS])
+        try:
+            store.version = store._read_version()
+            if writable:
+                _check_version(location, store.version)
+                with schema.begin_adding(store._engine) as connection:
+                    schema.METADATA.create_all(connection, tables=[schema.HEAD, schema.STREAMS])
+        except StoreError:
+            store.close()
+            raise
         return store
+
+    def _read_version(self) -> int:
+        """Return the version of the tables; 0 where damage hides it, which reading survives."""
+        try:
+            with self._engine.connect() as connection:
+                return schema.version(connection)
+        except SQLAlchemyError:
+            return 0
 
     @classmethod
     def create(cls, location: str | Path) -> "Store":
@@ -381,6 +397,21 @@ def _is_negative(idx: object) -> bool:
 def _reason(error: BaseException) -> str:
     origin = getattr(error, "orig", None) or error
     return str(origin).splitlines()[0] if str(origin) else type(origin).__name__
+
+
+def _check_version(location: str | Path, version: int) -> None:
+    if version < schema.VERSION:
+        raise StoreError(
+            f"{schema.shown(location)}: its tables are of version {version}, and only version "
+            f"{schema.VERSION} is written: run `writ upgrade` on it",
+            code="store.old",
+        )
+    if version > schema.VERSION:
+        raise StoreError(
+            f"{schema.shown(location)}: its tables are of version {version}, and this program "
+            f"knows {schema.VERSION}: install a newer one",
+            code="store.new",
+        )
 
 
 def _refuse_if_taken(location: str | Path, tables: Sequence[str]) -> None:
