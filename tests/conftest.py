@@ -1,8 +1,14 @@
-"""Settings that all tests share: how hard the property tests try."""
+"""What all tests share: how hard the property tests try, and a PostgreSQL server."""
 
 import os
+from collections.abc import Iterator
+from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import create_engine, make_url, text
+
+from tests.ledger.postgresql import NoServerError, throw_away_server
 
 # No deadline in any profile: a shared machine stalls now and then, and that is not a bug of ours.
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -17,3 +23,31 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """Give the URL of a server on which databases may be made."""
+    named = os.environ.get("WRIT_TEST_POSTGRES", "")
+    if named:
+        yield named
+        return
+    try:
+        with throw_away_server() as url:
+            yield url
+    except NoServerError as error:
+        pytest.skip(f"{error}; or name a server in WRIT_TEST_POSTGRES")
+
+
+@pytest.fixture
+def location(server_url: str) -> Iterator[str]:
+    """Give the URL of an empty database, and remove it after."""
+    server = make_url(server_url).set(drivername="postgresql+psycopg")
+    name = f"writ_{uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield server.set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()

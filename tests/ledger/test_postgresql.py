@@ -4,11 +4,8 @@ The server is the one that WRIT_TEST_POSTGRES names (a URL such as postgresql://
 that the tests start themselves.
 """
 
-import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -19,38 +16,9 @@ from ledger.client import LedgerClient
 from ledger.errors import MissingEntryError, StoreError
 from ledger.founding import Founded, create_ledger, default_founders
 from ledger.records import Message
-from tests.ledger.postgresql import NoServerError, throw_away_server
 from tests.ledger.walk import walk
 
 RUN = "ab" * 32
-
-
-@pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
-    """Give the URL of a server on which databases may be made."""
-    named = os.environ.get("WRIT_TEST_POSTGRES", "")
-    if named:
-        yield named
-        return
-    try:
-        with throw_away_server() as url:
-            yield url
-    except NoServerError as error:
-        pytest.skip(f"{error}; or name a server in WRIT_TEST_POSTGRES")
-
-
-@pytest.fixture
-def location(server_url: str) -> Iterator[str]:
-    """Give the URL of an empty database, and remove it after."""
-    server = make_url(server_url).set(drivername="postgresql+psycopg")
-    name = f"writ_{uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield server.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
 
 
 @pytest.fixture
