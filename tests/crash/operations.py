@@ -1,0 +1,148 @@
+"""What is stopped at every point: one operation each, with what must hold after.
+
+An operation prepares a folder, acts in it saying what is done, and is asked after whatever became
+of it whether all that it had said is there, nothing is torn, and work goes on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger.client import LedgerClient
+from ledger.entry import leaf_hash
+from ledger.founding import Founded, open_founded, trust_file
+from ledger.records import Message, RunOpened
+from ledger.store import Store
+from ledger.testing import SERVICE, build_ledger
+from verifier.load import verify_ledger
+from verifier.report import IntegrityVerdict
+from verifier.trust import parse_trust
+
+LEDGER = "ledger.db"
+TRUST = "trust.json"
+# The run that every message is of.
+RUN = "run"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something that is done to a ledger, and must survive being stopped.
+
+    Attributes:
+        prepare: Makes what it starts from, in an empty folder.
+        act: Does it, and says what is done once it is.
+        check: Asserts what must hold after, of the folder and what was said.
+    """
+
+    prepare: Callable[[Path], None]
+    act: Callable[[Path, Say], None]
+    check: Callable[[Path, Sequence[str]], None]
+
+
+def client_of(founded: Founded, name: str, store: Store) -> LedgerClient:
+    """Return a writer for one of the ledger's identities."""
+    return LedgerClient(
+        store, founded.key(name), founded.identities[name], head_signer=founded.head_signer()
+    )
+
+
+def prepared(folder: Path) -> None:
+    """Make a ledger with a run in it, and a trust file that pins its head."""
+    built = build_ledger(folder)
+    with (
+        Store.open(built.path, writable=True) as store,
+        client_of(built.founded, "agent", store) as client,
+    ):
+        [run] = client.submit([client.make(RunOpened, phase="opened", service=SERVICE)])
+    (folder / RUN).write_text(run.record, "utf-8")
+    with Store.open(built.path) as store:
+        _, note = list(store.checkpoints())[-1]
+    (folder / TRUST).write_text(trust_file(built.founded, checkpoint=note), "utf-8")
+
+
+def said_in(folder: Path, client: LedgerClient, turn: int) -> Message:
+    """Return a message of the ledger's run."""
+    run = (folder / RUN).read_text("utf-8")
+    return client.make(Message, run=run, role="user", turn=turn)
+
+
+def append(folder: Path, say: Say) -> None:
+    """Append one record, then several, then what is decided on the head; close."""
+    founded = open_founded(folder / LEDGER)
+    with Store.open(founded.location, writable=True) as store:
+        client = client_of(founded, "agent", store)
+        for turn, count in enumerate((1, 3)):
+            for receipt in client.submit([said_in(folder, client, turn) for _ in range(count)]):
+                say(f"{receipt.index} {receipt.leaf}")
+        for receipt in client.append(lambda _: [said_in(folder, client, 2)]):
+            say(f"{receipt.index} {receipt.leaf}")
+        client.close()
+        say(f"head {store.size()}")
+
+
+def sign(folder: Path, say: Say) -> None:
+    """Append without signing, and then sign the head alone."""
+    founded = open_founded(folder / LEDGER)
+    with Store.open(founded.location, writable=True) as store:
+        client = LedgerClient(
+            store,
+            founded.key("agent"),
+            founded.identities["agent"],
+            head_signer=founded.head_signer(),
+            checkpoint_every=0,
+        )
+        [receipt] = client.submit([said_in(folder, client, 0)])
+        say(f"{receipt.index} {receipt.leaf}")
+        client.checkpoint()
+        say(f"head {store.size()}")
+
+
+def sound(folder: Path, said: Sequence[str]) -> None:
+    """All that was acknowledged is there, the ledger verifies, and it is written to again."""
+    holds(folder, said)
+    founded = open_founded(folder / LEDGER)
+    with (
+        Store.open(founded.location, writable=True) as store,
+        client_of(founded, "agent", store) as client,
+    ):
+        client.submit([said_in(folder, client, 9)])
+    report = verified(folder)
+    assert report.checkpoint_size == report.size
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many entries a verified ledger has, and how many of them stand under a signed head."""
+
+    size: int
+    checkpoint_size: int
+
+
+def verified(folder: Path, ledger: str = LEDGER) -> Size:
+    """Verify the ledger with its trust file: it holds, and nothing in it is found amiss."""
+    trust = parse_trust((folder / TRUST).read_bytes())
+    report = verify_ledger(folder / ledger, trust)
+    assert report.integrity.verdict is IntegrityVerdict.HOLDS, report.integrity
+    amiss = [each for each in report.findings if each.code.startswith("integrity.")]
+    assert amiss == []
+    assert report.integrity.invalid_submissions == 0
+    return Size(report.ledger.size, report.ledger.checkpoint_size)
+
+
+def holds(folder: Path, said: Sequence[str], ledger: str = LEDGER) -> None:
+    """The ledger verifies, and has the entries and heads that were acknowledged."""
+    found = verified(folder, ledger)
+    with Store.open(folder / ledger) as store:
+        for words in (text.split() for text in said):
+            if words[0] == "head":
+                assert found.checkpoint_size >= int(words[1])
+            elif words[0].isdecimal():
+                assert leaf_hash(store.row(int(words[0])).header).hex() == words[1]
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "append": Operation(prepared, append, sound),
+    "sign": Operation(prepared, sign, sound),
+}

@@ -1,0 +1,136 @@
+"""Operations in processes that are stopped at a counted point of what they do to their files.
+
+With WRIT_CRASH_ALL set every point is tried, else of many points only some: the first and last
+ones, and of the others as many as the time allows, spread evenly.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.crash.killable import FAILED
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIM = Path(__file__).with_name("shim.c")
+KILLED = -9
+# How many points of one operation are tried where not all of them are.
+SOME = 16
+
+
+class NoCompilerError(Exception):
+    """There is no C compiler here to make the shim with."""
+
+
+def compiled(folder: Path) -> Path:
+    """Compile the shim into a folder.
+
+    Raises:
+        NoCompilerError: There is none.
+    """
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None or sys.platform != "linux":
+        raise NoCompilerError("stopping a process at a counted point takes Linux and a C compiler")
+    made = folder / "shim.so"
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O2", "-w", "-o", str(made), str(SHIM)], check=True
+    )
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an operation ended: its exit code, what it had said, and the points that it passed."""
+
+    code: int
+    said: tuple[str, ...]
+    points: int
+
+    @property
+    def failure(self) -> str:
+        """What it failed with: the error's code, name and message; empty where it did not."""
+        return next((text[2:] for text in self.said if text.startswith("! ")), "")
+
+    @property
+    def acknowledged(self) -> tuple[str, ...]:
+        """What it said to be done."""
+        return tuple(text for text in self.said if not text.startswith(("! ", "# ")))
+
+
+class Stopper:
+    """Does operations in processes of their own, which it can stop."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(
+        self,
+        operation: str,
+        folder: Path,
+        *,
+        at: int = 0,
+        error: int = 0,
+        lasting: bool = False,
+        log: Path | None = None,
+    ) -> Ended:
+        """Do an operation in a folder.
+
+        Args:
+            operation: Its name.
+            folder: Where its files are: what it does elsewhere is not counted.
+            at: The point before which it is stopped; 0 for none.
+            error: The error number that the call fails with; 0 kills the process.
+            lasting: Whether all later calls fail too.
+            log: Where to write down what took place.
+        """
+        order = {
+            "operation": operation,
+            "folder": str(folder),
+            "at": at,
+            "error": error,
+            "lasting": int(lasting),
+            "log": "" if log is None else str(log),
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        said = tuple(answer["said"])
+        points = next((int(text[2:]) for text in said if text.startswith("# ")), at)
+        assert answer["code"] in {0, FAILED, KILLED}, answer
+        return Ended(answer["code"], said, points)
+
+
+@contextmanager
+def stopper(folder: Path) -> Generator[Stopper]:
+    """Start the program that does operations.
+
+    Raises:
+        NoCompilerError: The shim cannot be made.
+    """
+    environment = {**os.environ, "LD_PRELOAD": str(compiled(folder))}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.crash.killable"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Stopper(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def chosen(points: int, some: int = SOME) -> Sequence[int]:
+    """Return the points to try, of 1 to `points`."""
+    if os.environ.get("WRIT_CRASH_ALL") or points <= some:
+        return range(1, points + 1)
+    spread = {1 + place * (points - 1) // (some - 1) for place in range(some)}
+    return sorted(spread)

@@ -1,0 +1,24 @@
+"""Killed before each write, sync, creation, renaming and removal: nothing is lost or torn."""
+
+import pytest
+
+from tests.crash.conftest import Fresh
+from tests.crash.operations import OPERATIONS
+from tests.crash.stopping import KILLED, Stopper, chosen
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_killed_at_a_counted_point(name: str, stop: Stopper, fresh: Fresh) -> None:
+    """Wherever it dies: what it acknowledged is there, all verifies, and work goes on."""
+    operation = OPERATIONS[name]
+    folder = fresh(name)
+    whole = stop.run(name, folder)
+    assert whole.code == 0, whole.failure
+    assert whole.points > 0
+    operation.check(folder, whole.acknowledged)
+    for at in chosen(whole.points):
+        folder = fresh(name)
+        ended = stop.run(name, folder, at=at)
+        assert ended.code == KILLED, (at, ended)
+        assert len(ended.acknowledged) <= len(whole.acknowledged)
+        operation.check(folder, ended.acknowledged)
