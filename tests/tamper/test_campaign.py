@@ -6,7 +6,7 @@ was. Each batch has a seed: a batch that fails is repeated by its number.
 
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +110,7 @@ _BY_ROW = (_delete_row, _move_row, _copy_row)
 
 
 @contextmanager
-def changed(luck: random.Random, path: Path) -> Iterator[None]:
+def changed(luck: random.Random, path: Path) -> Generator[None]:
     """Change a ledger's rows, and put them back."""
     change = _change_bytes if luck.random() < 0.8 else luck.choice(_BY_ROW)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
