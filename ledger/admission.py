@@ -4,15 +4,17 @@ All of it happens while the store's lock is held, so that what was checked is wh
 Source: docs/spec/ledger-format.md, *Submission*, *Authority*.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
-from ledger.authority import AuthorityHistory, Standing
+from ledger.authority import AuthorityHistory, Standing, asked_of
 from ledger.clock import Clock, format_time, parse_time
-from ledger.encoding import MAX_HEADER, digest, encode, to_base64
-from ledger.entry import leaf_hash, parse_header
+from ledger.encoded import EncodedRecord
+from ledger.encoding import digest, to_base64
+from ledger.entry import HeaderForm, leaf_hash, parse_header
 from ledger.errors import (
     AuthorityError,
     ClockError,
@@ -27,7 +29,7 @@ from ledger.errors import (
 from ledger.keys import verify_signature
 from ledger.merkle import Frontier
 from ledger.records import AnyRecord, Authority, Genesis, StreamClose, parse_record
-from ledger.rows import Head, Row, StreamState
+from ledger.rows import Added, Head, StreamState
 from ledger.store import Store
 from ledger.submission import Submission, parse_signed_text, submission_root
 from ledger.writing import Writer
@@ -55,11 +57,15 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class SignedSubmission:
-    """What a writer hands in: signed text, signature, and the records' bytes in order."""
+    """What a writer hands in: signed text, signature, and the records in order.
+
+    Records are bytes, which the gate parses; or, from a writer in the same process, what only
+    `ledger.encoded` makes.
+    """
 
     text: bytes
     signature: bytes
-    records: tuple[bytes, ...]
+    records: tuple[bytes | EncodedRecord, ...]
 
 
 class Admission:
@@ -178,20 +184,24 @@ class Turn:
         known = None if is_new else self.admitted(submission, handed_in.text)
         if known is not None:
             return known
-        raws = handed_in.records
-        digests = [digest(raw) for raw in raws]
-        records = [parse_record(raw) for raw in raws]
-        if (submission.count, submission.root) != (len(raws), submission_root(digests)):
+        given = [
+            one if type(one) is EncodedRecord else EncodedRecord.read(cast("bytes", one))
+            for one in handed_in.records
+        ]
+        if (submission.count, submission.root) != (
+            len(given),
+            submission_root([one.digest for one in given]),
+        ):
             raise RefusedError("the signed text is not of these records: count or root differ")
-        authority, genesis = self._founded(records[0], digests[0])
+        records = [one.record for one in given]
+        authority, genesis = self._founded(records[0], given[0].digest)
         if submission.genesis != genesis:
             raise ForeignHeadError("the submission is for a ledger with another genesis")
         self._check_number(submission, last, records)
         self._check_seen(submission)
         authority = self._entitled(authority, submission, records)
         _check_signature(authority, submission, handed_in)
-        closes = isinstance(records[-1], StreamClose)
-        receipts = self._write(submission, handed_in, digests, closes)
+        receipts = self._write(submission, handed_in, given)
         self.authority, self.genesis = authority, genesis
         return receipts
 
@@ -244,14 +254,15 @@ class Turn:
         self, authority: AuthorityHistory, submission: Submission, records: Sequence[AnyRecord]
     ) -> AuthorityHistory:
         """Fold in what the records bring of authority, and check each one's entitlement."""
-        for index, record in enumerate(records, start=self.head.size):
+        first = self.head.size
+        for index, record in enumerate(records, start=first):
             if isinstance(record, Authority):
                 authority = authority.fold(index, record)
             elif index == 1:
                 raise AuthorityError(
                     "the second record of a ledger is its first authority", index=1
                 )
-        for index, record in enumerate(records, start=self.head.size):
+        for index, record in _questions(records, first):
             found = authority.entitled(index, submission.key, record)
             if found.standing is not Standing.ENTITLED:
                 raise NotEntitledError(f"{found.why} ({found.code})", index=index)
@@ -275,49 +286,58 @@ class Turn:
         self,
         submission: Submission,
         handed_in: SignedSubmission,
-        digests: Sequence[str],
-        closes: bool,  # noqa: FBT001  (passed on as it is)
+        given: Sequence[EncodedRecord],
     ) -> list[Receipt]:
         now, prev, first = self._now(), self.head.leaf, self.head.size
+        form = HeaderForm(
+            submission.key, submission.stream, submission.number, submission.count, now
+        )
         opening = _opening(submission, handed_in.signature)
-        rows: list[Row] = []
+        headers: list[bytes] = []
+        leaves: list[bytes] = []
         receipts: list[Receipt] = []
-        frontier = self._frontier.copy()
-        for position, record in enumerate(digests):
-            # Each of these was computed here or read from the signed text by its form: a `Header`
-            # would only say so again, for most of what a large submission costs.
-            header = {
-                "v": 1,
-                "index": first + position,
-                "prev": prev,
-                "recorded_at": now,
-                "record": record,
-                "key": submission.key,
-                "stream": submission.stream,
-                "number": submission.number,
-                "position": position,
-                "count": submission.count,
-                **(opening if position == 0 else {}),
-            }
-            raw = encode(header, MAX_HEADER)
+        for position, one in enumerate(given):
+            index = first + position
+            if position:
+                raw = form.following(index, position, prev, one.digest)
+            else:
+                raw = form.opening(index, prev, one.digest, opening)
             leaf = leaf_hash(raw)
-            frontier.append(leaf)
             prev = leaf.hex()
-            rows.append(Row(first + position, raw, handed_in.records[position]))
-            receipts.append(Receipt(first + position, prev, record))
+            headers.append(raw)
+            leaves.append(leaf)
+            receipts.append(Receipt(index, prev, one.digest))
+        frontier = self._frontier.copy()
+        frontier.extend(leaves)
         head = Head(frontier.size, prev, now)
         state = StreamState(
             submission.key,
             submission.stream,
             submission.number,
             first,
-            len(rows),
+            len(given),
             digest(handed_in.text),
-            closed=closes,
+            closed=isinstance(given[-1].record, StreamClose),
         )
-        self._writer.add(rows, head, frontier, state)
+        bodies = [one.raw for one in given]
+        self._writer.add(Added(first, headers, bodies), head, frontier, state)
         self._frontier, self.head = frontier, head
         return receipts
+
+
+def _questions(records: Sequence[AnyRecord], first: int) -> Iterator[tuple[int, AnyRecord]]:
+    """Yield the records to ask the authority about: of those with one answer the first alone."""
+    if any(isinstance(record, Authority) for record in records):
+        yield from enumerate(records, start=first)
+        return
+    asked: set[tuple[object, ...]] = set()
+    for index, record in enumerate(records, start=first):
+        question = asked_of(record)
+        if question not in asked:
+            asked.add(question)
+            yield index, record
+    # A key that is compromised from some entry on is so at the last one.
+    yield first + len(records) - 1, records[-1]
 
 
 def _opening(submission: Submission, signature: bytes) -> Mapping[str, object]:

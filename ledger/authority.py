@@ -383,6 +383,11 @@ def _earliest(before: Mapping[str, int], document: Document) -> Mapping[str, int
     return found
 
 
+def asked_of(record: AnyRecord) -> tuple[object, ...]:
+    """Return all that `entitled` looks at in a record: records that agree in it have one answer."""
+    return record.kind, record.by, isinstance(record, RunOpened) and record.import_ is not None
+
+
 def _role_allows(identity: IdentityEntry, record: AnyRecord) -> Entitlement:
     if record.kind == "stream-close":
         return _ENTITLED

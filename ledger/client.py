@@ -17,11 +17,12 @@ from pydantic import ValidationError
 from ledger.admission import Admission, Receipt, SignedSubmission, Turn
 from ledger.checkpoint import parse_checkpoint, parse_note
 from ledger.clock import Clock, system_clock
+from ledger.encoded import EncodedRecord
 from ledger.encoding import digest
 from ledger.entry import MAX_SUBMISSION, ZEROS
 from ledger.errors import InconsistentHeadError, LedgerError, RecordError, RefusedError
 from ledger.keys import fingerprint
-from ledger.records import AnyRecord, Part, StreamClose, record_bytes
+from ledger.records import AnyRecord, Part, StreamClose
 from ledger.rows import Head
 from ledger.runs import RunHandle, run_on
 from ledger.signing import HeadSigner, ReadHead, ReadLeaves, Signer
@@ -114,12 +115,12 @@ class LedgerClient:
             LedgerError: A record is malformed, or the store failed. After `StoreError` it is not
                 known whether they were written: `retry` says so, without writing them twice.
         """
-        return self._submit_bytes(tuple(record_bytes(record) for record in records))
+        return self._submit_encoded(tuple(EncodedRecord.of(record) for record in records))
 
-    def _submit_bytes(self, raws: tuple[bytes, ...]) -> list[Receipt]:
+    def _submit_encoded(self, records: tuple[EncodedRecord, ...]) -> list[Receipt]:
         with self._lock:
             with self._open() as turn:
-                receipts = self._hand_in(turn, raws, self._seen, exact=False)
+                receipts = self._hand_in(turn, records, self._seen, exact=False)
             return self._committed(receipts)
 
     def append(self, prepare: Callable[[Head], Sequence[AnyRecord]]) -> list[Receipt]:
@@ -136,18 +137,18 @@ class LedgerClient:
         """
         with self._lock:
             with self._open() as turn:
-                raws = self._decided(prepare, turn.head)
-                if not raws:
+                records = self._decided(prepare, turn.head)
+                if not records:
                     return []
-                receipts = self._hand_in(turn, raws, turn.head, exact=True)
+                receipts = self._hand_in(turn, records, turn.head, exact=True)
             return self._committed(receipts)
 
     def _decided(
         self, prepare: Callable[[Head], Sequence[AnyRecord]], head: Head
-    ) -> tuple[bytes, ...]:
+    ) -> tuple[EncodedRecord, ...]:
         self._deciding = True
         try:
-            return tuple(record_bytes(record) for record in prepare(head))
+            return tuple(EncodedRecord.of(record) for record in prepare(head))
         finally:
             self._deciding = False
 
@@ -197,12 +198,12 @@ class LedgerClient:
             )
 
     def _hand_in(
-        self, turn: Turn, raws: tuple[bytes, ...], seen: Head, *, exact: bool
+        self, turn: Turn, records: tuple[EncodedRecord, ...], seen: Head, *, exact: bool
     ) -> list[Receipt]:
-        if not 1 <= len(raws) <= MAX_SUBMISSION:
-            raise ValueError(f"a submission has 1 to {MAX_SUBMISSION} records, not {len(raws)}")
+        if not 1 <= len(records) <= MAX_SUBMISSION:
+            raise ValueError(f"a submission has 1 to {MAX_SUBMISSION} records, not {len(records)}")
         submission = Submission(
-            genesis=turn.genesis or digest(raws[0]),
+            genesis=turn.genesis or records[0].digest,
             key=self._key,
             stream=self._stream,
             number=self._number,
@@ -210,11 +211,11 @@ class LedgerClient:
             seen_size=seen.size,
             seen_leaf=seen.leaf,
             exact=exact,
-            count=len(raws),
-            root=submission_root([digest(raw) for raw in raws]),
+            count=len(records),
+            root=submission_root([one.digest for one in records]),
         )
         text = signed_text(submission)
-        return self._admit(turn, SignedSubmission(text, self._signer.sign(text), raws))
+        return self._admit(turn, SignedSubmission(text, self._signer.sign(text), records))
 
     def _admit(self, turn: Turn, handed_in: SignedSubmission) -> list[Receipt]:
         try:
@@ -314,7 +315,7 @@ class LedgerClient:
     @contextmanager
     def batch(self) -> Generator["Batch"]:
         """Collect records and hand them in as few submissions; the rest at the block's end."""
-        batch = Batch(self._submit_bytes)
+        batch = Batch(self._submit_encoded)
         yield batch
         batch.flush()
 
@@ -339,9 +340,9 @@ class LedgerClient:
 class Batch:
     """Records on their way: handed in when a submission is full, the rest at the block's end."""
 
-    def __init__(self, hand_in: Callable[[tuple[bytes, ...]], list[Receipt]]) -> None:
+    def __init__(self, hand_in: Callable[[tuple[EncodedRecord, ...]], list[Receipt]]) -> None:
         self._hand_in = hand_in
-        self._raws: list[bytes] = []
+        self._records: list[EncodedRecord] = []
         self._bytes = 0
         self.receipts: list[Receipt] = []
 
@@ -354,17 +355,17 @@ class Batch:
         Raises:
             LedgerError: As for `LedgerClient.submit`.
         """
-        raw = record_bytes(record)
-        if len(self._raws) == MAX_SUBMISSION or self._bytes + len(raw) > _MAX_BATCH_BYTES:
+        one = EncodedRecord.of(record)
+        if len(self._records) == MAX_SUBMISSION or self._bytes + len(one.raw) > _MAX_BATCH_BYTES:
             self.flush()
-        self._raws.append(raw)
-        self._bytes += len(raw)
-        return digest(raw)
+        self._records.append(one)
+        self._bytes += len(one.raw)
+        return one.digest
 
     def flush(self) -> None:
         """Hand in what has been collected."""
-        if self._raws:
-            raws = tuple(self._raws)
-            self._raws.clear()
+        if self._records:
+            records = tuple(self._records)
+            self._records.clear()
             self._bytes = 0
-            self.receipts += self._hand_in(raws)
+            self.receipts += self._hand_in(records)

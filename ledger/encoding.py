@@ -28,6 +28,8 @@ MAX_INTEGER = 2**53 - 1
 # property test hold it to that.
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _NUL = b"\\u0000"
+# Types of which every value has strict JSON, as far as its text can be written at all.
+_PLAIN = frozenset((str, bool, type(None)))
 
 
 def digest(raw: bytes) -> str:
@@ -198,7 +200,9 @@ def _check_items(items: Iterable[object], depth: int) -> None:
         # Most values are texts and small numbers: they are passed over here rather than in a call
         # for each.
         kind = type(item)
-        if kind is not str and (kind is not int or abs(cast("int", item)) > MAX_INTEGER):
+        if kind in _PLAIN:
+            continue
+        if kind is not int or not -MAX_INTEGER <= cast("int", item) <= MAX_INTEGER:
             _check(item, depth)
 
 

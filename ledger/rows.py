@@ -1,5 +1,6 @@
 """What the store gives back: rows as they are stored, and where the ledger and its streams end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.entry import ZEROS
@@ -19,6 +20,21 @@ class Row:
     idx: int
     header: bytes
     record: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The entries of one submission.
+
+    Attributes:
+        first: Index of the first.
+        headers: Their header lines, in order.
+        records: Their records' bytes, in order.
+    """
+
+    first: int
+    headers: Sequence[bytes]
+    records: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,8 +252,7 @@ class HeadSigner:
                 "entries are lost, or the store was restored from an old backup"
             )
         frontier = memory.frontier.copy()
-        for leaf in leaves(known, size):
-            frontier.append(leaf)
+        frontier.extend(leaves(known, size))
         if frontier.size != size or frontier.root() != root:
             raise InconsistentHeadError(
                 f"the store's history does not continue the head of {known} entries that was signed"

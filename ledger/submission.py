@@ -9,6 +9,7 @@ Source: docs/spec/ledger-format.md, *Submission*.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ledger import merkle
 from ledger.encoding import MAX_INTEGER, digest
@@ -129,6 +130,12 @@ def _check(submission: Submission) -> None:
 
 def submission_root(digests: Sequence[str]) -> str:
     """Return the root over the records of a submission, given by their digests in order (hex)."""
+    return _root(tuple(digests))
+
+
+@lru_cache(maxsize=16)
+def _root(digests: tuple[str, ...]) -> str:
+    # Writer and gate ask one after the other, and often in one process.
     return merkle.root(_leaves(digests)).hex()
 
 

@@ -13,7 +13,7 @@ from ledger.encoding import decode
 from ledger.entry import Header, leaf_hash, parse_header
 from ledger.errors import MissingEntryError
 from ledger.merkle import Frontier
-from ledger.rows import Head, Row, StreamState, Tip
+from ledger.rows import Added, Head, StreamState, Tip
 from ledger.submission import submission_of, text_digest
 from ledger.transaction import Transaction
 
@@ -34,7 +34,10 @@ _ALL = (
 _ADD_ENTRY = "INSERT INTO entries (idx, header) VALUES (?, ?)"
 _ADD_RECORD = "INSERT INTO records (idx, body) VALUES (?, ?)"
 _ADD_CHECKPOINT = "INSERT INTO checkpoints (size, note) VALUES (?, ?)"
-_ADD_HEAD = "INSERT INTO head (id, size, leaf, frontier) VALUES (1, ?, ?, ?)"
+_KEEP_HEAD = (
+    "INSERT INTO head (id, size, leaf, frontier) VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+    "SET size = excluded.size, leaf = excluded.leaf, frontier = excluded.frontier"
+)
 _ADD_SUBMISSION = (
     "INSERT INTO streams (key, stream, number, idx, count, text, closed) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -88,6 +91,9 @@ class Writer:
 
     def submission(self, key: str, stream: str, number: int | None = None) -> StreamState | None:
         """Return a stream's submission with this number (default: its last), if it is there."""
+        last = None if self.tip is None else self.tip.last
+        if number is None and last is not None and (last.key, last.stream) == (key, stream):
+            return last
         if number is None:
             found = self._transaction.all(_LAST_SUBMISSION, key, stream)
         else:
@@ -105,23 +111,22 @@ class Writer:
             raise MissingEntryError(f"entry {idx}: there is none in the store", index=idx)
         return bytes(found[0][0])
 
-    def add(
-        self, rows: Sequence[Row], head: Head, frontier: Frontier, submission: StreamState
-    ) -> None:
+    def add(self, added: Added, head: Head, frontier: Frontier, submission: StreamState) -> None:
         """Add the entries of a submission at the end.
 
         Args:
-            rows: The entries.
+            added: The entries.
             head: Where the ledger ends then.
             frontier: The edge of its tree then. It is kept: nobody may add to it after.
             submission: Its place in its stream.
         """
-        run_for = self._transaction.run_for
-        run_for(_ADD_ENTRY, [(row.idx, row.header) for row in rows])
-        run_for(_ADD_RECORD, [(row.idx, row.record) for row in rows])
-        run_for(_ADD_SUBMISSION, [_columns(submission)])
+        indexes = range(added.first, added.first + len(added.headers))
+        transaction = self._transaction
+        transaction.run_for(_ADD_ENTRY, list(zip(indexes, added.headers, strict=True)))
+        transaction.run_for(_ADD_RECORD, list(zip(indexes, added.records, strict=True)))
+        transaction.run(_ADD_SUBMISSION, *_columns(submission))
         self._keep_head(head, frontier)
-        self.tip = Tip(rows[-1].header, head, frontier, submission)
+        self.tip = Tip(added.headers[-1], head, frontier, submission)
 
     def add_checkpoint(self, size: int, note: bytes) -> None:
         """Keep a signed head, unless one of this size or larger is kept."""
@@ -130,8 +135,7 @@ class Writer:
             self._transaction.run(_ADD_CHECKPOINT, size, note)
 
     def _keep_head(self, head: Head, frontier: Frontier) -> None:
-        self._transaction.run("DELETE FROM head")
-        self._transaction.run(_ADD_HEAD, head.size, head.leaf, frontier.to_bytes())
+        self._transaction.run(_KEEP_HEAD, head.size, head.leaf, frontier.to_bytes())
 
     def rebuild(self) -> tuple[Head, Frontier]:
         """Make the caches again from the entries."""

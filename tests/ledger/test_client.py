@@ -45,7 +45,7 @@ from ledger.records import (
     parse_record,
     record_bytes,
 )
-from ledger.rows import Head, StreamState
+from ledger.rows import Added, Head, StreamState
 from ledger.signing import Signer
 from ledger.submission import Submission, signed_text, submission_root
 from ledger.testing import START, BuiltLedger, throwaway_key
@@ -338,7 +338,8 @@ def test_a_store_without_genesis_is_no_ledger(founded: BuiltLedger, tmp_path: Pa
         row = store.row(1)
         with odd.writing() as writer:
             state = StreamState(RUN, RUN[:32], 0, 0, 1, RUN, closed=False)
-            writer.add([replace(row, idx=0)], Head(1, RUN, START), writer.head()[1], state)
+            added = Added(0, [row.header], [row.record or b""])
+            writer.add(added, Head(1, RUN, START), writer.head()[1], state)
         with pytest.raises(RefusedError, match="not a genesis record"):
             read_authority(odd)
 

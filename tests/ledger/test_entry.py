@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from ledger.encoding import MAX_HEADER, decode, encode
-from ledger.entry import Header, header_bytes, leaf_hash, parse_header
+from ledger.entry import Header, HeaderForm, header_bytes, leaf_hash, parse_header
 from ledger.errors import EncodingError, HeaderError
 from tests.ledger.strategies import headers
 
@@ -31,6 +31,22 @@ def test_the_submission_stands_at_position_0_alone(header: Header) -> None:
     else:
         with pytest.raises(HeaderError):
             parse_header(encode({**value, "exact": True}))
+
+
+@given(headers())
+def test_the_quick_form_writes_the_same(header: Header) -> None:
+    """What is written from a template is what the encoder writes, at every position."""
+    form = HeaderForm(header.key, header.stream, header.number, header.count, header.recorded_at)
+    if header.position:
+        raw = form.following(header.index, header.position, header.prev, header.record)
+    else:
+        opening = {
+            name: value
+            for name, value in decode(header_bytes(header)).items()
+            if name in {"previous", "seen", "exact", "root", "signature"}
+        }
+        raw = form.opening(header.index, header.prev, header.record, opening)
+    assert raw == header_bytes(header)
 
 
 def header(**changes: object) -> bytes:

@@ -188,3 +188,20 @@ def test_proofs_of_nothing_are_refused() -> None:
         consistency_proof([EMPTY_ROOT], 0)
     with pytest.raises(ValueError, match="does not continue"):
         consistency_proof([EMPTY_ROOT], 2)
+
+
+@given(st.integers(0, 70), st.lists(st.integers(0, 40), max_size=4), st.integers(1, 9))
+def test_adding_many_is_adding_each(start: int, groups: list[int], at_once: int) -> None:
+    """Leaves that are added level by level give the tree that they give one by one."""
+    one, many = Frontier(), Frontier()
+    for place in range(start):
+        one.append(leaf_hash(b"%d" % place))
+        many.append(leaf_hash(b"%d" % place))
+    for number, count in enumerate(groups):
+        added = [leaf_hash(b"%d/%d" % (number, place)) for place in range(count)]
+        for leaf in added:
+            one.append(leaf)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("ledger.merkle._AT_ONCE", at_once)
+            many.extend(iter(added))
+    assert (many.size, many.peaks, many.root()) == (one.size, one.peaks, one.root())

@@ -14,7 +14,7 @@ from ledger.entry import leaf_hash
 from ledger.errors import MissingEntryError, StoreError, StrayRowError, UnreadableEntryError
 from ledger.merkle import Frontier, root
 from ledger.records import Message, Outcome, parse_record
-from ledger.rows import Head, Row, StreamState
+from ledger.rows import Added, Head, StreamState
 from ledger.testing import BuiltLedger, build_ledger
 from tests.ledger.walk import walk
 
@@ -404,8 +404,8 @@ def add_and_divide(store: Store) -> None:
         head, frontier = writer.head()
         frontier.append(b"\1" * 32)
         state = StreamState("ab" * 32, "ab" * 16, 0, head.size, 1, "ab" * 32, closed=False)
-        row = Row(head.size, b"{}", b"{}")
-        writer.add([row], Head(head.size + 1, "ab" * 32, head.recorded_at), frontier, state)
+        added = Added(head.size, [b"{}"], [b"{}"])
+        writer.add(added, Head(head.size + 1, "ab" * 32, head.recorded_at), frontier, state)
         raise ZeroDivisionError
 
 
