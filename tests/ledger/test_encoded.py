@@ -128,7 +128,7 @@ def test_nesting_is_counted_from_the_record() -> None:
     deep: list[Any] = []
     for _ in range(62):
         deep = [deep]
-    fields = {**COMMON, "run": RUN, "action": RUN, "status": "ok"}
+    fields: dict[str, Any] = {**COMMON, "run": RUN, "action": RUN, "status": "ok"}
     assert parse_record(EncodedRecord.of(Outcome(**fields, fields=deep)).raw).kind == "outcome"
     with pytest.raises(EncodingError, match="nested"):
         EncodedRecord.of(Outcome(**fields, fields=[deep]))
