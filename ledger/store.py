@@ -50,6 +50,15 @@ class Store:
         # ends there is asked each time.
         self._tip: Tip | None = None
 
+    @property
+    def partial(self) -> bool:
+        """False: a store without one of its records is broken."""
+        return False
+
+    def withheld(self, index: int) -> bool:  # noqa: ARG002 - a source's method
+        """Return False: a store holds nothing back."""
+        return False
+
     @classmethod
     def open(cls, location: str | Path, *, writable: bool = False) -> "Store":
         """Open a store that exists, by a file's path or an SQLAlchemy URL.

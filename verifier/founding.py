@@ -33,7 +33,7 @@ from ledger.records import (
     Genesis,
     parse_record,
 )
-from ledger.store import Store
+from ledger.source import Source
 from ledger.submission import Submission, signed_text
 from verifier.entries import BrokenLedgerError, Entry, Problem
 from verifier.trust import Trust
@@ -81,7 +81,7 @@ class Founding:
         self._identity = lru_cache(maxsize=4096)(self._identity_in)
 
     @classmethod
-    def read(cls, store: Store, trust: Trust | None) -> "Founding":
+    def read(cls, store: Source, trust: Trust | None) -> "Founding":
         """Check genesis against the trust file, and every authority document in its order.
 
         Raises:
@@ -190,7 +190,7 @@ def _folded(genesis: Genesis, ahead: Ahead) -> AuthorityHistory:
     return history
 
 
-def _first(store: Store) -> bytes:
+def _first(store: Source) -> bytes:
     """Return the record of entry 0."""
     try:
         raw = store.row(0).record
@@ -203,7 +203,7 @@ def _first(store: Store) -> bytes:
     return raw
 
 
-def _no_authority(store: Store) -> BrokenLedgerError:
+def _no_authority(store: Source) -> BrokenLedgerError:
     try:
         store.row(1)
     except UnreadableEntryError as error:
@@ -213,7 +213,7 @@ def _no_authority(store: Store) -> BrokenLedgerError:
     return BrokenLedgerError(1, 0, "authority", "there is no authority document")
 
 
-def _ahead(store: Store) -> Ahead:
+def _ahead(store: Source) -> Ahead:
     """Collect the governance records, in index order.
 
     It ends where one cannot be read or does not match its header: the steps after this meet the
@@ -238,7 +238,7 @@ def _ahead(store: Store) -> Ahead:
     return ahead
 
 
-def _size(store: Store) -> int | None:
+def _size(store: Source) -> int | None:
     try:
         return store.size()
     except StoreError:
@@ -251,7 +251,7 @@ def _kind(raw: bytes) -> object:
     return cast("dict[str, Any]", value).get("kind") if isinstance(value, dict) else None
 
 
-def _marked(store: Store) -> dict[int, bytes]:
+def _marked(store: Source) -> dict[int, bytes]:
     """Return the records that may be governance, by index."""
     try:
         return {index: raw for mark in _GOVERNANCE for index, raw in store.records_containing(mark)}
@@ -259,7 +259,7 @@ def _marked(store: Store) -> dict[int, bytes]:
         return _marked_one_by_one(store)
 
 
-def _marked_one_by_one(store: Store) -> dict[int, bytes]:
+def _marked_one_by_one(store: Source) -> dict[int, bytes]:
     """The same in a damaged store: as far as the damage, which the reading will come to."""
     found: dict[int, bytes] = {}
     with suppress(StoreError):

@@ -11,7 +11,7 @@ from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, par
 from ledger.encoding import to_base64
 from ledger.errors import LedgerError, NoteError, StoreError
 from ledger.merkle import HASH_SIZE, Frontier
-from ledger.store import Store
+from ledger.source import Source
 from verifier.entries import BrokenLedgerError
 from verifier.errors import TrustError
 from verifier.founding import Founding
@@ -26,7 +26,7 @@ class Heads:
         root: Its root, base64.
     """
 
-    def __init__(self, store: Store, founding: Founding, trust: Trust | None) -> None:
+    def __init__(self, store: Source, founding: Founding, trust: Trust | None) -> None:
         """Take the checkpoints that the store holds, and the one that the trust file pins.
 
         Raises:
@@ -123,7 +123,7 @@ class Heads:
         raise BrokenLedgerError(last, 4, "root", what)
 
 
-def _notes(store: Store) -> Iterator[tuple[int, bytes]]:
+def _notes(store: Source) -> Iterator[tuple[int, bytes]]:
     try:
         yield from store.checkpoints()
     except StoreError as error:

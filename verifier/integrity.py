@@ -40,7 +40,7 @@ from ledger.errors import (
 from ledger.merkle import Frontier
 from ledger.records import AnyRecord, RunOpened, read_record
 from ledger.rows import Row
-from ledger.store import Store
+from ledger.source import Source
 from ledger.submission import Submission
 from verifier.drafts import Draft, integrity_draft
 from verifier.entries import BrokenLedgerError, Entry, Group, Problem, ValidEntry
@@ -76,7 +76,7 @@ class Reading:
     """
 
     def __init__(
-        self, store: Store, founding: Founding, heads: Heads, progress: Progress | None = None
+        self, store: Source, founding: Founding, heads: Heads, progress: Progress | None = None
     ) -> None:
         self._store = store
         self._founding = founding

@@ -13,6 +13,7 @@ from contracts.history import Event
 from contracts.model import Contract
 from ledger.encoding import to_base64
 from ledger.errors import LedgerError, StoreError
+from ledger.source import Source
 from ledger.store import Store
 from verifier.conformance import Judge
 from verifier.drafts import Draft, integrity_draft
@@ -49,7 +50,7 @@ class VerifiedLedger:
 
     report: Report
     contracts: dict[str, Contract]
-    _store: Store
+    _store: Source
     _founding: Founding
     _trust: Trust | None
     _seal: object = field(repr=False, compare=False, default=None)
@@ -126,16 +127,19 @@ def verify_ledger(
         SourceError: There is no ledger, or it cannot be read at all.
         TrustError: The trust file cannot be used.
     """
-    with _opened(source) as store:
+    store = _opened(source)
+    try:
         return verify(store, trust, progress=progress)
+    finally:
+        store.close()
 
 
-def verify(store: Store, trust: Trust | None, *, progress: Progress | None = None) -> Report:
+def verify(store: Source, trust: Trust | None, *, progress: Progress | None = None) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
     return _verified(store, trust, progress)[0]
 
 
-def _opened(source: str | Path) -> Store:
+def _opened(source: str | Path) -> Source:
     try:
         return Store.open(source)
     except StoreError as error:
@@ -143,7 +147,7 @@ def _opened(source: str | Path) -> Store:
 
 
 def _verified(
-    store: Store, trust: Trust | None, progress: Progress | None
+    store: Source, trust: Trust | None, progress: Progress | None
 ) -> tuple[Report, Founding | None, dict[str, Contract]]:
     founding: Founding | None = None
     reading: Reading | None = None

@@ -12,7 +12,7 @@ from ledger.encoding import digest
 from ledger.entry import leaf_hash, parse_header
 from ledger.errors import LedgerError
 from ledger.records import Action, AnyRecord, Approval, Observation, Outcome, parse_record
-from ledger.store import Store
+from ledger.source import Source
 from verifier.drafts import Draft
 from verifier.errors import SourceError
 from verifier.findings import Basis, Finding, finding_id, in_order
@@ -39,7 +39,7 @@ class Places:
         reading: The reading, for its leaf hashes and its runs.
     """
 
-    def __init__(self, store: Store, reading: Reading) -> None:
+    def __init__(self, store: Source, reading: Reading) -> None:
         self._store = store
         self._reading = reading
         self.of: Callable[[int], Place] = lru_cache(maxsize=65_536)(self._described)
