@@ -21,11 +21,12 @@ from ledger.encoded import EncodedRecord
 from ledger.encoding import digest
 from ledger.entry import MAX_SUBMISSION, ZEROS
 from ledger.errors import InconsistentHeadError, LedgerError, RecordError, RefusedError
+from ledger.head_signer import HeadSigner, ReadHead, ReadLeaves
 from ledger.keys import fingerprint
 from ledger.records import AnyRecord, Part, StreamClose
 from ledger.rows import Head
 from ledger.runs import RunHandle, run_on
-from ledger.signing import HeadSigner, ReadHead, ReadLeaves, Signer
+from ledger.signing import Signer
 from ledger.store import Store
 from ledger.submission import Submission, parse_signed_text, signed_text, submission_root
 

@@ -17,9 +17,10 @@ from ledger.clock import Clock, system_clock
 from ledger.encoding import digest, to_base64
 from ledger.entry import ZEROS
 from ledger.errors import KeyFileError, StoreError
+from ledger.head_signer import HeadSigner
 from ledger.records import Authority, Genesis, RootSignature, parse_record, record_bytes
 from ledger.schema import shown
-from ledger.signing import FileKey, HeadSigner, Signer
+from ledger.signing import FileKey, Signer
 from ledger.store import Store
 
 _SEED = 32

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from ledger.client import LedgerClient
 from ledger.founding import Founded
+from ledger.head_signer import HeadSigner
 from ledger.records import ContractText, Switch
-from ledger.signing import HeadSigner
 from ledger.store import Store
 from writ.demo.bounds import Bounds
 from writ.demo.gate import Gate

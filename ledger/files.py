@@ -1,0 +1,42 @@
+"""Small files that must survive: replaced in one step, on the disk before anybody goes on.
+
+What a signer or a witness remembers lies in such files. Several processes take turns with one.
+"""
+
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def replace_file(path: Path, raw: bytes) -> None:
+    """Replace a file in one step: if the process dies, the old or the new one is there.
+
+    The file is on the disk, under its name, when this returns.
+    """
+    beside = path.with_suffix(".new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(descriptor)
+    beside.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def in_turn(path: Path) -> Generator[None]:
+    """Hold the lock beside a file: of the processes and threads that do, one at a time."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
