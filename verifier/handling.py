@@ -14,7 +14,7 @@ from contracts.approvals import ApprovalBook
 from contracts.decision import Decision
 from contracts.lineage import Lineage
 from contracts.model import Contract, Effect, Verdict
-from ledger.records import Action, Approval, Outcome, RunOpened
+from ledger.records import Action, Approval, Observation, Outcome, RunOpened
 from verifier.decisions import EXECUTED
 from verifier.drafts import Draft
 from verifier.entries import ValidEntry
@@ -51,6 +51,7 @@ class _Waiting:
     effect: str
     drafts: Sequence[Draft]
     said: list[_Said] = field(default_factory=list[_Said])
+    observed: list[int] = field(default_factory=list[int])
     lifted: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -116,6 +117,8 @@ class Handling:
             executed = record.status in EXECUTED
             waiting = self._waiting.pop(record.action, None) if executed else None
             return list(waiting.drafts) if waiting else []
+        if isinstance(record, Observation) and record.action in self._waiting:
+            self._waiting[record.action].observed.append(valid.event.index)
         if isinstance(record, Approval):
             self._approvers[valid.event.index] = record.by
             if record.action in self._waiting:
@@ -142,6 +145,8 @@ class Handling:
 
 def _ended(draft: Draft, waiting: _Waiting) -> Draft:
     """Return what stood against an action that was never carried out, and how that came."""
+    if waiting.observed:
+        return _doubtful(draft, waiting.observed[0])
     words = WORDS[waiting.effect]
     if waiting.effect != APPROVE:
         return _handled(draft, words)
@@ -154,6 +159,16 @@ def _ended(draft: Draft, waiting: _Waiting) -> Draft:
         return _handled(draft, f"{words}, never approved")
     last = said[-1]
     return _handled(draft, words + SAID[last.verdict].format(last.index), last.index)
+
+
+def _doubtful(draft: Draft, index: int) -> Draft:
+    """Return what stood against an action that seems to have a result, and has no outcome.
+
+    Whoever records `deny` and acts all the same will record no outcome. What somebody saw come of
+    it does not say that a tool was called for it, and takes away that nothing came of it.
+    """
+    why = f"no outcome says that it was carried out, and entry {index} observes a result of it"
+    return replace(draft, result=Result.UNDECIDABLE, reason=why, rests_on=(*draft.rests_on, index))
 
 
 def _handled(draft: Draft, words: str, *rests_on: int) -> Draft:

@@ -117,6 +117,53 @@ def test_a_denied_action_that_nobody_carried_out(status: str | None, tmp_path: P
     assert (total.handled, total.violated, total.undecidable) == (1, 0, 0)
 
 
+@pytest.mark.parametrize("status", [None, *NOT_DONE])
+@pytest.mark.parametrize("observer", ["agent", "reviewer"])
+def test_a_denied_action_of_which_somebody_saw_a_result(
+    status: str | None, observer: str, tmp_path: Path
+) -> None:
+    """The agent's word that nothing was done is then not enough: nobody can tell."""
+    desk = Paying(look=False)
+    action, index = desk.pay(5, "deny", LOOKED), desk.last
+    if status:
+        desk.end(desk.run, action, status)
+    seen = desk.make(
+        "observation", observer, what="payout", source="bank", observer="source", action=action
+    )
+    roles = {**desk.roles, "reviewer": (*desk.roles["reviewer"], "observer")}
+    if observer != "agent":
+        desk.document = desk.next_document(revoke="lead").model_copy(
+            update={
+                "identities": tuple(
+                    entry.model_copy(update={"roles": roles.get(name, entry.roles)})
+                    for entry in desk.document.identities
+                    for name in (entry.id.rpartition("/")[2],)
+                )
+            }
+        )
+        desk.submit("steward", desk.authority(desk.document))
+    desk.submit(observer, seen)
+    report = judged(desk, tmp_path)
+    (one,) = [one for one in report.findings if one.rule == "policy.looked"]
+    assert (one.result, one.index) == (Result.UNDECIDABLE, index)
+    assert f"entry {desk.last} observes a result" in one.reason
+    assert report.exit_code() is ExitCode.UNDECIDABLE
+
+
+def test_an_observed_result_and_then_an_outcome(tmp_path: Path) -> None:
+    """An outcome says what an observation only hints at."""
+    desk = Paying(look=False)
+    action = desk.pay(5, "deny", LOOKED)
+    seen = desk.make(
+        "observation", "agent", what="payout", source="bank", observer="source", action=action
+    )
+    desk.submit("agent", seen)
+    desk.end(desk.run, action, "ok")
+    report = judged(desk, tmp_path)
+    (one,) = [one for one in report.findings if one.rule == "policy.looked"]
+    assert one.result is Result.VIOLATED
+
+
 @pytest.mark.parametrize("status", DONE)
 @pytest.mark.parametrize("before", [None, *NOT_DONE])
 @pytest.mark.parametrize("late", [False, True])
