@@ -9,7 +9,7 @@ Source: docs/spec/ledger-format.md, *Store*; docs/adr/0003.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
@@ -140,6 +140,7 @@ _OUT_OF_ORDER = {
     # Several witnesses sign one head, and in no order: here only change and removal are refused.
     "cosignatures": "NEW.size < 0",
 }
+GUARDED = tuple(_OUT_OF_ORDER)
 
 _SQLITE_GUARDS = (
     """CREATE TRIGGER TABLE_no_update BEFORE UPDATE ON TABLE
@@ -169,11 +170,20 @@ def create_tables(connection: Connection) -> None:
     """Create the tables and their guards, in the connection's transaction."""
     METADATA.create_all(connection, checkfirst=False)
     connection.execute(FORMAT.insert().values(id=1, version=VERSION))
-    sqlite = connection.dialect.name == "sqlite"
-    for table, out_of_order in _OUT_OF_ORDER.items():
-        for guard in _SQLITE_GUARDS if sqlite else _POSTGRESQL_GUARDS:
-            statement = guard.replace("OUT_OF_ORDER", out_of_order).replace("TABLE", table)
-            connection.exec_driver_sql(statement)
+    for table in GUARDED:
+        guard(connection, table)
+
+
+def guard(connection: Connection, table: str) -> None:
+    """Let a table only be added to."""
+    for statement in guards(connection.dialect.name, table):
+        connection.exec_driver_sql(statement)
+
+
+def guards(dialect: str, table: str) -> Iterator[str]:
+    """Yield the statements that make a table's guards."""
+    for each in _SQLITE_GUARDS if dialect == "sqlite" else _POSTGRESQL_GUARDS:
+        yield each.replace("OUT_OF_ORDER", _OUT_OF_ORDER[table]).replace("TABLE", table)
 
 
 def version(connection: Connection) -> int:
@@ -205,6 +215,28 @@ def shown(location: str | Path) -> str:
         return make_url(text).render_as_string(hide_password=True)
     except ArgumentError:
         return "the given URL"
+
+
+def reason(error: BaseException) -> str:
+    """Return what a database said was wrong, in one line."""
+    origin = getattr(error, "orig", None) or error
+    return str(origin).splitlines()[0] if str(origin) else type(origin).__name__
+
+
+def file_of(location: str | Path) -> Path | None:
+    """Return the file that a location names; None where it is a server's URL.
+
+    Raises:
+        StoreError: It is not the URL of a database.
+    """
+    text = str(location)
+    if "://" not in text:
+        return Path(text)
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise StoreError("this is not the URL of a database") from error
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def open_engine(location: str | Path, mode: str) -> Engine:

@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 from verifier.report import ExitCode
 from writ.commands import app as app_command
-from writ.commands import contract, demo, doctor, importing, proof, show, verify
+from writ.commands import backup, contract, demo, doctor, importing, proof, show, upgrade, verify
 from writ.errors import CommandError
 from writ.output import message
 
@@ -35,6 +35,9 @@ app.command("proof")(proof.proof)
 app.add_typer(contract.app, name="contract")
 app.command("app")(app_command.app)
 app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("upgrade")(upgrade.upgrade)
 app.command("version")(doctor.version)
 
 

@@ -8,12 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger.backup import back_up, restore
 from ledger.client import LedgerClient
 from ledger.entry import leaf_hash
 from ledger.founding import Founded, open_founded, trust_file
 from ledger.records import Message, RunOpened
+from ledger.schema import VERSION
 from ledger.store import Store
 from ledger.testing import SERVICE, build_ledger
+from ledger.upgrading import upgrade
+from tests.ledger.copies import make_old
 from verifier.load import verify_ledger
 from verifier.report import IntegrityVerdict
 from verifier.trust import parse_trust
@@ -142,7 +146,88 @@ def holds(folder: Path, said: Sequence[str], ledger: str = LEDGER) -> None:
                 assert leaf_hash(store.row(int(words[0])).header).hex() == words[1]
 
 
+# ------------------------------------------------------------------- the life of a store
+
+COPY = "ledger.backup"
+ASIDE = "aside.db"
+
+
+def whole(place: str) -> None:
+    """Check a copy: it has been written before it is looked at."""
+    with Store.open(place) as store:
+        assert store.size() > 0
+
+
+def back_up_one(folder: Path, say: Say) -> None:
+    """Copy the ledger to a file."""
+    back_up(folder / LEDGER, folder / COPY, whole)
+    say("copy")
+
+
+def copied(folder: Path, said: Sequence[str]) -> None:
+    """The ledger is as it was; a copy that there is, is whole; one can be made again."""
+    sound(folder, ())
+    there = (folder / COPY).exists()
+    assert there or "copy" not in said
+    if there:
+        holds(folder, (), COPY)
+        (folder / COPY).unlink()
+    back_up(folder / LEDGER, folder / COPY, whole)
+    holds(folder, (), COPY)
+
+
+def prepared_to_restore(folder: Path) -> None:
+    """Make a ledger and a copy of it, and a log that is not yet in the ledger's file."""
+    prepared(folder)
+    back_up(folder / LEDGER, folder / COPY, whole)
+
+
+def restore_one(folder: Path, say: Say) -> None:
+    """Put a copy in the ledger's place."""
+    restore(folder / COPY, folder / LEDGER, whole, aside=folder / ASIDE)
+    say("restored")
+
+
+def restored(folder: Path, said: Sequence[str]) -> None:
+    """Under the ledger's name is a whole one, and under the other name, if at all, the old one."""
+    if "restored" in said:
+        assert (folder / ASIDE).exists()
+    if (folder / ASIDE).exists():
+        holds(folder, (), ASIDE)
+        (folder / ASIDE).unlink()
+    sound(folder, ())
+    (folder / COPY).unlink()
+    back_up(folder / LEDGER, folder / COPY, whole)
+    restore_one(folder, lambda _: None)
+    holds(folder, ())
+
+
+def prepared_old(folder: Path) -> None:
+    """Make a ledger whose store is of version 1."""
+    prepared(folder)
+    make_old(folder / LEDGER)
+
+
+def upgrade_one(folder: Path, say: Say) -> None:
+    """Upgrade the store."""
+    upgrade(folder / LEDGER)
+    say("upgraded")
+
+
+def upgraded(folder: Path, said: Sequence[str]) -> None:
+    """It is of the old version or of the new one, and whole; an upgrade brings it to the new."""
+    holds(folder, ())
+    with Store.open(folder / LEDGER) as store:
+        assert store.version in {1, VERSION}
+        assert store.version == VERSION or "upgraded" not in said
+    upgrade(folder / LEDGER)
+    sound(folder, ())
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "append": Operation(prepared, append, sound),
     "sign": Operation(prepared, sign, sound),
+    "backup": Operation(prepared, back_up_one, copied),
+    "restore": Operation(prepared_to_restore, restore_one, restored),
+    "upgrade": Operation(prepared_old, upgrade_one, upgraded),
 }
