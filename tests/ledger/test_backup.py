@@ -3,7 +3,6 @@
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from tests.ledger.walk import walk
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Founded:
     """Give a ledger with all that a store can hold."""
     sqlite = request.param == "sqlite"
     place = tmp_path / "ledger.db" if sqlite else request.getfixturevalue("location")
@@ -35,7 +34,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
     )
     write(founded)
     fill_beside(founded.location)
-    yield founded
+    return founded
 
 
 def write(founded: Founded, count: int = 1) -> None:
@@ -94,9 +93,7 @@ def test_a_copy_goes_to_a_server(location: str, tmp_path: Path) -> None:
         restore(out, location, whole)
     assert caught.value.code == "restore.exists"
     founded = built.founded
-    moved = Founded(
-        location, founded.origin, founded.genesis, founded.keys_dir, founded.identities
-    )
+    moved = Founded(location, founded.origin, founded.genesis, founded.keys_dir, founded.identities)
     write(moved)
     with Store.open(location) as store:
         assert walk(store) == store.size()

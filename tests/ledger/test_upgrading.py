@@ -1,10 +1,9 @@
 """Upgrading a store: its entries stay as they are, on SQLite and PostgreSQL."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect, make_url, text
+from sqlalchemy import Connection, create_engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from ledger import Store, schema
@@ -18,7 +17,7 @@ from tests.ledger.walk import walk
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Founded:
     """Give a ledger whose store is of version 1."""
     sqlite = request.param == "sqlite"
     place = tmp_path / "ledger.db" if sqlite else request.getfixturevalue("location")
@@ -27,7 +26,7 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Founded]:
         place, origin="example.com/ledger", founders=founders, keys_dir=tmp_path / "keys"
     )
     make_old(founded.location)
-    yield founded
+    return founded
 
 
 def write(founded: Founded) -> None:
@@ -74,9 +73,9 @@ def test_an_upgraded_store_is_as_a_new_one(old: Founded, tmp_path: Path) -> None
         engine = schema.open_engine(place, "rw")
         with schema.begin_adding(engine) as connection:
             assert set(inspect(connection).get_table_names()) == set(schema.METADATA.tables)
-        values = "(2, 'w', 'k', 1, '')"
+        added = "INSERT INTO cosignatures VALUES (2, 'w', 'k', 1, '')"
         with schema.begin_adding(engine) as connection:
-            connection.execute(text(f"INSERT INTO cosignatures VALUES {values}"))
+            connection.execute(text(added))
         for refused in ("UPDATE cosignatures SET size = 3", "DELETE FROM cosignatures"):
             with pytest.raises(DBAPIError, match="added to"), engine.begin() as connection:
                 connection.execute(text(refused))
@@ -97,8 +96,8 @@ def test_a_step_that_fails_leaves_the_old_version(
     """All of an upgrade takes place, or nothing."""
     before = rows(old.location)
 
-    def fail(connection: object) -> None:
-        whole(connection)  # type: ignore[arg-type]
+    def fail(connection: Connection) -> None:
+        whole(connection)
         raise RuntimeError("the power failed")
 
     whole = STEPS[1]
