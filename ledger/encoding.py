@@ -51,9 +51,24 @@ def encode(value: object, limit: int = MAX_RECORD) -> bytes:
             (`encoding.too-long`).
     """
     _check(value, 0)
+    return encode_checked(value, limit)
+
+
+def check_inner(value: object) -> None:
+    """Raise, as `encode` does, unless `value` can stand directly in an object that is encoded."""
+    _check_items((value,), 1)
+
+
+def encode_checked(value: object, limit: int = MAX_RECORD) -> bytes:
+    """Write a value of which all parts were checked, or are plain texts and small numbers.
+
+    Raises:
+        EncodingError: As `encode`, for what its texts hold and for its length.
+    """
     try:
         raw = orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError as error:
+        _check(value, 0)
         # What is left after the check: text that is not Unicode.
         raise EncodingError(
             f"text holds a lone surrogate, which UTF-8 cannot carry ({error})",

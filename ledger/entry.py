@@ -7,6 +7,7 @@ Source: docs/spec/ledger-format.md, *Entry*.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
@@ -82,7 +83,7 @@ class Header(Part):
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HeaderForm:
     """What the headers of one submission have in common, and how they are written quickly.
 
@@ -117,11 +118,17 @@ class HeaderForm:
 
     def following(self, index: int, position: int, prev: str, record: str) -> bytes:
         """Write the header at another position. Nothing in it needs escaping."""
+        first, second, last = self._fixed
+        return f'{first}{index}{second}{position},"prev":"{prev}","record":"{record}{last}'.encode()
+
+    @cached_property
+    def _fixed(self) -> tuple[str, str, str]:
+        """The text before the index, between index and position, and after the record."""
         return (
-            f'{{"count":{self.count},"index":{index},"key":"{self.key}","number":{self.number},'
-            f'"position":{position},"prev":"{prev}","record":"{record}",'
-            f'"recorded_at":"{self.recorded_at}","stream":"{self.stream}","v":1}}'
-        ).encode()
+            f'{{"count":{self.count},"index":',
+            f',"key":"{self.key}","number":{self.number},"position":',
+            f'","recorded_at":"{self.recorded_at}","stream":"{self.stream}","v":1}}',
+        )
 
 
 def header_bytes(header: Header) -> bytes:

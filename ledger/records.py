@@ -5,25 +5,20 @@ bytes. Unknown kinds and fields are refused.
 Source: docs/spec/ledger-format.md, *Record*.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
-    ValidationInfo,
-    model_serializer,
     model_validator,
 )
 from pydantic.types import Strict
 
+from ledger import parts
 from ledger.clock import parse_time
-from ledger.encoding import MAX_INTEGER, decode, digest, encode
+from ledger.encoding import MAX_INTEGER, decode, digest, encode_checked
 from ledger.errors import RecordError
 
 
@@ -62,58 +57,7 @@ Natural = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Digests = Annotated[tuple[Digest, ...], Strict(strict=False)]
 
 
-def _refuse_nulls(value: object) -> None:
-    if isinstance(value, dict):
-        for name, item in cast("Mapping[str, object]", value).items():
-            if item is None:
-                raise ValueError(f"{name} is null: an absent field is left out")
-
-
-class Part(BaseModel):
-    """A piece of a record: no field but those named, nothing converted, absent fields left out."""
-
-    # What is frozen was validated, and so is valid: no way to make one goes around that, also not
-    # a part that is an instance of some subclass. The ledger's gate rests on it (docs/adr/0012).
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        validate_by_name=True,
-        validate_by_alias=True,
-        revalidate_instances="subclass-instances",
-    )
-
-    @classmethod
-    def model_construct(cls, *_: object, **__: object) -> Self:
-        """Refuse: a part is made of validated fields, or not at all.
-
-        Raises:
-            TypeError: Always.
-        """
-        raise TypeError(f"{cls.__name__} is made by validation only")
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Copy it. What `update` changes is validated like everything else.
-
-        Raises:
-            ValidationError: It is then no such part.
-        """
-        copied = super().model_copy(deep=deep)
-        if not update:
-            return copied
-        return type(self).model_validate({**copied.__dict__, **update}, by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_null(cls, value: object, info: ValidationInfo) -> object:
-        # In Python None says "absent"; on the wire absent is the only way to say it.
-        if info.context:
-            _refuse_nulls(value)
-        return value
-
-    @model_serializer(mode="wrap")
-    def _leave_out_absent(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in write(self).items() if value is not None}
+Part = parts.Part
 
 
 class Money(Part):
@@ -416,10 +360,6 @@ _RUNS: dict[str, type[RunOpened | RunClosed]] = {"opened": RunOpened, "closed": 
 KINDS = frozenset({*_MODELS, "run"})
 MODELS: frozenset[type[Part]] = frozenset({*_MODELS.values(), *_RUNS.values()})
 
-# `import` is a word of Python's.
-_ALIASES = {"import_": "import"}
-_WRITTEN_AS_IS: frozenset[type] = frozenset((str, int, bool, float, dict, list))
-
 
 def record_bytes(record: AnyRecord) -> bytes:
     """Write a record as the strict JSON that is stored, hashed and signed for.
@@ -427,26 +367,7 @@ def record_bytes(record: AnyRecord) -> bytes:
     Raises:
         EncodingError: A value in it has no strict JSON, or it is longer than 1 MiB.
     """
-    return encode(_written(record))
-
-
-def _written(part: Part) -> dict[str, object]:
-    """Return what a part is written as: what `model_dump` gives, in a third of the time."""
-    written: dict[str, object] = {}
-    for name, value in part.__dict__.items():
-        if value is None:
-            continue
-        as_is = type(value) in _WRITTEN_AS_IS
-        written[_ALIASES.get(name, name)] = value if as_is else _item(value)
-    return written
-
-
-def _item(value: object) -> object:
-    if isinstance(value, Part):
-        return _written(value)
-    if isinstance(value, tuple):
-        return [_item(item) for item in cast("tuple[object, ...]", value)]
-    return value
+    return encode_checked(parts.written(record))
 
 
 def parse_record(raw: bytes) -> AnyRecord:

@@ -31,8 +31,7 @@ _ALL = (
     "SELECT e.idx, e.header, r.body FROM entries e LEFT JOIN records r ON r.idx = e.idx "
     "ORDER BY e.idx"
 )
-_ADD_ENTRY = "INSERT INTO entries (idx, header) VALUES (?, ?)"
-_ADD_RECORD = "INSERT INTO records (idx, body) VALUES (?, ?)"
+_ENTRIES, _RECORDS = "entries (idx, header)", "records (idx, body)"
 _ADD_CHECKPOINT = "INSERT INTO checkpoints (size, note) VALUES (?, ?)"
 _KEEP_HEAD = (
     "INSERT INTO head (id, size, leaf, frontier) VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
@@ -122,8 +121,8 @@ class Writer:
         """
         indexes = range(added.first, added.first + len(added.headers))
         transaction = self._transaction
-        transaction.run_for(_ADD_ENTRY, list(zip(indexes, added.headers, strict=True)))
-        transaction.run_for(_ADD_RECORD, list(zip(indexes, added.records, strict=True)))
+        transaction.insert(_ENTRIES, indexes, added.headers)
+        transaction.insert(_RECORDS, indexes, added.records)
         transaction.run(_ADD_SUBMISSION, *_columns(submission))
         self._keep_head(head, frontier)
         self.tip = Tip(added.headers[-1], head, frontier, submission)

@@ -24,6 +24,8 @@ OPTIONS = tuple(
         "shared_buffers=16MB",
     )
 )
+# What a server is by itself, and what a measurement of appends has to be of.
+DURABLE = ("--fsync=on", "--synchronous_commit=on", "--full_page_writes=on")
 START_SECONDS = 60.0
 # It runs the server until nobody holds the other end of its input, and then removes the server's
 # folder: a process of tests that is killed ends its server too, as it could not by itself.
@@ -71,10 +73,13 @@ def _servant() -> str:
 
 
 @contextmanager
-def throw_away_server() -> Generator[str]:
+def throw_away_server(*, durable: bool = False) -> Generator[str]:
     """Start a server, give its URL, and take it away with all that is in it.
 
     Each process of pytest-xdist has its own: they share nothing, and need not wait for each other.
+
+    Args:
+        durable: Whether it syncs what it commits, as servers do and tests can do without.
 
     Raises:
         NoServerError: It cannot be had here.
@@ -90,6 +95,7 @@ def throw_away_server() -> Generator[str]:
     data = str(folder / "data")
     made = [str(own / "initdb"), "-D", data, "-U", "writ", "-A", "trust", "-E", "UTF8"]
     served = [str(own / "postgres"), "-D", data, "-k", str(folder), *OPTIONS]
+    served += DURABLE if durable else ()
     try:
         done = subprocess.run(
             [*become, *made, "--no-sync", "--locale=C"], check=False, cwd="/", capture_output=True
