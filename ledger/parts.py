@@ -96,8 +96,13 @@ def written(part: Part) -> dict[str, object]:
 def _item(value: object) -> object:
     if isinstance(value, Part):
         return written(value)
-    items = cast("tuple[object, ...]", value) if type(value) is tuple else ()
-    if any(isinstance(item, Part) for item in items):
-        return [_item(item) for item in items]
+    if _holds_parts(value):
+        return [_item(item) for item in cast("tuple[object, ...]", value)]
     check_inner(value)
     return value
+
+
+def _holds_parts(value: object) -> bool:
+    return type(value) is tuple and any(
+        isinstance(item, Part) for item in cast("tuple[object, ...]", value)
+    )
