@@ -14,16 +14,22 @@ from typing import Final
 
 from ledger.encoding import MAX_INTEGER, from_base64, to_base64
 from ledger.errors import EncodingError, InvalidSignatureError, NoteError
-from ledger.keys import SIGNATURE_SIZE, verify_signature
+from ledger.keys import SIGNATURE_SIZE, check_public_key, verify_signature
 from ledger.merkle import HASH_SIZE
 
 MAX_NOTE = 65_536
-_ED25519 = b"\x01"
+# Types of signature: a plain one over the note's text, and a witness's with a time.
+ED25519: Final = 0x01
+COSIGNATURE: Final = 0x04
 _KEY_ID_SIZE = 4
 _BODY = re.compile(r"(?P<origin>[^\n]+)\n(?P<size>0|[1-9][0-9]{0,15})\n(?P<root>[^\n]+)\n")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIGNATURE_LINE = re.compile(r"— (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/=]+)")
 # The name of a key in a signature line: no white space and no plus sign (C2SP signed-note).
+_VERIFIER_KEY = re.compile(
+    r"(?P<name>[^\s+\x00-\x1f\x7f]{1,255})\+(?P<id>[0-9a-f]{8})\+(?P<material>[A-Za-z0-9+/=]+)"
+)
+_KINDS = {ED25519: "a log's key is asked for", COSIGNATURE: "a witness's key is asked for"}
 _ORIGIN = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
 
 
@@ -84,9 +90,55 @@ def check_origin(origin: str) -> None:
         )
 
 
-def key_id(name: str, public_key: bytes) -> bytes:
-    """Return the four bytes by which a signature line names an Ed25519 key."""
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public_key).digest()[:_KEY_ID_SIZE]
+def key_id(name: str, public_key: bytes, kind: int = ED25519) -> bytes:
+    """Return the four bytes by which a signature line names a key and its type of signature."""
+    named = name.encode() + b"\n" + bytes([kind]) + public_key
+    return hashlib.sha256(named).digest()[:_KEY_ID_SIZE]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierKey:
+    """A public key as others are told it: under a name, and for one type of signature."""
+
+    name: str
+    public_key: bytes
+    kind: int = ED25519
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes that signature lines carry."""
+        return key_id(self.name, self.public_key, self.kind)
+
+    def __str__(self) -> str:
+        """Write it as C2SP signed-note does: name, key id, and type with public key."""
+        material = to_base64(bytes([self.kind]) + self.public_key)
+        return f"{self.name}+{self.key_id.hex()}+{material}"
+
+
+def parse_verifier_key(text: str, kind: int) -> VerifierKey:
+    """Read a verifier key of one type of signature.
+
+    Raises:
+        NoteError: It is not one, or of another type.
+        KeyFormatError: What it holds is refused as a public key.
+    """
+    found = _VERIFIER_KEY.fullmatch(text)
+    if found is None:
+        raise NoteError(f"not a verifier key, NAME+KEYID+BASE64: {text[:80]!r}")
+    try:
+        material = from_base64(found["material"])
+    except EncodingError as error:
+        raise NoteError(f"verifier key of {found['name']}: {error}") from error
+    if material[:1] != bytes([kind]):
+        raise NoteError(
+            f"verifier key of {found['name']}: is not of signature type {kind:#04x}: "
+            + _KINDS.get(kind, "")
+        )
+    check_public_key(material[1:])
+    key = VerifierKey(found["name"], material[1:], kind)
+    if str(key) != text:
+        raise NoteError(f"verifier key of {found['name']}: its key id is not that of its key")
+    return key
 
 
 def checkpoint_text(checkpoint: Checkpoint) -> str:
@@ -118,11 +170,14 @@ def parse_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(found["origin"], int(found["size"]), root)
 
 
+def signature_line(line: NoteSignature) -> str:
+    """Write one signature line, with its newline."""
+    return f"— {line.name} {to_base64(line.key_id + line.signature)}\n"
+
+
 def note_bytes(note: SignedNote) -> bytes:
     """Write a signed note."""
-    lines = [
-        f"— {line.name} {to_base64(line.key_id + line.signature)}\n" for line in note.signatures
-    ]
+    lines = [signature_line(line) for line in note.signatures]
     return "".join([note.text, "\n", *lines]).encode()
 
 
@@ -143,10 +198,17 @@ def parse_note(raw: bytes) -> SignedNote:
     text, gap, tail = content.rpartition("\n\n")
     if not gap or not tail.endswith("\n"):
         raise NoteError("a note is a text, an empty line, and signature lines")
-    return SignedNote(text + "\n", tuple(_parse_line(line) for line in tail[:-1].split("\n")))
+    return SignedNote(
+        text + "\n", tuple(parse_signature_line(line) for line in tail[:-1].split("\n"))
+    )
 
 
-def _parse_line(line: str) -> NoteSignature:
+def parse_signature_line(line: str) -> NoteSignature:
+    """Read one signature line, without its newline.
+
+    Raises:
+        NoteError: It is not one.
+    """
     found = _SIGNATURE_LINE.fullmatch(line)
     if found is None:
         raise NoteError(f"not a signature line: {line[:80]!r}")

@@ -25,6 +25,29 @@ def replace_file(path: Path, raw: bytes) -> None:
     sync_folder(path.parent)
 
 
+class NamedFile:
+    """A file and the name that it was opened under, which may come to name another one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._first: tuple[int, int] | None = None
+
+    def opened(self) -> None:
+        """Take note of the file that the name is of, when it is opened first."""
+        self._first = self._first or self._found()
+
+    def is_there(self) -> bool:
+        """Return whether the name is still of the file that was opened first."""
+        return self._first is not None and self._found() == self._first
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def sync_folder(folder: Path) -> None:
     """Have the names in a folder on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -36,10 +36,13 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from ledger.errors import StoreError
+from ledger.files import NamedFile
 
 # How long a writer waits for the one before it, in seconds.
 _PATIENCE = 60
 _ADDING = "writ_adding"
+# Where a connection says which file it has open.
+FILE = "writ_file"
 
 # On SQLite only INTEGER makes the index the row's own number.
 _INDEX = BigInteger().with_variant(Integer(), "sqlite")
@@ -278,7 +281,14 @@ def _sqlite_engine(path: Path, mode: str) -> Engine:
     engine = create_engine(
         "sqlite://", creator=connect, poolclass=QueuePool, pool_size=2, max_overflow=30
     )
+    file = NamedFile(absolute)
+
+    def opened(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        file.opened()
+        entry.info[FILE] = file
+
     event.listen(engine, "connect", _begin_by_hand)
+    event.listen(engine, "connect", opened)
     event.listen(engine, "begin", _begin)
     return engine
 

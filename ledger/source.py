@@ -54,6 +54,13 @@ class Source(Protocol):
         """Yield size and note of the checkpoints held, smallest first. Raises `StoreError`."""
         ...
 
+    def cosignatures(self) -> Iterator[tuple[int, bytes]]:
+        """Yield size and line of the cosignatures that are kept beside the heads, smallest first.
+
+        Lines that stand in the notes themselves need not be among them. Raises `StoreError`.
+        """
+        ...
+
     def close(self) -> None:
         """Give up what was opened."""
         ...

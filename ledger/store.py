@@ -14,6 +14,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import schema
+from ledger.checkpoint import NoteSignature
 from ledger.entry import leaf_hash
 from ledger.errors import MissingEntryError, StoreError, StrayRowError, UnreadableEntryError
 from ledger.merkle import Frontier
@@ -23,6 +24,8 @@ from ledger.writing import Writer
 
 _CHUNK = 256
 _LEAF_CHUNK = 4096
+# The version of the tables from which there is one of cosignatures.
+COSIGNED_SINCE = 2
 
 _CONTAINING_SQLITE = (
     "SELECT idx, body FROM records WHERE idx >= ? AND instr(body, ?) > 0 ORDER BY idx"
@@ -340,6 +343,37 @@ class Store:
                 raise StoreError(f"the checkpoint of size {size} is not stored as bytes")
             yield size, note
 
+    def last_checkpoint(self) -> bytes | None:
+        """Return the newest signed head that is kept, as it was signed; None before the first.
+
+        Raises:
+            StoreError: The table cannot be read.
+        """
+        try:
+            found = self._fetch("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")
+        except self._failures as error:
+            raise StoreError(f"checkpoints cannot be read ({_reason(error)})") from error
+        return bytes(found[0][0]) if found else None
+
+    def cosignatures(self) -> Iterator[tuple[int, bytes]]:
+        """Yield size and line of the cosignatures kept, smallest size first.
+
+        Raises:
+            StoreError: The table cannot be read.
+        """
+        if self.version < COSIGNED_SINCE:
+            return
+        try:
+            found = self._fetch(
+                "SELECT size, line FROM cosignatures ORDER BY size, signed_at, name, key_id"
+            )
+        except self._failures as error:
+            raise StoreError(f"cosignatures cannot be read ({_reason(error)})") from error
+        for size, line in found:
+            if not isinstance(size, int) or not isinstance(line, bytes):
+                raise StoreError(f"a cosignature at size {size!r} is not stored as bytes")
+            yield size, line
+
     # ------------------------------------------------------------------------- writing
 
     @contextmanager
@@ -372,6 +406,20 @@ class Store:
         """
         with self.writing() as writer:
             writer.add_checkpoint(size, note)
+
+    def add_cosignature(self, size: int, line: NoteSignature, at: int) -> None:
+        """Keep a witness's line under the head of this size. One that is kept is passed over.
+
+        Args:
+            size: The head's size.
+            line: The line, which was checked.
+            at: When the witness signed, in seconds since 1970.
+
+        Raises:
+            StoreError: As `writing`.
+        """
+        with self.writing() as writer:
+            writer.add_cosignature(size, line, at)
 
     def head(self) -> tuple[Head, Frontier]:
         """Return where the ledger ends, and the edge of its tree.

@@ -17,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from ledger import schema
+from ledger.errors import StoreError
+from ledger.files import NamedFile
 
 # How each driver wants a place for a value to be written. Here it is written `?`.
 _PLACES = {"sqlite": "?", "postgresql": "%s"}
@@ -106,14 +108,29 @@ def adding(engine: Engine) -> Generator[Transaction]:
     """Hold the ledger's one lock: all is committed when the block ends, nothing if it raises.
 
     Raises:
+        StoreError: The store's file is not the one under its name any more.
         Exception: One of `failures`. After a failed commit it is not known whether it took place.
     """
     with _connected(engine) as connection, _pipelined(connection):
         transaction = Transaction(connection, _PLACES[engine.dialect.name])
         for statement in schema.LOCK[engine.dialect.name]:
             transaction.run(statement)
+        _check_place(connection)
         yield transaction
         connection.commit()
+        # What was committed into a file that has lost its name is in no ledger that others see.
+        _check_place(connection)
+
+
+def _check_place(connection: PoolProxiedConnection) -> None:
+    """Refuse to write where another file has the store's name by now, or none has."""
+    file = connection.info.get(schema.FILE)
+    if isinstance(file, NamedFile) and not file.is_there():
+        raise StoreError(
+            f"{file.path}: the store's file was removed or replaced while it was open, and what "
+            "this process writes would be in no ledger; open the ledger again",
+            code="store.replaced",
+        )
 
 
 def _pipelined(connection: PoolProxiedConnection) -> AbstractContextManager[object]:

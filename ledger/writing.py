@@ -9,6 +9,8 @@ Source: docs/spec/ledger-format.md, *Store*.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ledger.checkpoint import NoteSignature
+from ledger.cosignature import line_bytes
 from ledger.encoding import decode
 from ledger.entry import Header, leaf_hash, parse_header
 from ledger.errors import MissingEntryError
@@ -40,6 +42,12 @@ _KEEP_HEAD = (
 _ADD_SUBMISSION = (
     "INSERT INTO streams (key, stream, number, idx, count, text, closed) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_ADD_COSIGNATURE = (
+    "INSERT INTO cosignatures (size, name, key_id, signed_at, line) VALUES (?, ?, ?, ?, ?)"
+)
+_COSIGNATURE = (
+    "SELECT 1 FROM cosignatures WHERE size = ? AND name = ? AND key_id = ? AND signed_at = ?"
 )
 
 
@@ -132,6 +140,12 @@ class Writer:
         last = self._transaction.all("SELECT coalesce(max(size), -1) FROM checkpoints")
         if last[0][0] < size:
             self._transaction.run(_ADD_CHECKPOINT, size, note)
+
+    def add_cosignature(self, size: int, line: NoteSignature, at: int) -> None:
+        """Keep a witness's line under a head, unless it is kept."""
+        place = (size, line.name, line.key_id.hex(), at)
+        if not self._transaction.all(_COSIGNATURE, *place):
+            self._transaction.run(_ADD_COSIGNATURE, *place, line_bytes(line))
 
     def _keep_head(self, head: Head, frontier: Frontier) -> None:
         self._transaction.run(_KEEP_HEAD, head.size, head.leaf, frontier.to_bytes())
