@@ -114,13 +114,18 @@ def open_ledger(
 
 
 def verify_ledger(
-    source: str | Path, trust: Trust | None = None, *, progress: Progress | None = None
+    source: str | Path,
+    trust: Trust | None = None,
+    *,
+    progress: Progress | None = None,
+    conformance: bool = True,
 ) -> Report:
     """Verify a ledger: its integrity, and every record in it decided again.
 
     Args:
         source: A store's path or database URL.
         trust: What the verification rests on; None compares the ledger with itself alone.
+        conformance: Whether records are decided again; else integrity alone is verified.
         progress: Called now and then with how many entries were read, and how many there are.
 
     Raises:
@@ -129,14 +134,20 @@ def verify_ledger(
     """
     store = _opened(source)
     try:
-        return verify(store, trust, progress=progress)
+        return verify(store, trust, progress=progress, conformance=conformance)
     finally:
         store.close()
 
 
-def verify(store: Source, trust: Trust | None, *, progress: Progress | None = None) -> Report:
+def verify(
+    store: Source,
+    trust: Trust | None,
+    *,
+    progress: Progress | None = None,
+    conformance: bool = True,
+) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
-    return _verified(store, trust, progress)[0]
+    return _verified(store, trust, progress, conformance=conformance)[0]
 
 
 def _opened(source: str | Path) -> Source:
@@ -147,7 +158,7 @@ def _opened(source: str | Path) -> Source:
 
 
 def _verified(
-    store: Source, trust: Trust | None, progress: Progress | None
+    store: Source, trust: Trust | None, progress: Progress | None, *, conformance: bool = True
 ) -> tuple[Report, Founding | None, dict[str, Contract]]:
     founding: Founding | None = None
     reading: Reading | None = None
@@ -155,23 +166,24 @@ def _verified(
         founding = Founding.read(store, trust)
         heads = Heads(store, founding, trust)
         reading = Reading(store, founding, heads, progress)
-        judge = Judge(founding, reading)
+        judge = Judge(founding, reading) if conformance else None
         for valid in reading.entries():
-            judge.observe(valid)
+            if judge is not None:
+                judge.observe(valid)
     except BrokenLedgerError as error:
         return _broken(error, founding, reading, trust), founding, {}
     except LedgerError as error:
         raise SourceError(str(error), code=error.code) from error
-    conformance, drafts = judge.finish()
+    judged, drafts = judge.finish() if judge is not None else (Conformance(performed=False), [])
     places = Places(store, reading)
     findings = placed([*reading.drafts, *drafts], founding.genesis, places)
     report = Report(
         ledger=_facts(founding, heads, reading),
         integrity=_integrity(heads, reading, trust),
-        conformance=conformance,
+        conformance=judged,
         findings=findings,
     )
-    return report, founding, judge.contracts
+    return report, founding, judge.contracts if judge is not None else {}
 
 
 def _facts(founding: Founding, heads: Heads, reading: Reading) -> LedgerFacts:

@@ -72,7 +72,9 @@ def _integrity(report: Report) -> Iterator[str]:
 def _conformance(report: Report) -> Iterator[str]:
     conformance = report.conformance
     if not conformance.performed:
-        yield "Conformance: NOT JUDGED · the ledger has to hold before anything in it can be judged"
+        broken = report.integrity.verdict is IntegrityVerdict.BROKEN
+        why = "the ledger has to hold before anything in it can be judged"
+        yield f"Conformance: NOT JUDGED · {why if broken else 'integrity alone was asked for'}"
         return
     total = conformance.total()
     broken_rules = len({count.rule for count in conformance.counts if count.tally.violated})
@@ -88,7 +90,11 @@ def _conformance(report: Report) -> Iterator[str]:
 
 def _answer(report: Report) -> str:
     answers = {
-        ExitCode.HOLDS: "holds, and nothing was done in it against a rule (exit 0)",
+        ExitCode.HOLDS: (
+            "holds, and nothing was done in it against a rule (exit 0)"
+            if report.conformance.performed
+            else "holds; what was done in it was not judged (exit 0)"
+        ),
         ExitCode.VIOLATED: "there are violations, or the ledger is broken (exit 1)",
         ExitCode.UNDECIDABLE: "no violation, but something that matters is undecidable (exit 3)",
     }

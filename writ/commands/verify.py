@@ -32,6 +32,9 @@ def verify(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the report to a file.")
     ] = None,
+    integrity: Annotated[
+        bool, typer.Option("--integrity", help="Integrity alone: decide no record again.")
+    ] = False,
 ) -> None:
     """Check every byte of a ledger and decide every record in it again.
 
@@ -46,7 +49,7 @@ def verify(
             f"{chosen.origin}: there is no format {chosen.value!r}",
             do=f"The formats are: {', '.join(FORMATS)}.",
         )
-    report = verified(ledger, trust, settings)
+    report = verified(ledger, trust, settings, conformance=not integrity)
     data(_written(report, chosen.value, ledger, trust, settings), out)
     raise typer.Exit(int(report.exit_code()))
 
@@ -82,7 +85,9 @@ def findings(
     raise typer.Exit(int(report.exit_code()))
 
 
-def verified(ledger: str, trust: Path | None, settings: Settings) -> Report:
+def verified(
+    ledger: str, trust: Path | None, settings: Settings, *, conformance: bool = True
+) -> Report:
     """Verify a ledger, with a progress bar where somebody is watching.
 
     Raises:
@@ -92,7 +97,7 @@ def verified(ledger: str, trust: Path | None, settings: Settings) -> Report:
 
     pinned = trust_of(trust, settings)
     with progress("verifying") as step:
-        return verify_ledger(ledger, pinned, progress=step)
+        return verify_ledger(ledger, pinned, progress=step, conformance=conformance)
 
 
 def trust_of(flag: Path | None, settings: Settings) -> Trust | None:
