@@ -6,7 +6,7 @@ values with the keys that open them, so that nobody but its owner may read it.
 
 A copy stands under its name only once it is whole, checked and durable. A process that dies before
 leaves a file whose name ends in `.partial`, which the next one removes.
-Source: docs/spec/ledger-format.md, *Store*; docs/adr/0012.
+Source: docs/spec/ledger-format.md, *Store*; docs/adr/0013.
 """
 
 import os
@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import schema
 from ledger.errors import StoreError
+from ledger.files import sync_folder
 from ledger.store import Store
 
 PARTIAL = ".partial"
@@ -119,15 +120,6 @@ def sealed_values(location: str | Path) -> int:
         ) from error
     finally:
         engine.dispose()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _taken(path: Path) -> StoreError:

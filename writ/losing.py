@@ -1,10 +1,9 @@
 """What a restored ledger has lost: heads that were signed once, and that its copy does not reach.
 
-Source: docs/adr/0012.
+Source: docs/adr/0013.
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,6 +98,7 @@ def mark(path: Path, facts: LedgerFacts, lost: "Checkpoint", reason: str) -> Non
     """Write down, durably, what a restored ledger has lost and why."""
     from ledger.clock import format_time, system_clock
     from ledger.encoding import to_base64
+    from ledger.files import replace_file
 
     said = {
         "v": 1,
@@ -109,12 +109,7 @@ def mark(path: Path, facts: LedgerFacts, lost: "Checkpoint", reason: str) -> Non
         "at": format_time(system_clock()),
         "reason": reason,
     }
-    beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    replace_file(path, (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def said_of(size: int, lost: "Checkpoint", path: Path | None) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.operations import OPERATIONS
+from tests.crash.operations import CARELESS, OPERATIONS
 from tests.crash.stopping import NoCompilerError, Stopper, stopper
 
 Fresh = Callable[[str], Path]
@@ -30,7 +30,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     def template(operation: str) -> Path:
         if operation not in made:
             folder = tmp_path_factory.mktemp(operation).resolve()
-            OPERATIONS[operation].prepare(folder)
+            {**OPERATIONS, **CARELESS}[operation].prepare(folder)
             made[operation] = folder
         return made[operation]
 

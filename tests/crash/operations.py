@@ -231,3 +231,37 @@ OPERATIONS: Mapping[str, Operation] = {
     "restore": Operation(prepared_to_restore, restore_one, restored),
     "upgrade": Operation(prepared_old, upgrade_one, upgraded),
 }
+
+
+# ------------------------------------------------------------------ to try the nets with
+
+
+def noted(folder: Path) -> None:
+    """Make a note."""
+    (folder / "note").write_text("old", "utf-8")
+
+
+def rename_without_sync(folder: Path, say: Say) -> None:
+    """Replace the note, and forget that a name may be durable before the bytes are."""
+    (folder / "note.new").write_text("new and longer", "utf-8")
+    (folder / "note.new").replace(folder / "note")
+    say("noted")
+
+
+def say_too_early(folder: Path, say: Say) -> None:
+    """Say that the note is there before it is."""
+    say("noted")
+    (folder / "note").write_text("new and longer", "utf-8")
+
+
+def note_is_whole(folder: Path, said: Sequence[str]) -> None:
+    """The note is the old one or the new one, and the new one where that was said."""
+    found = (folder / "note").read_text("utf-8")
+    assert found == "new and longer" or (found == "old" and not said)
+
+
+# What loses something, each in its way: the tests of this folder must see it.
+CARELESS: Mapping[str, Operation] = {
+    "rename-without-sync": Operation(noted, rename_without_sync, note_is_whole),
+    "say-too-early": Operation(noted, say_too_early, note_is_whole),
+}

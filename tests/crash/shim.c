@@ -118,7 +118,9 @@ static void record(enum kind kind, const char *path, const char *to, int64_t off
     int kept = errno;
     uint8_t tag = (uint8_t)kind;
     uint16_t first = (uint16_t)strlen(path), second = (uint16_t)strlen(to);
+    int64_t place = count;
     put(&tag, 1);
+    put(&place, 8);
     put(&offset, 8);
     put(&length, 8);
     put(&first, 2);

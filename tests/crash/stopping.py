@@ -45,21 +45,33 @@ def compiled(folder: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an operation ended: its exit code, what it had said, and the points that it passed."""
+    """How an operation ended.
+
+    Attributes:
+        code: Its exit code.
+        said: What it said, each with how many points it had passed then.
+        points: How many points it passed.
+    """
 
     code: int
-    said: tuple[str, ...]
+    said: tuple[tuple[int, str], ...]
     points: int
 
     @property
     def failure(self) -> str:
         """What it failed with: the error's code, name and message; empty where it did not."""
-        return next((text[2:] for text in self.said if text.startswith("! ")), "")
+        return next((text[2:] for _, text in self.said if text.startswith("! ")), "")
 
     @property
     def acknowledged(self) -> tuple[str, ...]:
         """What it said to be done."""
-        return tuple(text for text in self.said if not text.startswith(("! ", "# ")))
+        return self.acknowledged_by(self.points)
+
+    def acknowledged_by(self, point: int) -> tuple[str, ...]:
+        """Return what it had said to be done when it had passed a point, and none after."""
+        return tuple(
+            text for at, text in self.said if at <= point and not text.startswith(("!", "#"))
+        )
 
 
 class Stopper:
@@ -101,8 +113,11 @@ class Stopper:
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        said = tuple(answer["said"])
-        points = next((int(text[2:]) for text in said if text.startswith("# ")), at)
+        said = tuple(
+            (int(count), text)
+            for count, _, text in (line.partition(" ") for line in answer["said"])
+        )
+        points = next((count for count, text in said if text == "#"), at)
         assert answer["code"] in {0, FAILED, KILLED}, answer
         return Ended(answer["code"], said, points)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.crash.conftest import Fresh
-from tests.crash.operations import OPERATIONS
+from tests.crash.operations import OPERATIONS, note_is_whole
 from tests.crash.stopping import KILLED, Stopper, chosen
 
 
@@ -22,3 +22,11 @@ def test_killed_at_a_counted_point(name: str, stop: Stopper, fresh: Fresh) -> No
         assert ended.code == KILLED, (at, ended)
         assert len(ended.acknowledged) <= len(whole.acknowledged)
         operation.check(folder, ended.acknowledged)
+
+
+def test_who_says_too_early_is_seen(stop: Stopper, fresh: Fresh) -> None:
+    """The net itself: an operation that acknowledges what is not yet there does not pass."""
+    folder = fresh("say-too-early")
+    assert stop.run("say-too-early", folder, at=2).code == KILLED
+    with pytest.raises(AssertionError):
+        note_is_whole(folder, ("noted",))

@@ -128,9 +128,12 @@ def test_a_trust_file_knows_what_is_missing(built: BuiltLedger, writ: Run) -> No
 
 def test_a_loss_that_is_accepted_leaves_a_mark(built: BuiltLedger, writ: Run) -> None:
     """The ledger is there to be read, says what it lacks, and takes nothing under its head key."""
-    code, out, _ = writ(
-        "restore", "old.backup", "--to", "ledger.db", "--replace", "--accept-loss", "disk broke"
-    )
+    accepted = ("--replace", "--accept-loss", "disk broke")
+    with Store.open(built.path) as store:
+        store.size()
+        assert "restore.busy" in writ("restore", "old.backup", "--to", "ledger.db", *accepted)[2]
+    assert not Path("ledger.db.loss.json").exists()
+    code, out, _ = writ("restore", "old.backup", "--to", "ledger.db", *accepted)
     assert code == ExitCode.HOLDS
     assert "are lost, and a head was signed over them" in out
     mark = json.loads(Path("ledger.db.loss.json").read_text("utf-8"))

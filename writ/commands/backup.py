@@ -57,6 +57,7 @@ def restore(
     more. Exits 1 when the copy is refused, and then nothing was changed.
     """
     from ledger.backup import restore as put_back
+    from ledger.errors import LedgerError
 
     pinned = _trust(to, trust)
     facts = checked(str(copy), None if pinned is None else _unpinned(pinned)).ledger
@@ -74,7 +75,12 @@ def restore(
     if lost is not None and marked is not None:
         # Before the store is there: however this ends, no loss goes without its mark.
         mark(marked, facts, lost, accept_loss)
-    put_back(copy, to, lambda where: _same(where, facts.root), aside=aside)
+    try:
+        put_back(copy, to, lambda where: _same(where, facts.root), aside=aside)
+    except LedgerError:
+        if marked is not None:
+            marked.unlink(missing_ok=True)
+        raise
     lines = [f"Restored {without_password(to)}: {facts.size:,} entries, root {facts.root}"]
     if aside is not None:
         lines.append(f"  what was there is now {aside}")

@@ -1,0 +1,84 @@
+"""Power fails: of what was not synced any part may be lost, and nothing acknowledged is."""
+
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.crash.conftest import Fresh
+from tests.crash.disk import Disk, Share, read_log
+from tests.crash.operations import CARELESS, OPERATIONS, Operation
+from tests.crash.stopping import Ended, Stopper, chosen
+
+# How many points of one operation power fails at, where not all are tried.
+SOME = 5
+
+
+def by_chance(seed: int) -> Share:
+    """Return a choice that follows from a seed: of each write nothing, all, or a part."""
+    source = random.Random(seed)
+    drawn: dict[int, float] = {}
+
+    def share(number: int) -> float:
+        return drawn.setdefault(number, source.choice((0.0, 1.0, source.random())))
+
+    return share
+
+
+# What is left of the bytes that were not synced, and of the names.
+CUTS: Mapping[str, tuple[Share, float]] = {
+    "nothing": (lambda _: 0.0, 0.0),
+    "names only": (lambda _: 0.0, 1.0),
+    "bytes only": (lambda _: 1.0, 0.0),
+    "all": (lambda _: 1.0, 1.0),
+    "every other": (lambda number: float(number % 2), 0.5),
+    "torn": (lambda number: 0.37 if number % 3 else 1.0, 1.0),
+    "by chance": (by_chance(1), 0.7),
+}
+
+
+def ran(name: str, stop: Stopper, folder: Path, log: Path) -> tuple[Disk, Ended]:
+    """Do an operation, with a log, in a folder that is remembered as it was."""
+    disk = Disk(folder)
+    log.unlink(missing_ok=True)
+    ended = stop.run(name, folder, log=log)
+    assert ended.code == 0, ended.failure
+    return disk, ended
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_power_fails(name: str, stop: Stopper, fresh: Fresh, tmp_path: Path) -> None:
+    """Whenever, and whatever is left: all that was acknowledged is there, and all verifies."""
+    folder, log = fresh(name), tmp_path / "log"
+    disk, ended = ran(name, stop, folder, log)
+    points = set(chosen(ended.points, SOME))
+    for step in read_log(log):
+        disk.do(step)
+        if step.point in points:
+            survives(OPERATIONS[name], disk, folder, ended, step.point)
+
+
+def survives(operation: Operation, disk: Disk, folder: Path, ended: Ended, point: int) -> None:
+    """Cut the power after a point, in every way, and check what is left."""
+    for cut, (share, names) in CUTS.items():
+        disk.write(folder, share, names)
+        try:
+            operation.check(folder, ended.acknowledged_by(point))
+        except Exception as error:
+            error.add_note(f"after point {point} of {ended.points}, left: {cut}")
+            raise
+
+
+def test_who_forgets_to_sync_is_seen(stop: Stopper, fresh: Fresh, tmp_path: Path) -> None:
+    """The net itself: a name that is durable before its bytes loses both notes."""
+    name = "rename-without-sync"
+    folder, log = fresh(name), tmp_path / "log"
+    disk, ended = ran(name, stop, folder, log)
+    for step in read_log(log):
+        disk.do(step)
+    with pytest.raises(AssertionError) as caught:
+        survives(CARELESS[name], disk, folder, ended, ended.points)
+    assert "left: nothing" in caught.value.__notes__[0]
+    disk.write(folder, *CUTS["names only"])
+    assert (folder / "note").read_bytes() == b""
