@@ -32,6 +32,7 @@ from ledger.records import AnyRecord, Authority, Genesis, StreamClose, parse_rec
 from ledger.rows import Added, Head, StreamState
 from ledger.store import Store
 from ledger.submission import Submission, parse_signed_text, submission_root
+from ledger.vault import Values, Vault
 from ledger.writing import Writer
 
 # By how much the ledger's clock may go back and still be clamped: a correction, not another day.
@@ -60,12 +61,13 @@ class SignedSubmission:
     """What a writer hands in: signed text, signature, and the records in order.
 
     Records are bytes, which the gate parses; or, from a writer in the same process, what only
-    `ledger.encoded` makes.
+    `ledger.encoded` makes. `values` are those of the records' sealed fields.
     """
 
     text: bytes
     signature: bytes
     records: tuple[bytes | EncodedRecord, ...]
+    values: Values | None = None
 
 
 class Admission:
@@ -201,7 +203,10 @@ class Turn:
         self._check_seen(submission)
         authority = self._entitled(authority, submission, records)
         _check_signature(authority, submission, handed_in)
+        vault = Vault(self._writer, handed_in.values)
+        vault.check(given, self.head.size, authority.owner_at)
         receipts = self._write(submission, handed_in, given)
+        vault.settle()
         self.authority, self.genesis = authority, genesis
         return receipts
 

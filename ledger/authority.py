@@ -360,6 +360,12 @@ class AuthorityHistory:
         plain: dict[str, Any] = decode(encode(entry.model_dump(by_alias=True)))
         return {"registered": True, **plain}
 
+    def owner_at(self, index: int, identity: str) -> str:
+        """Return the person who answers for an identity at `index`; empty where nobody does."""
+        found = self.in_force(index)
+        entry = found.identities.get(identity) if found else None
+        return entry.owner if entry else ""
+
     def entitled(self, index: int, key: str, record: AnyRecord) -> Entitlement:
         """Say whether the key (fingerprint) may write this record at `index`."""
         found = self.in_force(index)

@@ -23,9 +23,11 @@ from ledger.entry import MAX_SUBMISSION, ZEROS
 from ledger.errors import InconsistentHeadError, LedgerError, RecordError, RefusedError
 from ledger.head_signer import HeadSigner, ReadHead, ReadLeaves
 from ledger.keys import fingerprint
-from ledger.records import AnyRecord, Part, StreamClose
+from ledger.records import AnyRecord, Erasure, Part, StreamClose
 from ledger.rows import Head
 from ledger.runs import RunHandle, run_on
+from ledger.scrubbing import scrub
+from ledger.sealing import Sealing
 from ledger.signing import Signer
 from ledger.store import Store
 from ledger.submission import Submission, parse_signed_text, signed_text, submission_root
@@ -50,6 +52,7 @@ class LedgerClient:
         head_signer: Signs the ledger's head after commits. Without one, somebody else must.
         checkpoint_every: Sign a head once at least so many entries are new. 0: only on
             `checkpoint` and `close`.
+        sealing: Seals values given as `ledger.sealed.Sealed`. Without it they are refused.
 
     Raises:
         InconsistentHeadError: The store does not continue the last head that was signed.
@@ -65,6 +68,7 @@ class LedgerClient:
         random: Callable[[int], bytes] = secrets.token_bytes,
         head_signer: HeadSigner | None = None,
         checkpoint_every: int = 1,
+        sealing: Sealing | None = None,
     ) -> None:
         self.by = by
         self._store = store
@@ -73,6 +77,7 @@ class LedgerClient:
         self._random = random
         self._head_signer = head_signer
         self._checkpoint_every = checkpoint_every
+        self._sealing = sealing
         self._admission = Admission(store, clock)
         self._lock = threading.RLock()
         self._deciding = False
@@ -95,8 +100,11 @@ class LedgerClient:
 
         Raises:
             RecordError: A field is missing, unknown or of the wrong form.
+            EncodingError: A value to be sealed has no strict JSON.
         """
         own = {"nonce": self._random(16).hex(), "by": self.by}
+        if self._sealing is not None:
+            fields = self._sealing.sealed(fields)
         try:
             return model.model_validate({**own, **fields})
         except ValidationError as error:
@@ -216,7 +224,8 @@ class LedgerClient:
             root=submission_root([one.digest for one in records]),
         )
         text = signed_text(submission)
-        return self._admit(turn, SignedSubmission(text, self._signer.sign(text), records))
+        values = self._sealing.parcel([one.raw for one in records]) if self._sealing else None
+        return self._admit(turn, SignedSubmission(text, self._signer.sign(text), records, values))
 
     def _admit(self, turn: Turn, handed_in: SignedSubmission) -> list[Receipt]:
         try:
@@ -234,6 +243,8 @@ class LedgerClient:
         """Take note of what is durable now. Called after the transaction, in the lock."""
         if self._pending is not None:
             self._advance(self._pending.text)
+            if self._pending.values is not None:
+                self._pending.values.forget()
             self._pending = None
         last = receipts[-1]
         if last.index >= self._seen.size:
@@ -244,6 +255,48 @@ class LedgerClient:
 
     def _advance(self, text: bytes) -> None:
         self._number, self._previous = self._number + 1, digest(text)
+
+    # -------------------------------------------------------------------------- erasing
+
+    def erase(self, record: str, paths: Sequence[str], reason: str) -> list[Receipt]:
+        """Destroy sealed values of a record, and record that they were, in one transaction.
+
+        Args:
+            record: The record's digest.
+            paths: Where the values stand in it: JSON pointers.
+            reason: Why. It stands in the ledger for good.
+
+        Raises:
+            RefusedError: There is no such value, or this writer may not erase it.
+            StoreError: As for `submit`; or it is erased, and what the database has left of it is
+                still held by a reader (`store.remains`): `ledger.scrubbing` clears it later.
+        """
+        receipts = self.submit(
+            [self.make(Erasure, record=record, paths=tuple(paths), reason=reason)]
+        )
+        scrub(self._store.location)
+        return receipts
+
+    def erase_subject(self, subject: str, reason: str) -> list[Receipt]:
+        """Destroy all sealed values about a subject, with their key. Errors are those of `erase`.
+
+        Returns:
+            One receipt for each record that had some; none where there were none.
+        """
+        with self._store.boxes() as boxes:
+            found = boxes.of_subject(subject)
+        paths: dict[str, list[str]] = {}
+        for box in found:
+            paths.setdefault(box.record, []).append(box.path)
+        made = [
+            self.make(Erasure, record=record, paths=tuple(named), reason=reason)
+            for record, named in paths.items()
+        ]
+        receipts: list[Receipt] = []
+        for first in range(0, len(made), MAX_SUBMISSION):
+            receipts += self.submit(made[first : first + MAX_SUBMISSION])
+        scrub(self._store.location)
+        return receipts
 
     # ---------------------------------------------------------------------------- heads
 

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -28,6 +29,9 @@ MAX_INTEGER = 2**53 - 1
 # property test hold it to that.
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _NUL = b"\\u0000"
+# There is one way to write a member: where these bytes are not, nothing is sealed.
+SEALED_MARK = b'{"sealed":"'
+_COMMITMENT = re.compile(r"[0-9a-f]{64}", re.ASCII)
 # Types of which every value has strict JSON, as far as its text can be written at all.
 _PLAIN = frozenset((str, bool, type(None)))
 
@@ -126,8 +130,8 @@ def call_digest(tool: str, params: object) -> str:
 def representable(value: object) -> object:
     """Return `value` if strict JSON can hold it, else `{"raw": base64}` of its JSON text.
 
-    A value that already has the shape `{"raw": text}` is wrapped as well, so that a wrapped value
-    can always be told from a plain one.
+    A value that already has the shape `{"raw": text}` is wrapped as well, and one that holds what
+    looks like a sealed value, so that these can always be told from plain ones.
 
     Raises:
         EncodingError: The value is not JSON at all (`encoding.type`), or too long even when
@@ -135,16 +139,37 @@ def representable(value: object) -> object:
     """
     if not _looks_wrapped(value):
         try:
-            encode(value)
+            raw = encode(value)
         except EncodingError as error:
             if error.code in {"encoding.type", "encoding.too-long"}:
                 raise
         else:
-            return value
+            if SEALED_MARK not in raw or not _holds_commitment(value):
+                return value
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"))
     wrapped = {"raw": to_base64(text.encode("ascii"))}
     encode(wrapped)
     return wrapped
+
+
+def commitment_in(value: object) -> str | None:
+    """Return the commitment where a value is a sealed one: `{"sealed": 64 hex digits}`."""
+    if not isinstance(value, dict):
+        return None
+    members = cast("dict[str, object]", value)
+    found = members.get("sealed") if len(members) == 1 else None
+    return found if isinstance(found, str) and _COMMITMENT.fullmatch(found) else None
+
+
+def _holds_commitment(value: object) -> bool:
+    if isinstance(value, dict):
+        items = cast("Mapping[str, object]", value).values()
+        return commitment_in(cast("object", value)) is not None or any(
+            map(_holds_commitment, items)
+        )
+    return isinstance(value, list | tuple) and any(
+        map(_holds_commitment, cast("Sequence[object]", value))
+    )
 
 
 def _looks_wrapped(value: object) -> bool:

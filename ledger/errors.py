@@ -95,6 +95,18 @@ class AuthorityError(LedgerError):
     code = "authority.refused"
 
 
+class SealedFormatError(LedgerError):
+    """A path, a box or a disclosure is not written as one, or a value cannot be sealed."""
+
+    code = "seal.malformed"
+
+
+class UnsealedError(LedgerError):
+    """A value cannot be had: another key, another place, or not what was committed to."""
+
+    code = "seal.mismatch"
+
+
 class UnprovenRecordError(LedgerError):
     """A record proof is well formed, but does not prove its record under this trust."""
 
@@ -159,6 +171,18 @@ class NotEntitledError(RefusedError):
     """The key may not speak for this identity, or not with this kind of record."""
 
     code = "append.not-entitled"
+
+
+class SealedRefusedError(RefusedError):
+    """What a record has sealed and what was handed in with it are not the same values."""
+
+    code = "append.sealed"
+
+
+class ErasureRefusedError(RefusedError):
+    """The erasure names no sealed value, or its writer may not erase this one."""
+
+    code = "append.erasure"
 
 
 class ClockError(RefusedError):

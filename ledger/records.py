@@ -60,6 +60,12 @@ Digests = Annotated[tuple[Digest, ...], Strict(strict=False)]
 Part = parts.Part
 
 
+class SealedValue(Part):
+    """A commitment where a text would stand (`ledger.sealed`)."""
+
+    sealed: Digest
+
+
 class Money(Part):
     """An amount in millionths of a currency's unit."""
 
@@ -208,7 +214,7 @@ class RunOpened(Record):
     phase: Literal["opened"] = "opened"
     service: Name
     ref: Name | None = None
-    goal: str | None = None
+    goal: str | SealedValue | None = None
     channel: Name | None = None
     workflow: Name | None = None
     domain: Name | None = None
@@ -242,7 +248,7 @@ class Message(Record):
     run: Digest
     role: Literal["user", "assistant", "system", "human"]
     turn: Natural
-    content: str | None = None
+    content: str | SealedValue | None = None
     cost: Money | None = None
     tokens: Tokens | None = None
     name: Name | None = None
@@ -306,7 +312,7 @@ class Outcome(Record):
     leaf: Digest | None = None
     result_digest: Digest | None = None
     fields: Any = None
-    error: str | None = None
+    error: str | SealedValue | None = None
     cost: Money | None = None
     value: Money | None = None
     tokens: Tokens | None = None
@@ -325,7 +331,7 @@ class Review(Record):
     finding: Name
     state: Literal["open", "acknowledged", "suppressed", "resolved"]
     assignee: Name | None = None
-    note: str | None = None
+    note: str | SealedValue | None = None
 
 
 class Erasure(Record):

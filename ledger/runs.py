@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from ledger.admission import Receipt
-from ledger.encoding import digest, representable
+from ledger.encoding import digest
 from ledger.errors import StoreError
 from ledger.records import (
     Action,
@@ -24,6 +24,7 @@ from ledger.records import (
     RunOpened,
     record_bytes,
 )
+from ledger.sealed import Sealed, recordable
 
 # An error's text is evidence, not a log: what is longer belongs elsewhere.
 _MAX_ERROR = 1_000
@@ -70,7 +71,7 @@ class ActionHandle:
         if self.outcome is not None:
             raise ValueError("an action has one outcome, and this one has it already")
         if "fields" in fields:
-            fields["fields"] = representable(fields["fields"])
+            fields["fields"] = recordable(fields["fields"])
         outcome = self._recorder.make(
             Outcome,
             action=self.receipt.record,
@@ -99,7 +100,7 @@ class RunBatch:
         self.turn = turn
         self.closes = False
 
-    def message(self, role: str, content: str | None = None, **fields: object) -> str:
+    def message(self, role: str, content: str | Sealed | None = None, **fields: object) -> str:
         """Add what somebody said. Turns are counted from 0 unless `turn` is given.
 
         Returns:
@@ -124,7 +125,7 @@ class RunBatch:
             RecordError: A field is unknown or of the wrong form.
         """
         if "fields" in fields:
-            fields["fields"] = representable(fields["fields"])
+            fields["fields"] = recordable(fields["fields"])
         return self._add(
             self._recorder.make(
                 Observation, run=self._run, what=what, source=source, observer=observer, **fields
@@ -222,7 +223,7 @@ class RunHandle:
             self.closed = receipts[-1]
         return receipts
 
-    def message(self, role: str, content: str | None = None, **fields: object) -> Receipt:
+    def message(self, role: str, content: str | Sealed | None = None, **fields: object) -> Receipt:
         """Record what somebody said. Turns are counted from 0 unless `turn` is given.
 
         Raises:
@@ -269,7 +270,7 @@ class RunHandle:
             RecordError: A field is unknown or of the wrong form; the block was not entered.
         """
         cited = tuple(seen if isinstance(seen, str) else seen.record for seen in evidence) or None
-        shown = representable(dict(params))
+        shown = recordable(dict(params))
         record = self._recorder.make(
             Action, run=self.id, tool=tool, params=shown, evidence=cited, **fields
         )

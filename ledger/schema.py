@@ -43,6 +43,9 @@ _PATIENCE = 60
 _ADDING = "writ_adding"
 # Where a connection says which file it has open.
 FILE = "writ_file"
+# What is deleted is overwritten: the only rows that ever are hold sealed values, and the caches.
+_WRITING = {"journal_mode": "WAL", "synchronous": "FULL", "secure_delete": "ON"}
+_EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 # On SQLite only INTEGER makes the index the row's own number.
 _INDEX = BigInteger().with_variant(Integer(), "sqlite")
@@ -209,6 +212,26 @@ def lock(connection: Connection) -> None:
             connection.exec_driver_sql(statement)
 
 
+def empty_log(connection: Connection, seconds: int = 0) -> bool:
+    """Empty SQLite's write-ahead log; return whether it is empty, and nobody holds it.
+
+    Args:
+        connection: Of an engine that writes.
+        seconds: How long to wait for who uses it.
+    """
+    if connection.dialect.name != "sqlite":
+        return True
+    # It cannot run within a transaction, and SQLAlchemy has begun one.
+    connection.exec_driver_sql("COMMIT")
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {seconds * 1000}")
+    try:
+        busy: int = connection.exec_driver_sql(_EMPTY_LOG).fetchall()[0][0]
+        return not busy
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_PATIENCE * 1000}")
+        connection.exec_driver_sql("BEGIN")
+
+
 def shown(location: str | Path) -> str:
     """Return a location as an error may show it: without the password in a URL."""
     text = str(location)
@@ -275,7 +298,7 @@ def _sqlite_engine(path: Path, mode: str) -> Engine:
         if mode == "ro":
             return _connect_to_read(absolute)
         connection = _connect(absolute, f"mode={mode}")
-        _settings(connection, {"journal_mode": "WAL", "synchronous": "FULL"})
+        _settings(connection, _WRITING)
         return connection
 
     engine = create_engine(

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import schema
+from ledger.boxes import Boxes
 from ledger.checkpoint import NoteSignature
 from ledger.entry import leaf_hash
 from ledger.errors import MissingEntryError, StoreError, StrayRowError, UnreadableEntryError
@@ -91,6 +92,9 @@ class Store:
                 _check_version(location, store.version)
                 with schema.begin_adding(store._engine) as connection:
                     schema.METADATA.create_all(connection, tables=[schema.HEAD, schema.STREAMS])
+                # Whoever died while erasing has left in the log what was erased.
+                with store._engine.connect() as connection:
+                    schema.empty_log(connection)
         except StoreError:
             store.close()
             raise
@@ -373,6 +377,19 @@ class Store:
             if not isinstance(size, int) or not isinstance(line, bytes):
                 raise StoreError(f"a cosignature at size {size!r} is not stored as bytes")
             yield size, line
+
+    @contextmanager
+    def boxes(self) -> Generator[Boxes]:
+        """Read the sealed values as they are kept.
+
+        Raises:
+            StoreError: The store has no such tables, or cannot read them.
+        """
+        try:
+            with reading(self._engine) as asked:
+                yield Boxes(asked)
+        except self._failures as error:
+            raise StoreError(f"sealed values cannot be read ({_reason(error)})") from error
 
     # ------------------------------------------------------------------------- writing
 

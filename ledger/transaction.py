@@ -35,6 +35,11 @@ class Transaction:
         self._cursor: DBAPICursor = connection.cursor()
         self._place = place
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is SQLite that is asked."""
+        return self._place == "?"
+
     def all(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
         """Return all rows of a query."""
         self.run(query, *values)

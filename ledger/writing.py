@@ -9,6 +9,7 @@ Source: docs/spec/ledger-format.md, *Store*.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ledger.boxes import Boxes
 from ledger.checkpoint import NoteSignature
 from ledger.cosignature import line_bytes
 from ledger.encoding import decode
@@ -34,6 +35,8 @@ _ALL = (
     "ORDER BY e.idx"
 )
 _ENTRIES, _RECORDS = "entries (idx, header)", "records (idx, body)"
+_NAMED_SQLITE = "SELECT idx FROM entries WHERE instr(header, ?) > 0 ORDER BY idx LIMIT 1"
+_NAMED_POSTGRESQL = "SELECT idx FROM entries WHERE position(? in header) > 0 ORDER BY idx LIMIT 1"
 _ADD_CHECKPOINT = "INSERT INTO checkpoints (size, note) VALUES (?, ?)"
 _KEEP_HEAD = (
     "INSERT INTO head (id, size, leaf, frontier) VALUES (1, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
@@ -95,6 +98,20 @@ class Writer:
         except ValueError:
             return None
         return frontier if frontier is not None and frontier.size == size else None
+
+    @property
+    def boxes(self) -> Boxes:
+        """The sealed values."""
+        return Boxes(self._transaction)
+
+    def find(self, record: str) -> tuple[int, bytes] | None:
+        """Return index and bytes of the first record with this digest, reading all headers."""
+        query = _NAMED_SQLITE if self._transaction.is_sqlite else _NAMED_POSTGRESQL
+        found = self._transaction.all(query, f'"record":"{record}"'.encode())
+        if not found:
+            return None
+        bodies = self._transaction.all("SELECT body FROM records WHERE idx = ?", found[0][0])
+        return (int(found[0][0]), bytes(bodies[0][0])) if bodies else None
 
     def submission(self, key: str, stream: str, number: int | None = None) -> StreamState | None:
         """Return a stream's submission with this number (default: its last), if it is there."""
