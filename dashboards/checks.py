@@ -45,7 +45,7 @@ CHECKS: Final = (
         1,
         "Signed heads",
         "Every head that was kept is of this ledger, and signed by one of its head keys.",
-        ("checkpoint",),
+        ("checkpoint", "cosignature"),
         breaks=True,
     ),
     Check(

@@ -35,6 +35,7 @@ CHECKS = {
     "genesis": "a genesis record at entry 0",
     "authority": "authority documents that follow each other, signed by enough root keys",
     "checkpoint": "a head signed by a head key of this ledger, kept under its own size",
+    "cosignature": "witnesses' lines under the heads as they signed them",
     "unreadable": "a row that the store can read, with bytes in it",
     "record": "the record that its header names, in strict JSON",
     "header": "a header in strict JSON, with the fields of one",

@@ -1,13 +1,20 @@
 """Steps 1 and 4: the heads that were signed, and the root that the entries really have.
 
-Every checkpoint that the store holds is checked at its size, and the one that the trust file pins
-as well: a ledger that was cut off, or begun anew, cannot have them.
+Every checkpoint that the store holds is checked at its size with its witnesses' lines, and those
+that the auditor pins as well: a ledger that was cut off, or begun anew, cannot have them.
 Source: docs/spec/ledger-format.md, *Checkpoint*.
 """
 
 from collections.abc import Iterator
 
-from ledger.checkpoint import Checkpoint, open_checkpoint, parse_checkpoint, parse_note
+from ledger.checkpoint import (
+    Checkpoint,
+    NoteSignature,
+    open_checkpoint,
+    parse_checkpoint,
+    parse_note,
+)
+from ledger.cosignature import parse_line
 from ledger.encoding import to_base64
 from ledger.errors import LedgerError, NoteError, StoreError
 from ledger.merkle import HASH_SIZE, Frontier
@@ -15,7 +22,8 @@ from ledger.source import Source
 from verifier.entries import BrokenLedgerError
 from verifier.errors import TrustError
 from verifier.founding import Founding
-from verifier.trust import Trust
+from verifier.trust import Pin, Trust
+from verifier.witnessed import Witnessed
 
 
 class Heads:
@@ -35,9 +43,13 @@ class Heads:
         """
         self._store = store
         self._founding = founding
+        self.witnessed = Witnessed(founding, trust)
+        # Before the notes: a line that another process adds in between has no head among them yet.
+        self._lines = _lines(store, self.witnessed)
         self._notes = _notes(store)
         self._next = next(self._notes, None)
         self._pinned = _pinned(trust)
+        self._largest = max((pin.size for _, pin in self._pinned), default=0)
         self._leaves = bytearray()
         self.size = 0
         self.root = ""
@@ -50,10 +62,12 @@ class Heads:
         """Compare the root with the checkpoints of this size.
 
         Raises:
-            BrokenLedgerError: One of them is not signed by a head key, or has another root.
+            BrokenLedgerError: One of them is not signed by a head key, or has another root, or a
+                witness's line under it does not hold.
         """
-        if self._pinned is not None and self._pinned.size == size:
-            self._compare(self._pinned, frontier, "the pinned checkpoint")
+        for name, pin in self._pinned:
+            if pin.size == size:
+                self._compare(pin, frontier, name)
         while self._next is not None and self._next[0] <= size:
             self._confirm(size, *self._next, frontier)
             self._next = next(self._notes, None)
@@ -67,11 +81,21 @@ class Heads:
         missing = [self._next[0]] if self._next is not None else []
         if missing and self._has_grown(missing[0]):
             missing = []
-        if self._pinned is not None:
-            missing.append(self._pinned.size)
+        if self._largest:
+            missing.append(self._largest)
         if missing and max(missing) > size:
             what = f"a checkpoint was signed over {max(missing)} entries, and {size} are there"
             raise BrokenLedgerError(size, 4, "truncated", what)
+        if self._lines and self._next is None:
+            at = min(self._lines)
+            what = f"a witness's cosignature is kept for a head of {at} entries, and that is gone"
+            raise BrokenLedgerError(min(at, size), 1, "cosignature", what)
+
+    @property
+    def counted(self) -> tuple[int, str]:
+        """Size and root of the head that counts: cosigned where witnesses are asked for."""
+        accepted = self.witnessed.accepted
+        return (accepted.size, accepted.root) if accepted else (self.size, self.root)
 
     def _has_grown(self, size: int) -> bool:
         """Return whether the entries of a head were appended while the ledger was being read."""
@@ -113,6 +137,13 @@ class Heads:
             raise BrokenLedgerError(index, 1, "checkpoint", what)
         self._compare(checkpoint, frontier, f"the checkpoint at size {size}")
         self.size, self.root = size, to_base64(checkpoint.root)
+        parsed = parse_note(note)
+        lines = (*parsed.signatures, *self._lines.pop(size, ()))
+        try:
+            self.witnessed.confirm(size, self.root, parsed.text, lines)
+        except LedgerError as error:
+            what = f"a cosignature of the head of {size} entries does not hold: {error}"
+            raise BrokenLedgerError(index, 1, "cosignature", what) from error
 
     def _compare(self, checkpoint: Checkpoint, frontier: Frontier, name: str) -> None:
         if checkpoint.root == frontier.root():
@@ -131,19 +162,37 @@ def _notes(store: Source) -> Iterator[tuple[int, bytes]]:
         raise BrokenLedgerError(error.index or 0, 1, "checkpoint", what) from error
 
 
-def _pinned(trust: Trust | None) -> Checkpoint | None:
-    """Return the pinned checkpoint. Who signed it does not matter: the auditor vouches for it."""
-    if trust is None or not trust.checkpoint:
-        return None
+def _lines(store: Source, witnessed: Witnessed) -> dict[int, list[NoteSignature]]:
+    """Return the witnesses' lines that are kept beside the heads, by size."""
+    found: dict[int, list[NoteSignature]] = {}
+    if not witnessed.count:
+        return found
+    at = 0
     try:
-        checkpoint = parse_checkpoint(parse_note(trust.checkpoint.encode()).text)
+        for at, raw in store.cosignatures():
+            line = parse_line(raw)
+            if witnessed.knows(line):
+                found.setdefault(at, []).append(line)
+    except (StoreError, NoteError) as error:
+        what = f"its cosignatures cannot be read: {error}"
+        raise BrokenLedgerError(max(at - 1, 0), 1, "cosignature", what) from error
+    return found
+
+
+def _pinned(trust: Trust | None) -> list[tuple[str, Checkpoint]]:
+    """Return the pinned checkpoints. Who signed them does not matter: the auditor vouches."""
+    if trust is None:
+        return []
+    return [(pin.name, _pin(pin, trust.origin)) for pin in trust.all_pins()]
+
+
+def _pin(pin: Pin, origin: str) -> Checkpoint:
+    try:
+        checkpoint = parse_checkpoint(parse_note(pin.note.encode()).text)
     except (NoteError, UnicodeEncodeError) as error:
+        raise TrustError(f"{pin.name}: no checkpoint: {error}", code="trust.checkpoint") from error
+    if checkpoint.origin != origin:
         raise TrustError(
-            f"the trust file's checkpoint: {error}", code="trust.checkpoint"
-        ) from error
-    if checkpoint.origin != trust.origin:
-        raise TrustError(
-            f"the trust file's checkpoint is of {checkpoint.origin}, not of {trust.origin}",
-            code="trust.checkpoint",
+            f"{pin.name}: is of {checkpoint.origin}, not of {origin}", code="trust.checkpoint"
         )
     return checkpoint

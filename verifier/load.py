@@ -32,6 +32,7 @@ from verifier.report import (
     Report,
 )
 from verifier.trust import Trust
+from verifier.witnessed import written
 
 PINNED = "pinned"
 SELF_ASSERTED = "self-asserted"
@@ -192,13 +193,13 @@ def _facts(founding: Founding, heads: Heads, reading: Reading) -> LedgerFacts:
         genesis=founding.genesis,
         size=reading.size,
         root=to_base64(reading.root()),
-        checkpoint_size=heads.size,
-        checkpoint_root=heads.root,
+        checkpoint_size=heads.counted[0],
+        checkpoint_root=heads.counted[1],
     )
 
 
 def _integrity(heads: Heads, reading: Reading, trust: Trust | None) -> Integrity:
-    reasons = tuple(_reasons(heads, trust))
+    reasons = tuple(_reasons(heads))
     undecidable = IntegrityVerdict.UNDECIDABLE
     return Integrity(
         verdict=undecidable if reasons else IntegrityVerdict.HOLDS,
@@ -211,14 +212,10 @@ def _integrity(heads: Heads, reading: Reading, trust: Trust | None) -> Integrity
     )
 
 
-def _reasons(heads: Heads, trust: Trust | None) -> Iterator[str]:
+def _reasons(heads: Heads) -> Iterator[str]:
     if heads.size == 0:
         yield "no head of this ledger was ever signed: its entries can be compared with nothing"
-    if trust is not None and trust.quorum:
-        yield (
-            f"the trust file asks for {trust.quorum} witnesses, "
-            "and this version does not check cosignatures"
-        )
+    yield from heads.witnessed.reasons()
 
 
 def _not_excluded(heads: Heads, reading: Reading, trust: Trust | None) -> Iterator[str]:
@@ -227,14 +224,22 @@ def _not_excluded(heads: Heads, reading: Reading, trust: Trust | None) -> Iterat
             "that this is the ledger that it says it is: there was no trust file, so its keys "
             "vouch for themselves (trust: self-asserted)"
         )
-    if trust is None or not trust.checkpoint:
+    accepted = heads.witnessed.accepted
+    if accepted is not None:
+        yield (
+            f"that its end was cut off later: it is complete as of {written(accepted.as_of)}, by "
+            f"{accepted.witnesses} of {heads.witnessed.count} witnesses"
+        )
+    elif trust is None or not trust.all_pins():
         yield (
             "that its end was not cut off: no witness and no pinned checkpoint says "
             "how long it once was"
         )
-    if 0 < heads.size < reading.size:
+    counted = heads.counted[0]
+    if 0 < counted < reading.size:
+        signed = "signed" if accepted is None else "cosigned"
         yield (
-            f"entries {heads.size} to {reading.size - 1}: they follow the last signed head, "
+            f"entries {counted} to {reading.size - 1}: they follow the last {signed} head, "
             "and whoever keeps the ledger could still change them"
         )
 

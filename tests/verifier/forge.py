@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from ledger.authority import Document, IdentityEntry, KeyEntry, Revocation, document_text
 from ledger.authority import signed_bytes as signed_document
-from ledger.checkpoint import Checkpoint
+from ledger.checkpoint import COSIGNATURE, Checkpoint, VerifierKey, parse_note
+from ledger.cosignature import cosign, line_bytes
 from ledger.encoding import decode, digest, encode, to_base64
 from ledger.entry import ZEROS, leaf_hash
 from ledger.keys import fingerprint
@@ -47,6 +48,11 @@ def key_of(name: str) -> MemoryKey:
     return MemoryKey.from_seed(digest(name.encode()).encode()[:32])
 
 
+def witness_of(name: str, key: str = "") -> VerifierKey:
+    """Return the witness with this name, by the key of the name or another one."""
+    return VerifierKey(name, key_of(key or name).public_key, COSIGNATURE)
+
+
 class Forge:
     """A ledger in memory, to be saved to a file."""
 
@@ -55,6 +61,7 @@ class Forge:
         self.headers: list[bytes] = []
         self.records: list[bytes] = []
         self.notes: list[tuple[int, bytes]] = []
+        self.cosignatures: list[tuple[int, str, str, int, bytes]] = []
         self.second = 0
         self._numbers: dict[tuple[str, str], tuple[int, str]] = {}
         self._nonce = 0
@@ -226,6 +233,15 @@ class Forge:
         self.notes.append((size, note))
         return note
 
+    def cosign(self, name: str, at: int, *, key: str = "", size: int = -1) -> bytes:
+        """Have a witness sign one of the heads (default: the last), and keep its line."""
+        size, note = self.notes[size] if size < 0 else (size, dict(self.notes)[size])
+        witness = witness_of(name, key)
+        line = cosign(parse_note(note).text, witness, key_of(key or name).sign, at)
+        raw = line_bytes(line)
+        self.cosignatures.append((size, name, line.key_id.hex(), at, raw))
+        return raw
+
     def trust(self, checkpoint: bytes = b"", **changes: object) -> Trust:
         """Return a trust file's content for this ledger."""
         fields: dict[str, Any] = {
@@ -244,6 +260,9 @@ class Forge:
                 "INSERT INTO records VALUES (?, ?)", list(enumerate(self.records))
             )
             connection.executemany("INSERT INTO checkpoints VALUES (?, ?)", self.notes)
+            connection.executemany(
+                "INSERT INTO cosignatures VALUES (?, ?, ?, ?, ?)", self.cosignatures
+            )
         return path
 
     def _numbered(self) -> Iterator[tuple[int, bytes]]:

@@ -183,7 +183,7 @@ def test_witnesses_that_are_asked_for(desk: Desk, tmp_path: Path) -> None:
     """A quorum that is not checked is never passed over."""
     report = judged(desk, tmp_path, desk.trust(quorum=2))
     assert report.integrity.verdict is IntegrityVerdict.UNDECIDABLE
-    assert "2 witnesses" in report.integrity.reasons[0]
+    assert "asks for 2" in report.integrity.reasons[0]
 
 
 def test_entries_after_the_last_head(desk: Desk, tmp_path: Path) -> None:

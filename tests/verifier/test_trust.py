@@ -6,11 +6,20 @@ from typing import Any
 
 import pytest
 
+from ledger.checkpoint import COSIGNATURE, VerifierKey
+from ledger.testing import throwaway_key
 from tests.verifier.forge import Desk
 from verifier.errors import TrustError
 from verifier.load import verify_ledger
 from verifier.trust import Trust, parse_trust
 
+
+def vkey(name: str, seed: str) -> str:
+    """Return a witness's verifier key."""
+    return str(VerifierKey(name, throwaway_key(seed).public_key, COSIGNATURE))
+
+
+W1, W2 = vkey("w1.example", "w1"), vkey("w2.example", "w2")
 GOOD: dict[str, Any] = {"v": 1, "origin": "a.example/b", "genesis": "ab" * 32, "note": "n"}
 
 
@@ -18,15 +27,45 @@ def test_a_trust_file() -> None:
     """It pins genesis and origin; the rest may be absent."""
     trust = parse_trust(json.dumps(GOOD).encode())
     assert trust == Trust("ab" * 32, "a.example/b", "", 0, "n")
-    full = {**GOOD, "checkpoint": "c", "witnesses": ["w"], "quorum": 1}
-    assert parse_trust(json.dumps(full).encode()).quorum == 1
+    more = {"witnesses": [W1], "quorum": 1, "max_age": 60, "checkpoints": ["d", "e"]}
+    full = parse_trust(json.dumps({**GOOD, "checkpoint": "c", **more}).encode())
+    assert (full.quorum, full.max_age, full.at) == (1, 60, None)
+    assert [str(witness) for witness in full.witnesses] == [W1]
+    assert [pin.note for pin in full.all_pins()] == ["c", "d", "e"]
 
 
 @pytest.mark.parametrize(("stated", "asked"), [({}, 2), ({"quorum": 0}, 0), ({"quorum": 1}, 1)])
 def test_named_witnesses_are_asked_for(stated: dict[str, int], asked: int) -> None:
     """Without a number all of them are: a trust file's condition is never passed over."""
-    raw = json.dumps({**GOOD, "witnesses": ["w", "x"], **stated}).encode()
+    raw = json.dumps({**GOOD, "witnesses": [W1, W2], **stated}).encode()
     assert parse_trust(raw).quorum == asked
+
+
+def test_a_key_that_is_named_twice_is_one_witness() -> None:
+    """Under one name or two: a quorum of two is never reached by it."""
+    for second in (W1, vkey("other.example", "w1")):
+        twice = {**GOOD, "witnesses": [W1, second]}
+        assert parse_trust(json.dumps(twice).encode()).quorum == 1
+        with pytest.raises(TrustError, match="never be reached") as caught:
+            parse_trust(json.dumps({**twice, "quorum": 2}).encode())
+        assert caught.value.code == "trust.quorum"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"witnesses": ["w"]}, "not a verifier key"),
+        ({"witnesses": [W1.replace("+B", "+A")]}, "w1.example"),
+        ({"quorum": 1}, "never be reached"),
+        ({"max_age": 5}, "none is asked for"),
+        ({"witnesses": [W1], "max_age": 0}, "max_age"),
+        ({"witnesses": [W1], "quorum": -1}, "quorum"),
+    ],
+)
+def test_conditions_that_cannot_be_met(change: dict[str, Any], words: str) -> None:
+    """They are refused when the file is read, and not found out by nobody."""
+    with pytest.raises(TrustError, match=words):
+        parse_trust(json.dumps({**GOOD, **change}).encode())
 
 
 @pytest.mark.parametrize(
