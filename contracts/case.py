@@ -18,6 +18,7 @@ from contracts.operations import UNSURE, settled
 from contracts.scanning import NOTHING, Reads
 from contracts.shortcuts import Key
 from contracts.view import ABSENT, Absent, Views, identity_view, run_view
+from contracts.withholding import Withholding
 
 OWN_SCOPES = ("run", "service")
 """Scopes that hold no record of another service's run."""
@@ -36,8 +37,9 @@ class World:
         self.evaluator = evaluator
         self.views = Views(contract, evaluator)
         self.lineage = Lineage()
+        self.withholding = Withholding()
         self.facts = {
-            fact.name: FactMemory(fact, level, evaluator)
+            fact.name: FactMemory(fact, level, evaluator, self.withholding)
             for level, fact in enumerate(contract.facts)
         }
         self.top = len(contract.facts)
@@ -45,6 +47,10 @@ class World:
         self.limits_by = condition(evaluator, by, self.top) if by else None
         names = self.limits_by.reads.facts if self.limits_by else frozenset[str]()
         self.limits_level = max((self.level(name) + 1 for name in names), default=0)
+        for name, memory in self.facts.items():
+            behind = self.behind([name])
+            memory.rests_on_facts = len(behind) > 1
+            memory.kinds = memory.kinds.union(*(self.facts[one].kinds for one in behind))
 
     def wide(self) -> frozenset[str]:
         """Return the facts that runs of other services can matter to.

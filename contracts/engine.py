@@ -22,6 +22,7 @@ from contracts.lineage import Placed
 from contracts.model import Contract, Rule, Verdict
 from contracts.obligations import Obligations
 from contracts.results import RuleResult
+from contracts.withholding import Mark
 
 SHOWN = 120
 """How many characters of one value a result shows."""
@@ -112,6 +113,20 @@ class Engine:
         self._approvals.remember(placed)
         settled.sort(key=lambda result: result.index)
         return settled + results
+
+    def withheld(self, mark: Mark) -> None:
+        """Take note of an entry whose record is held back: what may hang on it is undecidable.
+
+        Args:
+            mark: The entry, in index order with those that `observe` is given.
+
+        Raises:
+            OrderError: The index goes back.
+        """
+        if mark.index <= self._last_index:
+            raise OrderError(mark.index, f"it comes after entry {self._last_index}")
+        self._last_index = mark.index
+        self._world.withholding.add(mark)
 
     def preview(self, event: Event) -> list[RuleResult]:
         """Judge a proposed entry without letting it count. Obligations take no part."""

@@ -26,6 +26,7 @@ from contracts.counters import (
 from contracts.evaluation import Condition, Evaluator, Undecidable, condition
 from contracts.lineage import REFERENCE, Placed
 from contracts.model import Fact
+from contracts.withholding import WITHHELD, Withholding, kind_of_source
 
 Key = tuple[str, Any]
 
@@ -117,9 +118,17 @@ class _Cell:
 class FactMemory:
     """A fact and its counters, for every scope and key."""
 
-    def __init__(self, fact: Fact, level: int, evaluator: Evaluator) -> None:
+    def __init__(
+        self, fact: Fact, level: int, evaluator: Evaluator, withholding: Withholding
+    ) -> None:
         self.fact = fact
         self.level = level
+        # The kinds of record that matter to it; `World` adds those of the facts that it reads.
+        self.kinds = frozenset({kind_of_source(fact.source)})
+        if fact.reserve:
+            self.kinds |= {"action", "outcome"}
+        self.rests_on_facts = False
+        self._withholding = withholding
 
         def made(text: str) -> Condition | None:
             return condition(evaluator, text, level) if text else None
@@ -256,6 +265,8 @@ class FactMemory:
             return FactResult(None, f"this {placed.subject} stands in no {self.fact.over}")
         if self.fact.within is not None and (why := self._unproven(placed)):
             return FactResult(None, why)
+        if self._withholding and (hidden := self._hidden(placed)) is not None:
+            return FactResult(None, WITHHELD, (hidden,))
         if self.at is None:
             return self._answer(placed, scope, UNKEYED)
         asked = case.ask(self.at)
@@ -265,6 +276,21 @@ class FactMemory:
         if not isinstance(asked, list):
             return self._answer(placed, scope, keys[0])
         return _listed([self._answer(placed, scope, key) for key in keys])
+
+    def _hidden(self, placed: Placed) -> int | None:
+        """Return an entry whose record is held back and may count for this record."""
+        fact = self.fact
+        if self.rests_on_facts:
+            # What it reads on the way may look further back than it does.
+            return self._withholding.since(self.kinds, -1)
+        since, by, time = -1, "", None
+        if fact.over == "run" and placed.run is not None and not fact.reference:
+            since = placed.run.index  # nothing stands in a run that is not open yet
+        if fact.over == "identity" and self.kinds == {"action"}:
+            by = placed.scope(fact.over) or ""
+        if fact.within is not None and placed.time is not None and not placed.event.imported:
+            time = placed.time - fact.within
+        return self._withholding.since(self.kinds, since, by=by, time=time)
 
     def _unproven(self, placed: Placed) -> str:
         """Return why a deciding record can not be held against a window, else nothing."""

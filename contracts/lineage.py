@@ -23,12 +23,13 @@ REFERENCE = ""
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of a service as of one place in history. `time` is when it was opened."""
+    """A run of a service as of one place in history. `index` and `time` say when it was opened."""
 
     digest: str
     opened: Mapping[str, Any]
     time: int | None = None
     closed: Mapping[str, Any] | None = None
+    index: int = -1
 
     @property
     def imported(self) -> bool:
@@ -121,10 +122,12 @@ class Lineage:
         record = event.record
         if record["phase"] == "opened":
             time = _time(event, Run(event.digest, record))
-            return Placed(event, RUN_OPENED, time, Run(event.digest, record, time), None)
+            return Placed(
+                event, RUN_OPENED, time, Run(event.digest, record, time, None, event.index), None
+            )
         run = self._runs.get(record["run"])
         if run is not None:
-            run = Run(run.digest, run.opened, run.time, record)
+            run = Run(run.digest, run.opened, run.time, record, run.index)
         return Placed(event, RUN_CLOSED, _time(event, run), run, None)
 
     def remember(self, placed: Placed) -> None:

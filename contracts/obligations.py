@@ -17,6 +17,7 @@ from contracts.facts import UNKEYED, Key, keys_of
 from contracts.lineage import RUN_CLOSED, Placed
 from contracts.model import Expectation, Rule, Verdict
 from contracts.results import RuleResult
+from contracts.withholding import WITHHELD, kind_of_source
 
 PENDING = "pending"
 
@@ -198,7 +199,7 @@ class Obligations:
         if why := _undecided(scope, keys, expect, placed):
             return duty.result(Verdict.UNDECIDABLE, why)
         if expect.until and placed.run is not None and placed.run.closed is not None:
-            return duty.failed(placed.event.index)
+            return self._failed(duty, placed.event.index)
         self._wait(duty, waiting)
         return None
 
@@ -226,7 +227,7 @@ class Obligations:
         while heap and heap[0][0] < placed.time:
             duty = heapq.heappop(heap)[2]
             if not duty.settled:
-                results.append(self._end(duty, duty.failed(placed.event.index)))
+                results.append(self._end(duty, self._failed(duty, placed.event.index)))
         return results
 
     def settle(self, case: Case) -> list[RuleResult]:
@@ -242,11 +243,20 @@ class Obligations:
         placed = case.placed
         if placed.subject == RUN_CLOSED and placed.run is not None:
             results.extend(
-                self._end(duty, duty.failed(placed.event.index))
+                self._end(duty, self._failed(duty, placed.event.index))
                 for duty in self._by_run.pop(placed.run.digest, [])
                 if not duty.settled
             )
         return results
+
+    def _failed(self, duty: Duty, by: int) -> RuleResult:
+        """Return that it did not follow; undecidable where what is held back may have been it."""
+        source = self._waiting[duty.rule.id].expect.source
+        opened = duty.placed.event.index
+        hidden = self._world.withholding.since({kind_of_source(source)}, opened)
+        if hidden is not None:
+            return duty.result(Verdict.UNDECIDABLE, WITHHELD, (hidden, by))
+        return duty.failed(by)
 
     def _end(self, duty: Duty, result: RuleResult) -> RuleResult:
         self._waiting[duty.rule.id].drop(duty)

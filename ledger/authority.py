@@ -6,7 +6,7 @@ from the index named, whenever it became known.
 Source: docs/spec/ledger-format.md, *Authority*; docs/adr/0005.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -392,6 +392,12 @@ def _earliest(before: Mapping[str, int], document: Document) -> Mapping[str, int
 def asked_of(record: AnyRecord) -> tuple[object, ...]:
     """Return all that `entitled` looks at in a record: records that agree in it have one answer."""
     return record.kind, record.by, isinstance(record, RunOpened) and record.import_ is not None
+
+
+def kinds_of(roles: Iterable[str]) -> frozenset[str]:
+    """Return the kinds of record that an identity with these roles may write."""
+    granted = (ROLE_KINDS.get(role, _NAMED_ROLE_KINDS) for role in roles)
+    return frozenset({"stream-close"}).union(*granted)
 
 
 def _role_allows(identity: IdentityEntry, record: AnyRecord) -> Entitlement:

@@ -140,6 +140,12 @@ class StrayRowError(StoreError):
     code = "store.stray"
 
 
+class BundleError(StoreError):
+    """A bundle cannot be opened, is not one, or its files are not those that its manifest names."""
+
+    code = "bundle.unusable"
+
+
 # -------------------------------------------------------------------------------- writing
 
 

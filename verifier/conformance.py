@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from contracts.engine import Engine
 from contracts.errors import ContractErrors
 from contracts.loading import load_contract
-from contracts.model import Contract, Rule, Verdict
+from contracts.model import Contract, Effect, Rule, Verdict
 from contracts.results import RuleResult
 from contracts.versions import VersionHistory
+from contracts.withholding import WITHHELD, Mark, Withholding
 from ledger.records import Action, Approval, Message, Outcome, RunClosed
 from verifier.coverage import Coverage, gaps, unclosed
 from verifier.decisions import Decisions, Derived
@@ -23,7 +24,7 @@ from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.findings import SEVERITY_OF, Result, Severity, shortened
 from verifier.founding import Founding
-from verifier.handling import Handling
+from verifier.handling import Handling, doubtful
 from verifier.integrity import Reading
 from verifier.report import Conformance, JudgedContract, RuleCount, Tally
 from verifier.wording import recorded
@@ -32,6 +33,11 @@ from verifier.wording import recorded
 JUDGED = (Action, Message, Outcome, RunClosed)
 # The rule that says what `coverage.outcome-missing` says, where a contract has it.
 OUTCOME_RULE = "recovery.outcome"
+# Findings on a decision that hang on what it was derived from.
+DOUBTED = frozenset(
+    f"decision.{what}"
+    for what in ("false-allow", "false-deny", "reasons-differ", "executed-without-approval")
+)
 
 
 @dataclass(slots=True)
@@ -86,6 +92,8 @@ class Judge:
         self._handling = Handling()
         self._coverage = Coverage()
         self._kinds: Counter[str] = Counter()
+        self._withholding = Withholding()
+        reading.when_withheld = self.withheld
 
     @property
     def contracts(self) -> dict[str, Contract]:
@@ -124,11 +132,18 @@ class Judge:
             self._take(judging, results)
         self._follow(valid, current, against)
 
+    def withheld(self, mark: Mark) -> None:
+        """Take note of an entry whose record is held back."""
+        self._kinds["withheld"] += 1
+        self._withholding.add(mark)
+        for judging in self._judging.values():
+            judging.engine.withheld(mark)
+
     def finish(self) -> tuple[Conformance, list[Draft]]:
         """Return what was counted and found, once every entry was observed."""
         for judging in self._judging.values():
             self._take(judging, judging.engine.finish())
-        self._settle(self._handling.finish())
+        self._settle(self._handling.finish(self._may_have_outcome))
         streams = self._reading.streams
         self._drafts.extend(self._coverage.finish(self._reading.references.runs))
         self._drafts.extend(gaps(streams.gaps))
@@ -198,7 +213,10 @@ class Judge:
             self._drafts.extend(self._decisions.outcome(valid, record))
             self._coverage.outcome(record.run, record.action)
         elif isinstance(record, RunClosed):
-            self._drafts.extend(self._coverage.closed(record.run, event.index))
+            missing = self._coverage.closed(record.run, event.index)
+            self._drafts.extend(
+                doubtful(one) if self._may_have_outcome(one.index) else one for one in missing
+            )
 
     def _decided(
         self,
@@ -214,8 +232,29 @@ class Judge:
             derived = _derived(valid, current, against)
             drafts = [_broken_rule(result, contract) for result in against]
             lifted = self._handling.lifted(valid, contract, derived.decision)
+            if self._approvals_doubted(action):
+                by_approval = {one.id for one in contract.rules if one.effect is Effect.APPROVE}
+                drafts = [doubtful(one) if one.rule in by_approval else one for one in drafts]
+                lifted = {}
             self._settle(self._handling.decided(valid, action, drafts, lifted))
-        self._drafts.extend(self._decisions.action(valid, action, derived))
+        found = self._decisions.action(valid, action, derived)
+        if self._approvals_doubted(action) or self._rests_on_withheld(against):
+            found = [doubtful(one) if one.code in DOUBTED else one for one in found]
+        self._drafts.extend(found)
+
+    def _may_have_outcome(self, index: int) -> bool:
+        """Return whether what is held back may be the outcome of the action at `index`."""
+        return self._withholding.since({"outcome"}, index) is not None
+
+    def _approvals_doubted(self, action: Action) -> bool:
+        """Return whether what is held back may approve what an action resumes, or use that up."""
+        if not self._withholding or action.resumes is None:
+            return False
+        proposed = self._reading.references.index_of(action.resumes)
+        return self._withholding.since({"approval", "action"}, proposed or 0) is not None
+
+    def _rests_on_withheld(self, against: list[RuleResult]) -> bool:
+        return bool(self._withholding) and any(WITHHELD in one.reason for one in against)
 
 
 def _decision_counts(valid: ValidEntry) -> bool:

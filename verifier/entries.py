@@ -21,6 +21,7 @@ class Entry:
         value: The record as plain data.
         record: The record as its kind's model; None where it has none.
         problem: Why it has none.
+        withheld: The bundle holds the record back.
     """
 
     index: int
@@ -29,6 +30,7 @@ class Entry:
     value: dict[str, Any]
     record: AnyRecord | None
     problem: str = ""
+    withheld: bool = False
 
     @property
     def digest(self) -> str:

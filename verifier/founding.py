@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
 
-from ledger.authority import AuthorityHistory, Standing
+from ledger.authority import AuthorityHistory, Standing, kinds_of
 from ledger.encoding import decode, digest, from_base64
 from ledger.entry import parse_header
 from ledger.errors import (
@@ -138,6 +138,14 @@ class Founding:
         if "importer" not in roles:
             return False
         return None if roles & _LIVE else True
+
+    def writer(self, key: str, index: int) -> tuple[str, frozenset[str]]:
+        """Return the identity that a key speaks for here, and the kinds that it may write."""
+        found = self._history.in_force(index)
+        entry = found.keys.get(key) if found else None
+        if found is None or entry is None:
+            return "", frozenset()
+        return entry.identity, kinds_of(found.identities[entry.identity].roles)
 
     # ----------------------------------------------------------------- steps 5 and 6
 

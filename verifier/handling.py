@@ -7,13 +7,14 @@ called for it all the same, or the ledger ends.
 Source: docs/spec/report.md, *Handled*.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from contracts.approvals import ApprovalBook
 from contracts.decision import Decision
 from contracts.lineage import Lineage
 from contracts.model import Contract, Effect, Verdict
+from contracts.withholding import WITHHELD
 from ledger.records import Action, Approval, Observation, Outcome, RunOpened
 from verifier.decisions import EXECUTED
 from verifier.drafts import Draft
@@ -130,10 +131,16 @@ class Handling:
             self._book.remember(placed)
         return []
 
-    def finish(self) -> list[Draft]:
-        """Return what nothing came of until the end of the ledger."""
+    def finish(self, doubted: Callable[[int], bool]) -> list[Draft]:
+        """Return what nothing came of until the end of the ledger.
+
+        Args:
+            doubted: Says of an action's index whether a record that is held back may be its outcome.
+        """
         ended = [
-            _ended(one, waiting) for waiting in self._waiting.values() for one in waiting.drafts
+            doubtful(one) if doubted(one.index) else _ended(one, waiting)
+            for waiting in self._waiting.values()
+            for one in waiting.drafts
         ]
         self._waiting.clear()
         return ended
@@ -169,6 +176,11 @@ def _doubtful(draft: Draft, index: int) -> Draft:
     """
     why = f"no outcome says that it was carried out, and entry {index} observes a result of it"
     return replace(draft, result=Result.UNDECIDABLE, reason=why, rests_on=(*draft.rests_on, index))
+
+
+def doubtful(draft: Draft) -> Draft:
+    """Return a draft as undecidable, because of a record that is held back."""
+    return replace(draft, result=Result.UNDECIDABLE, reason=WITHHELD)
 
 
 def _handled(draft: Draft, words: str, *rests_on: int) -> Draft:

@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from contracts.history import Event
+from contracts.instants import micros
+from contracts.withholding import Mark
 from ledger.encoding import decode, digest
 from ledger.entry import ZEROS, Header, leaf_hash, parse_header
 from ledger.errors import (
@@ -44,7 +46,8 @@ from ledger.source import Source
 from ledger.submission import Submission
 from verifier.drafts import Draft, integrity_draft
 from verifier.entries import BrokenLedgerError, Entry, Group, Problem, ValidEntry
-from verifier.findings import Result
+from verifier.errors import SourceError
+from verifier.findings import Result, Severity
 from verifier.founding import Founding
 from verifier.governance import Governance
 from verifier.grouping import Grouping, Streams
@@ -54,6 +57,8 @@ from verifier.references import References
 Progress = Callable[[int, int], None]
 # How often somebody who watches is told.
 EVERY = 512
+# What a bundle may not hold back, because what it says reaches every other record.
+GOVERNING = frozenset({"genesis", "authority", "contract", "activation"})
 
 
 class Reading:
@@ -73,6 +78,9 @@ class Reading:
         submissions: Submissions read.
         invalid_submissions: Those left out by steps 5 to 7.
         invalid_records: Records left out by steps 8 and 9.
+        withheld: Records that a bundle holds back.
+        unplaced: Records there that name one which is held back, and cannot be judged.
+        when_withheld: Told of each of both, in index order with the entries that are yielded.
     """
 
     def __init__(
@@ -95,6 +103,9 @@ class Reading:
         self.submissions = 0
         self.invalid_submissions = 0
         self.invalid_records = 0
+        self.withheld = 0
+        self.unplaced = 0
+        self.when_withheld: Callable[[Mark], None] = _nothing
 
     def entries(self) -> Iterator[ValidEntry]:
         """Read the ledger, and yield the entries that are valid in index order.
@@ -139,7 +150,10 @@ class Reading:
     def _entry(self, row: Row) -> Entry:
         index = self.size
         header = _header(index, row.header)
-        value = _record(index, row.record, header)
+        withheld = row.record is None and self._store.withheld(index)
+        if withheld:
+            self._check_governs(index, header)
+        value = {} if withheld else _record(index, row.record, header)
         if header.prev != self._previous:
             raise self._link(index, header, row.header)
         leaf = leaf_hash(row.header)
@@ -148,11 +162,20 @@ class Reading:
         self.size = index + 1
         self.streams.leaves += leaf
         self._heads.check(self.size, self._frontier)
-        record, problem = _form(value)
+        record, problem = (None, "") if withheld else _form(value)
         if not self._founding.was_read_ahead(index, header.record, record):
             what = "the store gives another record here than it gave before"
             raise _broken(index, 2, "unreadable", what)
-        return Entry(index, header, leaf, value, record, problem)
+        return Entry(index, header, leaf, value, record, problem, withheld)
+
+    def _check_governs(self, index: int, header: Header) -> None:
+        """Refuse a bundle that holds back what may say who may do what: all else hangs on it."""
+        if self._founding.writer(header.key, index)[1] & GOVERNING:
+            raise SourceError(
+                f"entry {index} is withheld, and its writer may change who may do what, or which "
+                "contract is in force: ask for a bundle with all that this key wrote",
+                code="bundle.governance",
+            )
 
     def _link(self, index: int, header: Header, raw: bytes) -> BrokenLedgerError:
         """Say which of two neighbours was changed, where their link does not hold.
@@ -234,6 +257,9 @@ class Reading:
     def _valid(self, entry: Entry, submission: Submission, first: int) -> ValidEntry | None:
         """Steps 8 and 9, over one record; and what contracts will see of it."""
         record = entry.record
+        if entry.withheld or (record and self.references.rests_on_withheld(record, entry.digest)):
+            self._withhold(entry)
+            return None
         if record is None:
             self._refuse_record(entry.index, Problem(2, "record-form", entry.problem))
             return None
@@ -257,6 +283,24 @@ class Reading:
             imported=imported,
         )
         return ValidEntry(event, record, submission.exact, first)
+
+    def _withhold(self, entry: Entry) -> None:
+        """Take note of a record that is held back, or that rests on one and so cannot be judged."""
+        problem = self._time_problem(entry)
+        if problem is not None:
+            self._refuse_record(entry.index, problem)
+            return
+        self.references.withhold(entry.digest)
+        identity, kinds = self._founding.writer(entry.header.key, entry.index)
+        if entry.record is None:
+            self.withheld += 1
+        else:
+            self.unplaced += 1
+            kinds = frozenset({entry.record.kind})
+            self.drafts.append(_unplaced(entry.index))
+        live = self._founding.imports(identity, entry.index) is False
+        time = micros(entry.header.recorded_at) if live else None
+        self.when_withheld(Mark(entry.index, kinds, identity, time))
 
     def _time_problem(self, entry: Entry) -> Problem | None:
         at = entry.header.recorded_at
@@ -293,6 +337,22 @@ class Reading:
     def _refuse(self, index: int, problem: Problem) -> None:
         draft = integrity_draft(problem.check, index, problem.what, step=problem.step)
         self.drafts.append(draft)
+
+
+def _unplaced(index: int) -> Draft:
+    return Draft(
+        code="coverage.withheld",
+        index=index,
+        severity=Severity.HIGH,
+        result=Result.UNDECIDABLE,
+        expected="every record that this one names",
+        recorded="one of them is withheld",
+        reason="withheld: what this record belongs to is not in the bundle",
+    )
+
+
+def _nothing(_mark: Mark) -> None:
+    """Nobody wants to know."""
 
 
 def _header(index: int, raw: bytes) -> Header:

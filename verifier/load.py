@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from contracts.history import Event
 from contracts.model import Contract
+from ledger.bundle import Bundle, is_bundle
 from ledger.encoding import to_base64
 from ledger.errors import LedgerError, StoreError
 from ledger.source import Source
@@ -153,7 +154,7 @@ def verify(
 
 def _opened(source: str | Path) -> Source:
     try:
-        return Store.open(source)
+        return Bundle.open(source) if is_bundle(source) else Store.open(source)
     except StoreError as error:
         raise SourceError(str(error), code=error.code) from error
 
@@ -180,7 +181,7 @@ def _verified(
     findings = placed([*reading.drafts, *drafts], founding.genesis, places)
     report = Report(
         ledger=_facts(founding, heads, reading),
-        integrity=_integrity(heads, reading, trust),
+        integrity=_integrity(store, heads, reading, trust),
         conformance=judged,
         findings=findings,
     )
@@ -198,8 +199,8 @@ def _facts(founding: Founding, heads: Heads, reading: Reading) -> LedgerFacts:
     )
 
 
-def _integrity(heads: Heads, reading: Reading, trust: Trust | None) -> Integrity:
-    reasons = tuple(_reasons(heads))
+def _integrity(store: Source, heads: Heads, reading: Reading, trust: Trust | None) -> Integrity:
+    reasons = tuple(_reasons(store, heads, trust))
     undecidable = IntegrityVerdict.UNDECIDABLE
     return Integrity(
         verdict=undecidable if reasons else IntegrityVerdict.HOLDS,
@@ -212,7 +213,12 @@ def _integrity(heads: Heads, reading: Reading, trust: Trust | None) -> Integrity
     )
 
 
-def _reasons(heads: Heads) -> Iterator[str]:
+def _reasons(store: Source, heads: Heads, trust: Trust | None) -> Iterator[str]:
+    if trust is None and isinstance(store, Bundle):
+        yield (
+            "a bundle cannot vouch for itself: get the ledger's trust file from somebody who does "
+            "not depend on whoever made the bundle, and name it with --trust"
+        )
     if heads.size == 0:
         yield "no head of this ledger was ever signed: its entries can be compared with nothing"
     yield from heads.witnessed.reasons()
@@ -234,6 +240,12 @@ def _not_excluded(heads: Heads, reading: Reading, trust: Trust | None) -> Iterat
         yield (
             "that its end was not cut off: no witness and no pinned checkpoint says "
             "how long it once was"
+        )
+    if reading.withheld:
+        yield (
+            f"what is in {reading.withheld} records of {reading.size}, which the bundle withholds: "
+            "whether each is a record, and its writer was entitled to it; where it is not, what "
+            "was submitted with it would not count either"
         )
     counted = heads.counted[0]
     if 0 < counted < reading.size:

@@ -66,6 +66,8 @@ class Places:
         row = self._store.row(index)
         if leaf_hash(row.header).hex() != self._reading.streams.leaf(index):
             raise SourceError(f"entry {index} changed while it was being verified")
+        if row.record is None and self._store.withheld(index):
+            return None
         raw = row.record or b""
         if parse_header(row.header).record != digest(raw):
             raise SourceError(f"the record of entry {index} changed while it was being verified")

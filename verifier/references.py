@@ -60,6 +60,7 @@ class References:
         self._streams = streams
         self._known: dict[bytes, _Known] = {}
         self._others: set[bytes] = set()
+        self._withheld: set[bytes] = set()
         self.runs: dict[str, KnownRun] = {}
 
     def run_of(self, record: AnyRecord) -> str:
@@ -76,6 +77,15 @@ class References:
         """Return where the run, action or observation with this digest stands."""
         known = self._known.get(bytes.fromhex(digest))
         return known.index if known else None
+
+    def withhold(self, digest: str) -> None:
+        """Remember a record that is held back: it may be what a later one names."""
+        self._withheld.add(bytes.fromhex(digest))
+
+    def rests_on_withheld(self, record: AnyRecord, digest: str) -> bool:
+        """Return whether a record names one that is held back, or is such a one once more."""
+        named = [digest, *(named for _, _, named in _references(record))]
+        return not self._withheld.isdisjoint(map(bytes.fromhex, named))
 
     def problem(self, record: AnyRecord, digest: str) -> Problem | None:
         """Return what is wrong with the references of a record, or to it (step 9)."""
@@ -94,7 +104,8 @@ class References:
         run = self.runs.get(self.run_of(record))
         if run is None or not run.claimed:
             return None
-        if isinstance(record, RunClosed) and not run.varied and record.at in {None, run.last}:
+        all_known = not self._withheld
+        if isinstance(record, RunClosed) and all_known and not run.varied and record.at in {None, run.last}:
             return Problem(8, "clock", "its run claims a clock, and all its times are the same")
         if record.at is None:
             missing = isinstance(record, Message)
@@ -138,7 +149,8 @@ class References:
         """An erasure may name a record of any kind, so that any digest has to be remembered."""
         if isinstance(record, Erasure):
             digest = bytes.fromhex(record.record)
-            if digest not in self._known and digest[:16] not in self._others:
+            known = digest in self._known or digest[:16] in self._others
+            if not known and digest not in self._withheld:
                 return Problem(9, "reference", "it names no valid record before it")
         return None
 
