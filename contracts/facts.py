@@ -286,7 +286,7 @@ class FactMemory:
         since, by, time = -1, "", None
         if fact.over == "run" and placed.run is not None and not fact.reference:
             since = placed.run.index  # nothing stands in a run that is not open yet
-        if fact.over == "identity" and self.kinds == {"action"}:
+        if fact.over == "identity" and self.kinds == frozenset({"action"}):
             by = placed.scope(fact.over) or ""
         if fact.within is not None and placed.time is not None and not placed.event.imported:
             time = placed.time - fact.within

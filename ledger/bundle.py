@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ledger.checkpoint import parse_note
+from ledger.cosignature import line_bytes
 from ledger.encoding import MAX_HEADER, MAX_RECORD, decode, encode
 from ledger.entry import leaf_hash
 from ledger.errors import (
@@ -288,6 +290,17 @@ class Bundle:
     def checkpoints(self) -> Iterator[tuple[int, bytes]]:
         """Yield size and note of the checkpoints held, smallest first."""
         return iter(self._heads)
+
+    def cosignatures(self) -> Iterator[tuple[int, bytes]]:
+        """Yield size and line of the cosignatures under the checkpoints, smallest size first.
+
+        Raises:
+            NoteError: A checkpoint is no note.
+        """
+        for size, raw in self._heads:
+            note = parse_note(raw)
+            origin = note.text.partition("\n")[0]
+            yield from ((size, line_bytes(line)) for line in note.signatures if line.name != origin)
 
     def index_of(self, record: str) -> int | None:
         """Return the index of the first entry for the record with this digest, reading all."""

@@ -31,6 +31,7 @@ from ledger.bundle import (
     manifest_bytes,
 )
 from ledger.bundle_readme import readme
+from ledger.cosignature import with_lines
 from ledger.encoding import digest
 from ledger.errors import BundleError
 from ledger.members import ZipWriter
@@ -101,7 +102,7 @@ def _written(
     disclosures: Mapping[str, bytes],
 ) -> Written:
     size = source.size()
-    notes = [(at, note) for at, note in source.checkpoints() if at <= size]
+    notes = _cosigned(source, size)
     withheld = _entries(source, size, folder / ENTRIES, chosen)
     _checkpoints(notes, folder / CHECKPOINTS)
     if tiled:
@@ -115,6 +116,16 @@ def _written(
     manifest = Manifest(size=size, withheld=withheld, files=files)
     _write(folder / MANIFEST, manifest_bytes(manifest))
     return Written(size, withheld, len(files) + 1)
+
+
+def _cosigned(source: Source, size: int) -> list[tuple[int, bytes]]:
+    """Return the signed heads, each with the cosignatures that are kept of it."""
+    lines: dict[int, list[bytes]] = {}
+    for at, line in source.cosignatures():
+        lines.setdefault(at, []).append(line)
+    return [
+        (at, with_lines(note, lines.get(at, ()))) for at, note in source.checkpoints() if at <= size
+    ]
 
 
 def _entries(source: Source, size: int, path: Path, chosen: Chosen | None) -> int:

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from re import compile as pattern
-from typing import BinaryIO, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 from ledger.errors import BundleError
 
@@ -208,7 +208,7 @@ class _Slice(io.RawIOBase):
         self._at = max(0, origin + offset)
         return self._at
 
-    def readinto(self, buffer: "memoryview | bytearray", /) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any, /) -> int:  # noqa: ANN401 - any writable buffer
         wanted = max(0, min(len(buffer), self._size - self._at))
         self._file.seek(self._start + self._at)
         raw = self._file.read(wanted) or b""

@@ -135,7 +135,7 @@ class Handling:
         """Return what nothing came of until the end of the ledger.
 
         Args:
-            doubted: Says of an action's index whether a record that is held back may be its outcome.
+            doubted: Says of an action whether a record that is held back may be its outcome.
         """
         ended = [
             doubtful(one) if doubted(one.index) else _ended(one, waiting)

@@ -105,7 +105,12 @@ class References:
         if run is None or not run.claimed:
             return None
         all_known = not self._withheld
-        if isinstance(record, RunClosed) and all_known and not run.varied and record.at in {None, run.last}:
+        if (
+            isinstance(record, RunClosed)
+            and all_known
+            and not run.varied
+            and record.at in {None, run.last}
+        ):
             return Problem(8, "clock", "its run claims a clock, and all its times are the same")
         if record.at is None:
             missing = isinstance(record, Message)
