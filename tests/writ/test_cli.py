@@ -404,13 +404,15 @@ def test_doctor(imported: str, writ: Run, monkeypatch: pytest.MonkeyPatch) -> No
     """It says what is installed, what is set and by whom, and how the ledger is."""
     Path("writ.toml").write_text('in_full = 2\nformat = "json"\n', "utf-8")
     monkeypatch.setenv("WRIT_FORMAT", "text")
+    code, out, _ = writ("doctor", imported)
+    assert code == ExitCode.HOLDS, out
     (Path(f"{imported}.keys") / "root.pem").chmod(0o644)
     code, out, _ = writ("doctor", imported)
-    assert code == ExitCode.HOLDS
+    assert code == ExitCode.VIOLATED
     assert "format = text  [WRIT_FORMAT]" in out
     assert re.search(r"in_full = 2  \[.*writ\.toml\]", out)
     assert "last signed head at size" in out
-    assert "root.pem mode 0644; ! others can read it" in out
+    assert "! root.pem mode 0644; others can read it" in out
     assert "proves nothing" in out
     assert "writ " in writ("version")[1]
 

@@ -226,3 +226,32 @@ def test_a_broken_ledger_is_not_upgraded(built: BuiltLedger, writ: Run) -> None:
     with Store.open(built.path) as store:
         assert store.version == 1
     assert list(Path().glob("ledger.db.v1-*")) == []
+
+
+# ------------------------------------------------------------------------------- doctor
+
+
+def test_the_doctor_speaks_json(built: BuiltLedger, writ: Run) -> None:
+    """Each problem has a code and what to do; the exit code says whether there are any."""
+    code, out, _ = writ("doctor", built.path, "--json")
+    said = json.loads(out)
+    assert (code, said["problems"]) == (ExitCode.HOLDS, 0)
+    writ("restore", "old.backup", "--to", "ledger.db", "--replace", "--accept-loss", "disk broke")
+    code, out, _ = writ("doctor", "ledger.db", "--json")
+    said = json.loads(out)
+    assert code == ExitCode.VIOLATED
+    found = {remark["code"]: remark["do"] for remark in said["remarks"] if remark["code"]}
+    assert set(found) == {"head.behind", "ledger.lost"}
+    assert all(found.values())
+    assert said["problems"] == 2
+    code, out, _ = writ("doctor", "--json")
+    assert (code, json.loads(out)["remarks"]) == (ExitCode.HOLDS, [])
+
+
+def test_the_doctor_of_a_damaged_ledger(built: BuiltLedger, writ: Run) -> None:
+    """What cannot be read is a problem with the code of what is wrong, not a failure."""
+    raw = built.path.read_bytes()
+    built.path.write_bytes(raw.replace(b'"kind":"genesis"', b'"kind":"GENESIS"'))
+    code, out, _ = writ("doctor", "ledger.db")
+    assert code == ExitCode.VIOLATED
+    assert "record.unknown-kind: Ask writ verify what is damaged" in out

@@ -1,18 +1,23 @@
 """`writ doctor` and `writ version`: what is installed, what is set, and how a ledger is."""
 
+import json
 import platform
-import stat
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from verifier.report import ExitCode
 from writ.commands.verify import without_password
+from writ.losing import mark_of, memory_of
 from writ.output import data
 from writ.settings import KNOWN, current
+
+if TYPE_CHECKING:
+    from ledger.health import Remark
 
 PARTS = (
     "cel-expr-python",
@@ -23,8 +28,6 @@ PARTS = (
     "pydantic",
     "SQLAlchemy",
 )
-# What the ledger itself would clamp; beyond it an append is refused.
-TOLERANCE = timedelta(seconds=1)
 
 
 def writ_version() -> str:
@@ -45,12 +48,51 @@ def doctor(
         str | None,
         typer.Argument(metavar="[LEDGER]", help="A ledger: a .db file or a database URL."),
     ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option("--keys", metavar="DIR", help="Folder of the ledger's keys, if not beside."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write it as JSON.")] = False,
 ) -> None:
-    """Show versions, settings and where each came from, and how a ledger is."""
+    """Show versions, settings and where each came from, and how a ledger is.
+
+    It changes nothing and verifies nothing. Exits 1 when something is wrong: each problem has a
+    code and says what to do.
+    """
+    remarks = [] if ledger is None else list(_ledger(ledger, keys))
+    data(_json(ledger, remarks) if as_json else _text(ledger, remarks))
+    if any(remark.code for remark in remarks):
+        raise typer.Exit(int(ExitCode.VIOLATED))
+
+
+def _text(ledger: str | None, remarks: Sequence["Remark"]) -> str:
     lines = [*_versions(), *_settings()]
     if ledger is not None:
-        lines.extend(_ledger(ledger))
-    data("\n".join(lines) + "\n")
+        lines.append(f"Ledger {without_password(ledger)}")
+    topic = ""
+    for remark in remarks:
+        if remark.topic != topic:
+            topic = remark.topic
+            lines.append(f"  {topic}")
+        lines.append(f"    {'! ' if remark.code else ''}{remark.text}")
+        if remark.code:
+            lines.append(f"      {remark.code}: {remark.do}")
+    return "\n".join(lines) + "\n"
+
+
+def _json(ledger: str | None, remarks: Sequence["Remark"]) -> str:
+    said = {
+        "v": 1,
+        "writ": writ_version(),
+        "settings": {
+            setting.name: {"value": setting.value, "origin": setting.origin}
+            for setting in current().all()
+        },
+        "ledger": None if ledger is None else without_password(ledger),
+        "problems": sum(bool(remark.code) for remark in remarks),
+        "remarks": [asdict(remark) for remark in remarks],
+    }
+    return json.dumps(said, indent=2, ensure_ascii=False) + "\n"
 
 
 def _versions() -> Iterator[str]:
@@ -68,60 +110,45 @@ def _settings() -> Iterator[str]:
         yield f"  {setting.name} = {value}  [{setting.origin}]  {KNOWN[setting.name].meaning}"
 
 
-def _ledger(ledger: str) -> Iterator[str]:
-    from ledger.store import Store
+def _ledger(ledger: str, keys: Path | None) -> Iterator["Remark"]:
+    from ledger.clock import system_clock
+    from ledger.errors import LedgerError
+    from ledger.founding import keys_beside
+    from ledger.health import Remark, head_health, store_health
+    from ledger.writers import writer_health
 
-    yield f"Ledger {without_password(ledger)}"
-    with Store.open(ledger) as store:
-        size = store.size()
-        last = max((at for at, _ in store.checkpoints()), default=0)
-        yield f"  {size:,} entries"
-        yield _checkpoint(size, last)
-        if size:
-            yield from _clock(store.row(size - 1).header)
-    yield from _keys(ledger)
+    folder = keys if keys is not None or "://" in ledger else keys_beside(ledger)
+    yield from store_health(ledger)
+    try:
+        yield from head_health(ledger, memory_of(ledger, keys), system_clock())
+        yield from writer_health(ledger, folder, system_clock())
+    except LedgerError as error:
+        do = "Ask writ verify what is damaged, and restore a copy."
+        yield Remark("ledger", str(error), error.code, do)
     yield from _trust(ledger)
+    yield from _loss(ledger, keys)
 
 
-def _checkpoint(size: int, last: int) -> str:
-    if last == 0:
-        return "  ! no head was ever signed: nothing could be verified against it"
-    behind = size - last
-    late = f"; ! {behind:,} entries after it stand under no signed head" if behind > 0 else ""
-    return f"  last signed head at size {last:,}{late}"
+def _trust(ledger: str) -> Iterator["Remark"]:
+    from ledger.health import Remark
 
-
-def _clock(header: bytes) -> Iterator[str]:
-    from ledger.clock import parse_time, system_clock
-    from ledger.entry import parse_header
-
-    recorded, now = parse_time(parse_header(header).recorded_at), system_clock()
-    yield f"  last entry recorded {recorded:%Y-%m-%d %H:%M:%S} UTC{_ahead(recorded, now)}"
-
-
-def _ahead(recorded: datetime, now: datetime) -> str:
-    """Return a warning where this machine's clock is behind what is already recorded."""
-    if recorded - now <= TOLERANCE:
-        return ", before this machine's clock, as it should be"
-    return f"; ! this machine's clock is {recorded - now} behind it: appends will be refused"
-
-
-def _keys(ledger: str) -> Iterator[str]:
-    folder = Path(f"{ledger}.keys")
-    if "://" in ledger or not folder.is_dir():
-        yield "  no keys beside it: it can be verified, and not added to from here"
-        return
-    yield f"  keys in {folder}"
-    for key in sorted(folder.rglob("*.pem")):
-        mode = stat.S_IMODE(key.stat().st_mode)
-        warning = "; ! others can read it: chmod 600" if mode & 0o077 else ""
-        yield f"    {key.relative_to(folder)} mode {mode:04o}{warning}"
-
-
-def _trust(ledger: str) -> Iterator[str]:
     beside = Path(f"{ledger}.trust.json")
     if "://" not in ledger and beside.is_file():
-        yield (
-            f"  trust file {beside}: kept beside the ledger, "
-            "it proves nothing to anybody but whoever keeps both"
+        yield Remark(
+            "trust",
+            f"trust file {beside}: kept beside the ledger, "
+            "it proves nothing to anybody but whoever keeps both",
+        )
+
+
+def _loss(ledger: str, keys: Path | None) -> Iterator["Remark"]:
+    from ledger.health import Remark
+
+    path = mark_of(ledger, keys)
+    if path is not None and path.is_file():
+        yield Remark(
+            "loss",
+            f"{path.name} says that entries were lost when it was restored",
+            "ledger.lost",
+            "Read it, add nothing here, and go on in a ledger that succeeds it.",
         )
