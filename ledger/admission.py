@@ -81,6 +81,7 @@ class Admission:
         self._clock = clock
         self._authority: AuthorityHistory | None = None
         self._folded = 0
+        self._leaf = ""
         self._genesis = ""
 
     @contextmanager
@@ -93,18 +94,30 @@ class Admission:
         """
         with self._store.writing() as writer:
             head, frontier = writer.head()
-            self._catch_up(head.size)
+            self._catch_up(head)
             turn = Turn(writer, self._clock, self._genesis, self._authority, head, frontier)
             yield turn
         # Only now is it true: a transaction that failed has changed nobody's rights.
-        self._genesis, self._authority, self._folded = turn.genesis, turn.authority, turn.head.size
+        self._genesis, self._authority = turn.genesis, turn.authority
+        self._folded, self._leaf = turn.head.size, turn.head.leaf
 
-    def _catch_up(self, size: int) -> None:
-        if self._folded < size:
+    def _catch_up(self, head: Head) -> None:
+        if (self._folded, self._leaf) == (head.size, head.leaf):
+            return
+        if not self._continued(head):
+            # Another store was put in this one's place: what was folded is not its authority.
+            self._authority, self._folded, self._genesis = None, 0, ""
+        if self._folded < head.size:
             known = None if self._authority is None else (self._authority, self._folded)
             self._authority = read_authority(self._store, known)
             self._genesis = self._genesis or digest(self._store.row(0).record or b"")
-            self._folded = size
+        self._folded, self._leaf = head.size, head.leaf
+
+    def _continued(self, head: Head) -> bool:
+        """Tell whether the store still begins with all that was folded."""
+        if not 0 < self._folded < head.size:
+            return self._folded == 0
+        return leaf_hash(self._store.row(self._folded - 1).header).hex() == self._leaf
 
 
 def read_authority(
@@ -201,11 +214,12 @@ class Turn:
             raise ForeignHeadError("the submission is for a ledger with another genesis")
         self._check_number(submission, last, records)
         self._check_seen(submission)
-        authority = self._entitled(authority, submission, records)
+        now = self._now()
+        authority = self._entitled(authority, submission, records, now)
         _check_signature(authority, submission, handed_in)
         vault = Vault(self._writer, handed_in.values)
         vault.check(given, self.head.size, authority.owner_at)
-        receipts = self._write(submission, handed_in, given)
+        receipts = self._write(submission, handed_in, given, now)
         vault.settle()
         self.authority, self.genesis = authority, genesis
         return receipts
@@ -256,7 +270,11 @@ class Turn:
         return leaf_hash(self._writer.header(size - 1)).hex()
 
     def _entitled(
-        self, authority: AuthorityHistory, submission: Submission, records: Sequence[AnyRecord]
+        self,
+        authority: AuthorityHistory,
+        submission: Submission,
+        records: Sequence[AnyRecord],
+        now: str,
     ) -> AuthorityHistory:
         """Fold in what the records bring of authority, and check each one's entitlement."""
         first = self.head.size
@@ -268,7 +286,7 @@ class Turn:
                     "the second record of a ledger is its first authority", index=1
                 )
         for index, record in _questions(records, first):
-            found = authority.entitled(index, submission.key, record)
+            found = authority.entitled(index, submission.key, record, now)
             if found.standing is not Standing.ENTITLED:
                 raise NotEntitledError(f"{found.why} ({found.code})", index=index)
         if len(authority.documents) == 0:
@@ -292,8 +310,9 @@ class Turn:
         submission: Submission,
         handed_in: SignedSubmission,
         given: Sequence[EncodedRecord],
+        now: str,
     ) -> list[Receipt]:
-        now, prev, first = self._now(), self.head.leaf, self.head.size
+        prev, first = self.head.leaf, self.head.size
         form = HeaderForm(
             submission.key, submission.stream, submission.number, submission.count, now
         )

@@ -61,6 +61,16 @@ class Delegation(Part):
     since: Time
     until: Time
 
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> "Delegation":
+        if self.until <= self.since:
+            raise ValueError("a delegation ends after it begins")
+        return self
+
+    def covers(self, recorded_at: str) -> bool:
+        """Tell whether it holds at a time of the ledger's clock: from `since` to before `until`."""
+        return self.since <= recorded_at < self.until
+
 
 class IdentityEntry(Part):
     """One identity: a SPIFFE URI, the named person who answers for it, and what it may do."""
@@ -205,8 +215,8 @@ class InForce:
         """Fingerprints of the keys that this document revokes."""
         return frozenset(entry.key for entry in self.document.revoked)
 
-    def allows(self, key: str, record: AnyRecord) -> Entitlement:
-        """Say whether by this document alone the key (fingerprint) may write this record."""
+    def allows(self, key: str, record: AnyRecord, recorded_at: str) -> Entitlement:
+        """Say whether by this document alone the key (fingerprint) may write this record then."""
         if key in self.revoked:
             return _refused("authority.revoked-key", f"key {key} is revoked")
         entry = self.keys.get(key)
@@ -218,7 +228,8 @@ class InForce:
             return _refused(
                 "authority.identity", f"key {key} speaks for {entry.identity}, not {record.by}"
             )
-        return _role_allows(self.identities[entry.identity], record)
+        identity = self.identities[entry.identity]
+        return _delegation_allows(identity, record, recorded_at) or _role_allows(identity, record)
 
 
 @dataclass(frozen=True)
@@ -366,12 +377,19 @@ class AuthorityHistory:
         entry = found.identities.get(identity) if found else None
         return entry.owner if entry else ""
 
-    def entitled(self, index: int, key: str, record: AnyRecord) -> Entitlement:
-        """Say whether the key (fingerprint) may write this record at `index`."""
+    def entitled(self, index: int, key: str, record: AnyRecord, recorded_at: str) -> Entitlement:
+        """Say whether the key (fingerprint) may write this record at `index`.
+
+        Args:
+            index: Of the record's entry.
+            key: Fingerprint of the key that signed its submission.
+            record: The record.
+            recorded_at: When the ledger took it in: what was delegated is so for a time.
+        """
         found = self.in_force(index)
         if found is None:
             return _refused("authority.none", "no authority document is in force")
-        answer = found.allows(key, record)
+        answer = found.allows(key, record, recorded_at)
         if answer.standing is Standing.ENTITLED and self.is_compromised(key, index):
             since = self.compromised[key]
             why = f"key {key} is compromised since entry {since}"
@@ -390,7 +408,10 @@ def _earliest(before: Mapping[str, int], document: Document) -> Mapping[str, int
 
 
 def asked_of(record: AnyRecord) -> tuple[object, ...]:
-    """Return all that `entitled` looks at in a record: records that agree in it have one answer."""
+    """Return all that `entitled` looks at in a record: where it agrees, so does the answer.
+
+    Of records that were taken in together, that is.
+    """
     return record.kind, record.by, isinstance(record, RunOpened) and record.import_ is not None
 
 
@@ -398,6 +419,21 @@ def kinds_of(roles: Iterable[str]) -> frozenset[str]:
     """Return the kinds of record that an identity with these roles may write."""
     granted = (ROLE_KINDS.get(role, _NAMED_ROLE_KINDS) for role in roles)
     return frozenset({"stream-close"}).union(*granted)
+
+
+def _delegation_allows(
+    identity: IdentityEntry, record: AnyRecord, recorded_at: str
+) -> Entitlement | None:
+    """Refuse what is outside an identity's delegation. Its streams it may end at any time."""
+    window = identity.delegated
+    if window is None or window.covers(recorded_at) or record.kind == "stream-close":
+        return None
+    when = "has not begun" if recorded_at < window.since else "has ended"
+    return _refused(
+        "authority.delegation",
+        f"{identity.id} acts for {window.by} from {window.since} to {window.until}, and at "
+        f"{recorded_at} that {when}",
+    )
 
 
 def _role_allows(identity: IdentityEntry, record: AnyRecord) -> Entitlement:

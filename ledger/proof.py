@@ -321,7 +321,7 @@ def _matching_submission(proof: Proof, header: Header, genesis: str) -> Submissi
 
 
 def _entitling_document(authority: AuthorityHistory, header: Header, record: AnyRecord) -> int:
-    answer = authority.entitled(header.index, header.key, record)
+    answer = authority.entitled(header.index, header.key, record, header.recorded_at)
     found = authority.in_force(header.index)
     if answer.standing is not Standing.ENTITLED or found is None:
         raise UnprovenRecordError(answer.why)

@@ -166,7 +166,9 @@ class Founding:
         self, entry: Entry, record: AnyRecord, submission: Submission
     ) -> Problem | None:
         """Return why the key could not speak for this identity, as this kind, at this place."""
-        answer = self._history.entitled(entry.index, submission.key, record)
+        answer = self._history.entitled(
+            entry.index, submission.key, record, entry.header.recorded_at
+        )
         if answer.standing is Standing.REFUSED:
             return Problem(6, "entitlement", answer.why)
         return None

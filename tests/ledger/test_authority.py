@@ -23,6 +23,7 @@ from ledger.signing import MemoryKey
 from ledger.testing import throwaway_key
 
 NONCE = "0" * 32
+NOW = "2026-03-01T09:00:00.000000Z"
 STEWARD = "spiffe://example.com/steward"
 AGENT = "spiffe://example.com/agent"
 ROOTS = sorted((throwaway_key(f"root {number}") for number in range(3)), key=lambda k: k.public_key)
@@ -128,8 +129,8 @@ def test_documents_hold_from_the_next_entry_on() -> None:
     writer = fingerprint(WRITER.public_key)
     numbers = [found and found.document.number for found in map(folded.in_force, (0, 1, 2, 7, 8))]
     assert numbers == [1, 1, 1, 1, 2]
-    assert folded.entitled(7, writer, written("message")).standing is Standing.ENTITLED
-    assert folded.entitled(8, writer, written("message")).code == "authority.unknown-key"
+    assert folded.entitled(7, writer, written("message"), NOW).standing is Standing.ENTITLED
+    assert folded.entitled(8, writer, written("message"), NOW).code == "authority.unknown-key"
     assert folded.public_key(writer) == WRITER.public_key
     assert folded.public_key(ZEROS) is None
 
@@ -137,7 +138,7 @@ def test_documents_hold_from_the_next_entry_on() -> None:
 def test_without_a_document_nobody_is_entitled() -> None:
     """Roots sign documents, and nothing else."""
     empty = history()
-    answer = empty.entitled(5, fingerprint(WRITER.public_key), written("message"))
+    answer = empty.entitled(5, fingerprint(WRITER.public_key), written("message"), NOW)
     assert (answer.standing, answer.code) == (Standing.REFUSED, "authority.none")
     assert empty.head_keys(5) == ()
     assert empty.identity_at(5, AGENT) == {"registered": False}
@@ -174,7 +175,7 @@ def test_each_role_writes_its_kinds(role: str, kind: str) -> None:
     fields = imports if kind == "run" and role == "importer" else {}
     agent = [identity(AGENT, role), identity(STEWARD, "steward")]
     folded = history().fold(1, record(document(identities=agent)))
-    answer = folded.entitled(2, fingerprint(WRITER.public_key), written(kind, **fields))
+    answer = folded.entitled(2, fingerprint(WRITER.public_key), written(kind, **fields), NOW)
     expected = Standing.ENTITLED if kind in allowed else Standing.REFUSED
     assert answer.standing is expected
     assert answer.code == ("" if kind in allowed else "authority.role")
@@ -191,7 +192,7 @@ def test_only_importers_import_and_they_only_import() -> None:
         agent = [identity(AGENT, role), identity(STEWARD, "steward")]
         folded = history().fold(1, record(document(identities=agent)))
         runs = written("run"), written("run", **source)
-        standings += [folded.entitled(2, writer, run).standing for run in runs]
+        standings += [folded.entitled(2, writer, run, NOW).standing for run in runs]
     assert standings == [
         Standing.ENTITLED,
         Standing.REFUSED,
@@ -204,9 +205,9 @@ def test_a_key_speaks_for_its_identity_only() -> None:
     """The right role is not enough, nor is a key of another use."""
     folded = history().fold(1, record(document()))
     writer, head = fingerprint(WRITER.public_key), fingerprint(HEAD.public_key)
-    assert folded.entitled(2, writer, written("message", STEWARD)).code == "authority.identity"
-    assert folded.entitled(2, head, written("switch", STEWARD)).code == "authority.key-use"
-    assert folded.entitled(2, ZEROS, written("message")).code == "authority.unknown-key"
+    assert folded.entitled(2, writer, written("message", STEWARD), NOW).code == "authority.identity"
+    assert folded.entitled(2, head, written("switch", STEWARD), NOW).code == "authority.key-use"
+    assert folded.entitled(2, ZEROS, written("message"), NOW).code == "authority.unknown-key"
 
 
 def test_a_revoked_key_is_refused_from_then_on() -> None:
@@ -216,8 +217,8 @@ def test_a_revoked_key_is_refused_from_then_on() -> None:
     second = document(2, after(first), keys=[key(HEAD, STEWARD, "head")], revoked=revoked)
     folded = history().fold(1, record(first)).fold(7, record(second))
     writer = fingerprint(WRITER.public_key)
-    assert folded.entitled(7, writer, written("message")).standing is Standing.ENTITLED
-    assert folded.entitled(8, writer, written("message")).code == "authority.revoked-key"
+    assert folded.entitled(7, writer, written("message"), NOW).standing is Standing.ENTITLED
+    assert folded.entitled(8, writer, written("message"), NOW).code == "authority.revoked-key"
 
 
 def test_a_compromised_key_leaves_what_it_wrote_undecidable() -> None:
@@ -229,10 +230,12 @@ def test_a_compromised_key_leaves_what_it_wrote_undecidable() -> None:
     third = document(3, after(second))
     folded = history().fold(1, record(first)).fold(7, record(second)).fold(9, record(third))
     writer = fingerprint(WRITER.public_key)
-    standings = [folded.entitled(at, writer, written("message")).standing for at in (3, 4, 7, 8)]
+    standings = [
+        folded.entitled(at, writer, written("message"), NOW).standing for at in (3, 4, 7, 8)
+    ]
     undecidable = Standing.UNDECIDABLE
     assert standings == [Standing.ENTITLED, undecidable, undecidable, Standing.REFUSED]
-    assert folded.entitled(10, writer, written("message")).standing is undecidable
+    assert folded.entitled(10, writer, written("message"), NOW).standing is undecidable
     assert folded.head_keys(4) == (HEAD.public_key,)
     assert folded.head_keys(5) == ()
 
@@ -346,3 +349,37 @@ def test_a_refused_root_key_is_named() -> None:
     with pytest.raises(AuthorityError, match="root key 01") as caught:
         AuthorityHistory.of(genesis)
     assert caught.value.index == 0
+
+
+WINDOW = {
+    "by": "boss@example.com",
+    "since": "2026-03-01T09:00:00.000000Z",
+    "until": "2026-03-02T09:00:00.000000Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("when", "code", "says"),
+    [
+        ("2026-03-01T08:59:59.999999Z", "authority.delegation", "has not begun"),
+        ("2026-03-01T09:00:00.000000Z", "", ""),
+        ("2026-03-02T08:59:59.999999Z", "", ""),
+        ("2026-03-02T09:00:00.000000Z", "authority.delegation", "has ended"),
+    ],
+)
+def test_what_is_delegated_is_so_for_a_time(when: str, code: str, says: str) -> None:
+    """From since on, and no more at until; a stream may be ended at any time."""
+    agent = identity(AGENT, "agent", delegated=WINDOW)
+    folded = history().fold(1, record(document(identities=[agent, identity(STEWARD, "steward")])))
+    writer = fingerprint(WRITER.public_key)
+    answer = folded.entitled(2, writer, written("message"), when)
+    assert answer.code == code
+    assert says in answer.why
+    assert folded.entitled(2, writer, written("stream-close"), when).code == ""
+
+
+def test_a_delegation_has_a_length() -> None:
+    """One that ends when it begins delegates nothing."""
+    agent = identity(AGENT, "agent", delegated={**WINDOW, "until": WINDOW["since"]})
+    with pytest.raises(AuthorityError, match="ends after it begins"):
+        document(identities=[agent, identity(STEWARD, "steward")])

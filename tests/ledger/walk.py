@@ -32,7 +32,8 @@ def walk(store: Store) -> int:
         assert header.prev == (leaves[-1].hex() if leaves else ZEROS)
         assert header.record == digest(row.record)
         assert not headers or headers[-1].recorded_at <= header.recorded_at
-        assert authority.entitled(row.idx, header.key, record).standing is Standing.ENTITLED
+        answer = authority.entitled(row.idx, header.key, record, header.recorded_at)
+        assert answer.standing is Standing.ENTITLED
         headers.append(header)
         leaves.append(leaf_hash(row.header))
     for header in headers:
