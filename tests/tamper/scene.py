@@ -19,6 +19,8 @@ GENESIS, AUTHORITY, CONTRACT, ACTIVATION, RUN, LOOK, LOOKED, PAY, PAID, CLOSED =
 # Three submissions of two records follow, by one writer in one stream.
 FIRST, SECOND, THIRD = 10, 12, 14
 END = 16
+# When the auditor asks, in seconds since 1970: noon of the day of the ledger.
+NOON = 1_772_366_400
 
 Statement = tuple[str, Sequence[object]]
 
@@ -115,13 +117,15 @@ def save_postgresql(scene: Scene, _folder: Path, url: str) -> str:
     with psycopg.connect(plain) as connection, connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         desk = scene.desk
-        add = "INSERT INTO {} VALUES (%s, %s)"
-        for table, rows in (
-            ("entries", list(enumerate(desk.headers))),
-            ("records", list(enumerate(desk.records))),
-            ("checkpoints", desk.notes),
-        ):
-            cursor.executemany(add.format(table).encode(), rows)
+        tables: dict[str, Sequence[Sequence[object]]] = {
+            "entries": list(enumerate(desk.headers)),
+            "records": list(enumerate(desk.records)),
+            "checkpoints": desk.notes,
+            "cosignatures": desk.cosignatures,
+        }
+        for table, rows in tables.items():
+            places = ", ".join(["%s"] * (5 if table == "cosignatures" else 2))
+            cursor.executemany(f"INSERT INTO {table} VALUES ({places})".encode(), rows)  # noqa: S608
         for statement, values in scene.statements:
             cursor.execute(statement.replace("?", "%s").encode(), tuple(values))
     return url

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tamper import keeper_attacks, store_attacks, writer_attacks
+from tests.tamper import keeper_attacks, store_attacks, witness_attacks, writer_attacks
 from tests.tamper.scene import STORES, Scene
 from tests.tamper.table import ATTACKS, Answer, Broken, Found, NotExcluded, Undecidable
 from verifier.load import verify_ledger
@@ -13,7 +13,7 @@ from verifier.report import ExitCode, IntegrityVerdict, Report
 
 KINDS = 40
 # Each of these enters its own when it is imported.
-ENTERED = (store_attacks, keeper_attacks, writer_attacks)
+ENTERED = (store_attacks, keeper_attacks, witness_attacks, writer_attacks)
 
 
 @pytest.fixture(params=list(STORES))
