@@ -8,7 +8,7 @@ Source: docs/spec/ledger-format.md, *Submission*.
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Self, TypeVar
 
@@ -19,7 +19,7 @@ from ledger.checkpoint import parse_checkpoint, parse_note
 from ledger.clock import Clock, system_clock
 from ledger.encoded import EncodedRecord
 from ledger.encoding import digest
-from ledger.entry import MAX_SUBMISSION, ZEROS
+from ledger.entry import MAX_SUBMISSION, ZEROS, parse_header
 from ledger.errors import InconsistentHeadError, LedgerError, RecordError, RefusedError
 from ledger.head_signer import HeadSigner, ReadHead, ReadLeaves
 from ledger.keys import fingerprint
@@ -124,9 +124,10 @@ class LedgerClient:
             LedgerError: A record is malformed, or the store failed. After `StoreError` it is not
                 known whether they were written: `retry` says so, without writing them twice.
         """
-        return self._submit_encoded(tuple(EncodedRecord.of(record) for record in records))
+        return self.submit_encoded(tuple(EncodedRecord.of(record) for record in records))
 
-    def _submit_encoded(self, records: tuple[EncodedRecord, ...]) -> list[Receipt]:
+    def submit_encoded(self, records: tuple[EncodedRecord, ...]) -> list[Receipt]:
+        """Write records that were encoded before, as `submit` does. Errors are the same."""
         with self._lock:
             with self._open() as turn:
                 receipts = self._hand_in(turn, records, self._seen, exact=False)
@@ -298,6 +299,33 @@ class LedgerClient:
         scrub(self._store.location)
         return receipts
 
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether a submission was handed in of which it is not known what became: see `retry`."""
+        return self._pending is not None
+
+    @property
+    def seen_size(self) -> int:
+        """Size of the ledger as this client last saw it."""
+        return self._seen.size
+
+    def recorded(self, records: Collection[str], since: int) -> set[str]:
+        """Return which of the records with these digests the ledger has from an entry on.
+
+        What a process that died had handed in is in the ledger or never will be: it held the
+        ledger's lock, which is waited for here.
+
+        Raises:
+            StoreError: The store failed.
+        """
+        self._store.head()
+        found: set[str] = set()
+        for _, raw in self._store.headers(since):
+            record = parse_header(raw).record
+            if record in records:
+                found.add(record)
+        return found
+
     # ---------------------------------------------------------------------------- heads
 
     def checkpoint(self) -> bytes:
@@ -369,7 +397,7 @@ class LedgerClient:
     @contextmanager
     def batch(self) -> Generator["Batch"]:
         """Collect records and hand them in as few submissions; the rest at the block's end."""
-        batch = Batch(self._submit_encoded)
+        batch = Batch(self.submit_encoded)
         yield batch
         batch.flush()
 

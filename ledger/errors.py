@@ -203,6 +203,24 @@ class InconsistentHeadError(RefusedError):
     code = "head.inconsistent"
 
 
+class SpoolError(LedgerError):
+    """Records that were to wait on this machine cannot be written or read there."""
+
+    code = "spool.unusable"
+
+
+class SpoolRefusedError(LedgerError):
+    """What must not wait: it was decided on the ledger as it was, or is no record to be kept."""
+
+    code = "spool.refused"
+
+
+class QueueFullError(LedgerError):
+    """The queue before the ledger holds as much as it may, and waiting for room took too long."""
+
+    code = "queue.full"
+
+
 class KeyFileError(LedgerError):
     """A private key's file is missing, unreadable, of another kind, or open to other users."""
 

@@ -7,7 +7,7 @@ Source: docs/spec/ledger-format.md, *Store*.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from typing import Any
 
@@ -157,7 +157,11 @@ def _connected(engine: Engine) -> Generator[PoolProxiedConnection]:
     try:
         yield connection
     except failures(engine):
-        # Nobody knows what state it is in: the server may be gone. The next one is a new one.
+        # Nobody knows what state it is in: the server may be gone. The next one is a new one. It is
+        # rolled back first: as long as somebody keeps the error, and with it the cursor, a
+        # connection to a file is not truly closed, and would go on holding the ledger's lock.
+        with suppress(*failures(engine)):
+            connection.rollback()
         connection.invalidate()
         raise
     finally:
