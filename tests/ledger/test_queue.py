@@ -188,9 +188,9 @@ def test_a_decision_is_never_spooled(founded: BuiltLedger, store: Store, tmp_pat
         with away(founded.path):
             with pytest.raises(SpoolRefusedError, match="decided"):
                 queue.submit([decided]).result(60)
+            assert isinstance(queue.submit([seen]).result(60)[0], Spooled)
             with pytest.raises(SpoolRefusedError, match="sealed"):
                 queue.submit([sealed]).result(60)
-            assert isinstance(queue.submit([seen]).result(60)[0], Spooled)
         assert queue.flush(60)
 
 
