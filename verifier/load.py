@@ -101,7 +101,7 @@ def open_ledger(
         SourceError: There is no ledger.
         NotVerifiedError: It does not hold.
     """
-    store = _opened(source)
+    store = open_source(source)
     try:
         report, founding, contracts = _verified(store, trust, progress)
     except BaseException:
@@ -134,7 +134,7 @@ def verify_ledger(
         SourceError: There is no ledger, or it cannot be read at all.
         TrustError: The trust file cannot be used.
     """
-    store = _opened(source)
+    store = open_source(source)
     try:
         return verify(store, trust, progress=progress, conformance=conformance)
     finally:
@@ -152,7 +152,12 @@ def verify(
     return _verified(store, trust, progress, conformance=conformance)[0]
 
 
-def _opened(source: str | Path) -> Source:
+def open_source(source: str | Path) -> Source:
+    """Open a store or a bundle to be read. Nothing in it is verified.
+
+    Raises:
+        SourceError: There is none.
+    """
     try:
         return Bundle.open(source) if is_bundle(source) else Store.open(source)
     except StoreError as error:
@@ -210,6 +215,7 @@ def _integrity(store: Source, heads: Heads, reading: Reading, trust: Trust | Non
         submissions=reading.submissions,
         invalid_submissions=reading.invalid_submissions,
         invalid_records=reading.invalid_records,
+        vouched=trust is not None or not isinstance(store, Bundle),
     )
 
 

@@ -84,7 +84,7 @@ class References:
 
     def rests_on_withheld(self, record: AnyRecord, digest: str) -> bool:
         """Return whether a record names one that is held back, or is such a one once more."""
-        named = [digest, *(named for _, _, named in _references(record))]
+        named = [digest, *(named for _, _, named in references_of(record))]
         return not self._withheld.isdisjoint(map(bytes.fromhex, named))
 
     def problem(self, record: AnyRecord, digest: str) -> Problem | None:
@@ -92,7 +92,7 @@ class References:
         if isinstance(record, RunOpened | Action) and bytes.fromhex(digest) in self._known:
             # A run would begin anew, and what names the action would name both.
             return Problem(9, "reference", "this very record is in the ledger already")
-        for field, kind, named in _references(record):
+        for field, kind, named in references_of(record):
             known = self._known.get(bytes.fromhex(named))
             if known is None or known.kind != kind:
                 what = f"{field} names no valid {kind} before it ({named[:12]}…)"
@@ -177,7 +177,7 @@ class References:
         return None
 
 
-def _references(record: AnyRecord) -> list[tuple[str, str, str]]:
+def references_of(record: AnyRecord) -> list[tuple[str, str, str]]:
     """Return (field, kind that it has to name, digest) for each reference of a record."""
     found: list[tuple[str, str, str | None]] = []
     if isinstance(record, Message | Action | Outcome | RunClosed | Observation):

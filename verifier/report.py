@@ -59,7 +59,8 @@ class Integrity:
 
     `trust` is `pinned` or `self-asserted`. `reasons` say why a verdict is undecidable;
     `not_excluded` what this verification could not have noticed. `invalid_submissions` and
-    `invalid_records` were left out of all facts.
+    `invalid_records` were left out of all facts. `vouched` is false for a bundle without a trust
+    file: whatever was found in it, nobody has said that it is the ledger.
     """
 
     verdict: IntegrityVerdict
@@ -70,6 +71,7 @@ class Integrity:
     submissions: int = 0
     invalid_submissions: int = 0
     invalid_records: int = 0
+    vouched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class Report:
         """
         if self.integrity.verdict is IntegrityVerdict.BROKEN:
             return ExitCode.VIOLATED
+        if not self.integrity.vouched:
+            return ExitCode.UNDECIDABLE
         counting = [
             found
             for found in self.findings

@@ -13,7 +13,18 @@ from typer.exceptions import TyperException
 
 from verifier.report import ExitCode
 from writ.commands import app as app_command
-from writ.commands import backup, contract, demo, doctor, importing, proof, show, upgrade, verify
+from writ.commands import (
+    backup,
+    contract,
+    demo,
+    doctor,
+    export,
+    importing,
+    proof,
+    show,
+    upgrade,
+    verify,
+)
 from writ.errors import CommandError
 from writ.output import message
 
@@ -34,6 +45,7 @@ app.command("show")(show.show)
 app.command("proof")(proof.proof)
 app.add_typer(contract.app, name="contract")
 app.command("app")(app_command.app)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -1,0 +1,141 @@
+"""`writ export`: what goes along, what stays, and what is refused."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.bundle import Bundle
+from tests.verifier.forge import Desk
+from verifier.findings import Result
+from verifier.load import verify_ledger
+from verifier.report import ExitCode
+from writ import cli
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def writ(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    """Run a command in an empty folder, and return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("WRIT_")]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.run([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A ledger with two runs, at `ledger.db`, and its trust file."""
+    desk = Desk()
+    desk.paid()
+    desk.paid(500)
+    desk.sign_head()
+    desk.save(tmp_path / "ledger.db")
+    text = f'{{"v":1,"origin":"shop.example/ledger","genesis":"{desk.genesis}","note":"a test"}}'
+    (tmp_path / "trust.json").write_text(text)
+    return desk
+
+
+def kept(path: Path) -> list[int]:
+    """Return the entries whose records are in a bundle."""
+    with Bundle.open(path) as bundle:
+        return [row.idx for row in bundle.rows() if row.record is not None]
+
+
+@pytest.mark.parametrize("name", ["out", "out.zip"])
+def test_everything_is_exported_and_verifies_alike(
+    writ: Run, desk: Desk, tmp_path: Path, name: str
+) -> None:
+    """Without a selection nothing is withheld, and the answer is the ledger's."""
+    code, said, _ = writ("export", "ledger.db", "--out", name, "--trust", "trust.json")
+    assert code == ExitCode.HOLDS
+    assert "16 entries" in said
+    assert kept(tmp_path / name) == list(range(len(desk.headers)))
+    answer = writ("verify", "ledger.db", "--trust", "trust.json")[0]
+    assert writ("verify", name, "--trust", "trust.json")[0] == answer
+    assert answer == ExitCode.VIOLATED
+    # A violation in what nobody vouches for is none yet.
+    assert writ("verify", name)[0] == ExitCode.UNDECIDABLE
+
+
+@pytest.mark.usefixtures("desk")
+def test_one_run_goes_with_all_that_is_of_it(writ: Run, tmp_path: Path, desk: Desk) -> None:
+    """Governance and the run's own records are there, and the rest is withheld and said to be."""
+    from ledger.encoding import digest  # noqa: PLC0415 - the run's name, here alone
+
+    run = digest(desk.records[10])
+    code, said, _ = writ("export", "ledger.db", "--out", "one", "--runs", run)
+    assert code == ExitCode.HOLDS
+    assert kept(tmp_path / "one") == [0, 1, 2, 3, *range(10, 16)]
+    assert "6 records are withheld" in said
+    report = verify_ledger(tmp_path / "one", desk.trust())
+    # The first run is over before this one begins: nothing in it can matter.
+    assert not any("withheld" in found.reason for found in report.findings)
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_condition_chooses_records_and_what_they_name(writ: Run, tmp_path: Path) -> None:
+    """A payment brings along its run; what the condition cannot answer is left out, and said."""
+    condition = 'record.tool == "pay" && record.params.amount > 100.0'
+    code, _, told = writ("export", "ledger.db", "--out", "some", "--where", condition)
+    assert code == ExitCode.HOLDS
+    assert kept(tmp_path / "some") == [0, 1, 2, 3, 10, 13]
+    assert "no answer for" in told
+
+
+@pytest.mark.usefixtures("desk")
+def test_what_cannot_be_exported_is_said(writ: Run, tmp_path: Path) -> None:
+    """A condition that is none, a run that is none, a place that is taken."""
+    assert writ("export", "ledger.db", "--out", "x", "--where", "record.")[0] == ExitCode.USAGE
+    code, _, told = writ("export", "ledger.db", "--out", "x", "--runs", "none")
+    assert (code, "export.no-run" in told) == (ExitCode.UNREADABLE, True)
+    (tmp_path / "taken").mkdir()
+    code, _, told = writ("export", "ledger.db", "--out", "taken")
+    assert (code, "bundle.exists" in told) == (ExitCode.UNREADABLE, True)
+    assert sorted(path.name for path in tmp_path.iterdir() if "part" in path.name) == []
+
+
+def test_a_broken_ledger_is_exported_only_as_what_it_is(writ: Run, tmp_path: Path) -> None:
+    """It takes a flag, and the bundle is as broken as the ledger."""
+    desk = Desk()
+    desk.paid()
+    desk.sign_head()
+    desk.records[8] = desk.records[8].replace(b"ok", b"no")
+    desk.save(tmp_path / "ledger.db")
+    code, _, told = writ("export", "ledger.db", "--out", "b")
+    assert (code, "broken at entry 8" in told) == (ExitCode.UNREADABLE, True)
+    assert writ("export", "ledger.db", "--out", "b", "--unverified")[0] == ExitCode.HOLDS
+    report = verify_ledger(tmp_path / "b", desk.trust())
+    assert report.integrity.broken is not None
+    assert report.integrity.broken.index == 8
+
+
+def test_a_payment_that_broke_a_rule_still_does_in_its_bundle(
+    writ: Run, desk: Desk, tmp_path: Path
+) -> None:
+    """A violation of an action's own fields is not lost by leaving the rest behind."""
+    desk.notes.clear()
+    run = desk.open_run()
+    pay = desk.act(run, "pay", {"amount": 5000})
+    desk.sign_head()
+    (tmp_path / "ledger.db").unlink()
+    for left in tmp_path.glob("ledger.db-*"):
+        left.unlink()
+    desk.save(tmp_path / "ledger.db")
+    assert pay
+    assert writ("export", "ledger.db", "--out", "v.zip", "--runs", run)[0] == ExitCode.HOLDS
+    report = verify_ledger(tmp_path / "v.zip", desk.trust())
+    small = [found for found in report.findings if found.rule == "policy.small"]
+    assert [found.result for found in small] == [Result.VIOLATED]
+    assert writ("verify", "v.zip", "--trust", "trust.json")[0] == ExitCode.VIOLATED
