@@ -118,7 +118,11 @@ class _Group:
 
     def row(self, idx: int) -> Row:
         at = idx - self.start
-        return Row(idx, self.headers[at], self.records[at])
+        header, record = self.headers[at], self.records[at]
+        # Of one entry only: those beside it are what they are.
+        if len(header) > MAX_HEADER or len(record or b"") > MAX_RECORD:
+            raise _no_entry(idx)
+        return Row(idx, header, record)
 
 
 class Bundle:
@@ -323,13 +327,16 @@ class Bundle:
             raise UnreadableEntryError(
                 f"entry {start}: the bundle cannot be read there ({error})", index=start
             ) from error
-        for at, (idx, header, record) in enumerate(zip(indexes, headers, records, strict=True)):
-            if idx != start + at or len(header) > MAX_HEADER or len(record or b"") > MAX_RECORD:
-                raise UnreadableEntryError(
-                    f"entry {start + at}: the bundle has no entry of a ledger there",
-                    index=start + at,
-                )
+        for at, idx in enumerate(indexes):
+            if idx != start + at:
+                raise _no_entry(start + at)
         return _Group(start, headers, records)
+
+
+def _no_entry(idx: int) -> UnreadableEntryError:
+    return UnreadableEntryError(
+        f"entry {idx}: the bundle has no entry of a ledger there", index=idx
+    )
 
 
 def is_bundle(location: str | Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import make_url
 
+from ledger.bundle_writing import write_bundle
 from ledger.encoding import decode, encode
 from ledger.store import Store
 from tests.verifier.forge import Desk
@@ -131,7 +132,15 @@ def save_postgresql(scene: Scene, _folder: Path, url: str) -> str:
     return url
 
 
+def save_bundle(scene: Scene, folder: Path, url: str) -> str:
+    """Write the ledger to a file, and what the file then holds to a bundle."""
+    with Store.open(save_sqlite(scene, folder, url)) as store:
+        write_bundle(store, folder / "ledger.zip")
+    return str(folder / "ledger.zip")
+
+
 STORES: dict[str, Callable[[Scene, Path, str], str]] = {
     "sqlite": save_sqlite,
     "postgresql": save_postgresql,
+    "bundle": save_bundle,
 }

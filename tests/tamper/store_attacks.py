@@ -41,7 +41,7 @@ def _a_member_more_in_a_header(scene: Scene) -> None:
     scene.header(PAY, note="paid")
 
 
-@attack(Broken(PAY, 3, "header"))
+@attack(Broken(PAY, 3, "header"), bundle=Broken(PAY, 2, "unreadable"))
 def _a_header_that_is_too_long(scene: Scene) -> None:
     scene.desk.headers[PAY] = b'{"v":' + b"1" * MAX_HEADER + b"}"
 

@@ -46,15 +46,22 @@ class NotExcluded:
 
 Answer = Broken | Found | Undecidable | NotExcluded
 ATTACKS: dict[str, tuple[Attack, Answer]] = {}
+BUNDLED: dict[str, Answer] = {}
 
 
-def attack(answer: Answer) -> Callable[[Attack], Attack]:
-    """Enter an attack in the table under its name, with the answer to it."""
+def attack(answer: Answer, *, bundle: Answer | None = None) -> Callable[[Attack], Attack]:
+    """Enter an attack in the table under its name, with the answer to it.
+
+    Args:
+        answer: What is said of the ledger.
+        bundle: What is said of a bundle of it, where that is something else.
+    """
 
     def enter(function: Attack) -> Attack:
         name = function.__name__.strip("_").replace("_", " ")
         assert name not in ATTACKS
         ATTACKS[name] = function, answer
+        BUNDLED[name] = bundle or answer
         return function
 
     return enter

@@ -7,7 +7,7 @@ import pytest
 
 from tests.tamper import keeper_attacks, store_attacks, witness_attacks, writer_attacks
 from tests.tamper.scene import STORES, Scene
-from tests.tamper.table import ATTACKS, Answer, Broken, Found, NotExcluded, Undecidable
+from tests.tamper.table import ATTACKS, BUNDLED, Answer, Broken, Found, NotExcluded, Undecidable
 from verifier.load import verify_ledger
 from verifier.report import ExitCode, IntegrityVerdict, Report
 
@@ -72,4 +72,6 @@ def test_an_attack_is_named(name: str, kept: tuple[str, str], tmp_path: Path) ->
     attack, answer = ATTACKS[name]
     scene = Scene.built()
     attack(scene)
-    check(verified(scene, kept, tmp_path), answer)
+    if kept[0] == "bundle" and scene.statements:
+        pytest.skip("an attack on tables: who exports them meets it, and a bundle has none")
+    check(verified(scene, kept, tmp_path), BUNDLED[name] if kept[0] == "bundle" else answer)
