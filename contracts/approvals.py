@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contracts.instants import micros
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Effect, Rule
+from contracts.unseen import bare
 from ledger.encoding import call_digest
 
 APPROVE = "approve"
@@ -68,7 +69,7 @@ def _same_call(placed: Placed, proposed: Placed) -> bool:
     """Return whether tool, params, target and run are the same as recorded."""
     mine, other = placed.record, proposed.record
     same = all(mine.get(name) == other.get(name) for name in ("tool", "target", "run"))
-    calls = {call_digest(one["tool"], one["params"]) for one in (mine, other)}
+    calls = {call_digest(one["tool"], bare(one["params"])) for one in (mine, other)}
     return same and len(calls) == 1
 
 

@@ -4,12 +4,19 @@ Everything is made when first read and kept for the rest of the record: a fact t
 costs nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from contracts.coercion import Value, is_map, plain
-from contracts.evaluation import Condition, Evaluator, Undecidable, condition, explained
+from contracts.evaluation import (
+    Condition,
+    Evaluator,
+    Undecidable,
+    condition,
+    explained,
+    no_key,
+)
 from contracts.facts import FactMemory, FactResult
 from contracts.instants import for_cel
 from contracts.lineage import Lineage, Placed
@@ -17,6 +24,7 @@ from contracts.model import Contract
 from contracts.operations import UNSURE, settled
 from contracts.scanning import NOTHING, Reads
 from contracts.shortcuts import Key
+from contracts.unseen import Touch, cut
 from contracts.view import ABSENT, Absent, Views, identity_view, run_view
 from contracts.withholding import Withholding
 
@@ -35,6 +43,8 @@ class World:
     def __init__(self, contract: Contract, evaluator: Evaluator) -> None:
         self.contract = contract
         self.evaluator = evaluator
+        # Whether any record of this history holds sealed values that are not disclosed.
+        self.unseen = False
         self.views = Views(contract, evaluator)
         self.lineage = Lineage()
         self.withholding = Withholding()
@@ -170,6 +180,8 @@ class Case:
             value = settled(asked.shortcut(self, None))
             if value is not UNSURE:
                 return value
+        if self._world.unseen:
+            return self._asked_alone(asked)
         group = self._groups.of(asked)
         bound = self._bound.get(id(group))
         if bound is None:
@@ -178,6 +190,18 @@ class Case:
         if isinstance(value, Undecidable):
             return Undecidable(explained(asked.text, value.reason, bound.missing, bound.failed))
         return value
+
+    def _asked_alone(self, asked: Condition) -> Value:
+        """Ask a condition of variables of its own: of sealed values each may see something else."""
+        reasons: dict[str, str] = {}
+        bound = self._bind(Group(asked.reads, asked.level), asked.touches, reasons)
+        value = asked.program.run(bound.binding)
+        if not isinstance(value, Undecidable):
+            return value
+        missing = no_key(value.reason)
+        if missing in reasons:
+            return Undecidable(reasons[missing])
+        return Undecidable(explained(asked.text, value.reason, bound.missing, bound.failed))
 
     def fact(self, name: str) -> FactResult:
         """Return a fact as of the record."""
@@ -274,12 +298,16 @@ class Case:
         """Return the observations that the action cites."""
         return self._world.lineage.cited(self.placed.record)
 
-    def _bind(self, group: Group) -> _Bound:
+    def _bind(
+        self, group: Group, touched: Sequence[Touch] = (), reasons: dict[str, str] | None = None
+    ) -> _Bound:
         values: dict[str, Any] = {}
         missing: dict[str, str] = {}
         failed: dict[str, str] = {}
         for root, members in group.reads.members.items():
             value = self.variable(root, members, group.level)
+            if reasons is not None and not isinstance(value, Absent):
+                value = _seen(value, root, touched, reasons)
             if isinstance(value, Absent):
                 missing[root] = value.reason
             else:
@@ -320,3 +348,12 @@ class Case:
         if chosen is None:
             return Absent(f"limits: no case for {value!r}, and no default")
         return plain(dict(chosen))
+
+
+def _seen(value: Value, root: str, touched: Sequence[Touch], reasons: dict[str, str]) -> Value:
+    """Return a variable without the sealed values that a condition would read."""
+    found = cut(value, root, touched)
+    if found.value is None:
+        return Absent(found.reasons[root])
+    reasons.update(found.reasons)
+    return found.value

@@ -19,6 +19,24 @@ MAX_EXACT = 2**53 - 1
 Coercion = Callable[[Any], Any]
 
 
+class Unseen(dict[str, Any]):
+    """A sealed value that is not disclosed: it is there, and nothing can be read of it.
+
+    It looks as it stands in the record, `{"sealed": commitment}`, to whoever writes it out; to a
+    condition it is no map and nothing else.
+    """
+
+    __slots__ = ("reason",)
+
+    def __init__(self, commitment: str, reason: str) -> None:
+        super().__init__(sealed=commitment)
+        self.reason = reason
+
+
+SEALED = "is sealed, and "
+"""What stands in the reason of everything that is undecidable because of such a value."""
+
+
 def is_list(value: object) -> TypeGuard[list[Any]]:
     """Return True for a list; what it holds is not known."""
     return isinstance(value, list)
@@ -26,7 +44,7 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 
 def is_map(value: object) -> TypeGuard[dict[str, Any]]:
     """Return True for a JSON object."""
-    return isinstance(value, dict)
+    return isinstance(value, dict) and type(value) is not Unseen
 
 
 def plain(value: Value) -> Value:

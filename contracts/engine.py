@@ -99,6 +99,7 @@ class Engine:
             OrderError: The index, or the time of a live record, goes back.
         """
         self._check_order(event)
+        self._world.unseen = self._world.unseen or event.unseen
         placed = self._world.lineage.place(event)
         settled = self._obligations.pass_time(placed)
         results: list[RuleResult] = []

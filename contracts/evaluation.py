@@ -18,6 +18,7 @@ from contracts.coercion import Value
 from contracts.scanning import Reads, chains, reads
 from contracts.shortcuts import Shortcut, shortcut
 from contracts.trees import Node, tree_of
+from contracts.unseen import Touch, touches
 
 VARIABLES = (
     "action",
@@ -198,6 +199,11 @@ class Condition:
         """True where it reads neither facts nor limits, which may rest on facts."""
         return not self.reads.facts and "limits" not in self.reads.members
 
+    @cached_property
+    def touches(self) -> tuple[Touch, ...]:
+        """Where it touches its variables; asked for only where some of them hold sealed values."""
+        return touches(self.program.tree(), frozenset(VARIABLES))
+
 
 def condition(evaluator: Evaluator, text: str, level: int) -> Condition:
     """Compile a condition that may see the contract's first `level` facts.
@@ -214,6 +220,12 @@ _NO_KEY = re.compile(r'NOT_FOUND: Key not found in map : "(.*)"', re.DOTALL)
 _NO_NAME = re.compile(r'No value with name "(.*)" found in Activation')
 _NO_OVERLOAD = re.compile(r"No matching overloads? found : (.*)", re.DOTALL)
 _STATUS = re.compile(r"^[A-Z_]+: ")
+
+
+def no_key(raw: str) -> str:
+    """Return the member that CEL did not find, else nothing."""
+    found = _NO_KEY.search(raw)
+    return found.group(1) if found else ""
 
 
 def explained(text: str, raw: str, missing: Mapping[str, str], facts: Mapping[str, str]) -> str:

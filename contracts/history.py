@@ -16,6 +16,8 @@ class Event:
         recorded_at: The ledger's clock, RFC 3339 with microseconds.
         identity: What the authority says of `by` at this place: `registered`, and when so `id`,
             `owner`, `roles`, `permissions`, `delegated`.
+        unseen: True when the record holds `contracts.coercion.Unseen` values: sealed ones that are
+            not disclosed. Those that are disclosed stand in it as themselves.
         imported: True when an importer wrote it: its times and order are claims.
     """
 
@@ -25,3 +27,4 @@ class Event:
     recorded_at: str
     identity: Mapping[str, Any] = field(default_factory=dict[str, Any])
     imported: bool = False
+    unseen: bool = False

@@ -10,13 +10,23 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from contracts.coercion import Coercion, Value, coercion, holds_long_list, holds_raw, is_map, plain
+from contracts.coercion import (
+    Coercion,
+    Unseen,
+    Value,
+    coercion,
+    holds_long_list,
+    holds_raw,
+    is_map,
+    plain,
+)
 from contracts.evaluation import Condition, Evaluator, Undecidable, condition, shared_evaluator
 from contracts.instants import SECOND, moment, moment_of
 from contracts.lineage import Placed, Run
 from contracts.model import Contract, Tool
 from contracts.operations import UNSURE, settled
 from contracts.shortcuts import OnlyViews
+from contracts.unseen import unseen_in
 from ledger.encoding import call_digest
 
 Member = Callable[[Placed], Any]
@@ -82,7 +92,14 @@ def _time(placed: Placed) -> Value:
 
 
 def _call(placed: Placed) -> Value:
-    return call_digest(placed.record["tool"], placed.record["params"])
+    params = placed.record["params"]
+    unseen = _unseen(placed, params)
+    return call_digest(placed.record["tool"], params) if unseen is None else unseen
+
+
+def _unseen(placed: Placed, value: Value) -> Unseen | None:
+    """Return a sealed value within one that nobody may see, where there is any."""
+    return next((found for _, found in unseen_in(value)), None) if placed.event.unseen else None
 
 
 def _seconds(placed: Placed) -> Value:
@@ -367,18 +384,27 @@ class Views:
         recorded = placed.record["params"]
         if tool is None or holds_raw(recorded) or holds_long_list(recorded):
             return ABSENT
-        return tool.conforms(recorded)
+        unseen = _unseen(placed, recorded)
+        return tool.conforms(recorded) if unseen is None else unseen
 
     def _target(self, placed: Placed) -> Value:
         tool = self._tools.get(placed.tool)
-        found = tool.computed("target", self.params(placed)) if tool else None
+        params = self.params(placed)
+        found = tool.computed("target", params) if tool else None
+        unseen = _unseen(placed, params) if found is ABSENT else None
+        if unseen is not None:
+            return unseen
         return _field("target")(placed) if found is None else found
 
     def _estimate(self, placed: Placed) -> Value:
         estimate = dict(plain(placed.record.get("estimate") or {}))
         tool = self._tools.get(placed.tool)
         for name in ("cost", "value") if tool else ():
-            micros = tool.computed(name, self.params(placed)) if tool else None
+            params = self.params(placed)
+            micros = tool.computed(name, params) if tool else None
+            unseen = _unseen(placed, params) if micros is ABSENT else None
+            if unseen is not None:
+                return unseen
             if micros is not None:
                 estimate.pop(name, None)
                 estimate.update(_money(name, micros, tool.tool.currency if tool else ""))

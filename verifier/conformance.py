@@ -8,8 +8,9 @@ Source: docs/spec/contract-language.md, *Version in force*, *Rules*, *Decision*.
 from array import array
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from contracts.coercion import SEALED
 from contracts.engine import Engine
 from contracts.errors import ContractErrors
 from contracts.loading import load_contract
@@ -37,6 +38,11 @@ OUTCOME_RULE = "recovery.outcome"
 DOUBTED = frozenset(
     f"decision.{what}"
     for what in ("false-allow", "false-deny", "reasons-differ", "executed-without-approval")
+)
+# Findings on a decision that hang on the values that it was made on.
+OVER_SEALED = frozenset(
+    f"decision.{what}"
+    for what in ("false-allow", "false-deny", "reasons-differ", "approval-mismatch")
 )
 
 
@@ -240,6 +246,8 @@ class Judge:
         found = self._decisions.action(valid, action, derived)
         if self._approvals_doubted(action) or self._rests_on_withheld(against):
             found = [doubtful(one) if one.code in DOUBTED else one for one in found]
+        if valid.event.unseen or any(SEALED in one.reason for one in against):
+            found = [_over_sealed(one) for one in found]
         self._drafts.extend(found)
 
     def _may_have_outcome(self, index: int) -> bool:
@@ -255,6 +263,13 @@ class Judge:
 
     def _rests_on_withheld(self, against: list[RuleResult]) -> bool:
         return bool(self._withholding) and any(WITHHELD in one.reason for one in against)
+
+
+def _over_sealed(draft: Draft) -> Draft:
+    """Return a finding on a decision as undecidable: it hangs on a value that is not disclosed."""
+    if draft.code not in OVER_SEALED:
+        return draft
+    return replace(draft, result=Result.UNDECIDABLE, reason=f"what it hangs on {SEALED}not shown")
 
 
 def _decision_counts(valid: ValidEntry) -> bool:

@@ -7,8 +7,10 @@ Source: docs/spec/contract-language.md, *Decision*.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from contracts.coercion import Value
 from contracts.decision import Decision
 from contracts.model import Effect
+from contracts.unseen import bare
 from ledger.encoding import call_digest
 from ledger.records import Action, Approval, Outcome
 from verifier.drafts import Draft
@@ -68,12 +70,12 @@ class Decisions:
         if action.decision is None or valid.event.imported:
             return []
         index, effect = valid.event.index, action.decision.effect
-        drafts = self._resumed(index, action)
+        drafts = self._resumed(index, action, valid.event.record["params"])
         if derived is not None:
             drafts.extend(_compared(valid, action, derived, explained=bool(drafts)))
         digest = valid.event.digest
         if effect in HELD:
-            call = call_digest(action.tool, action.params)
+            call = call_digest(action.tool, bare(valid.event.record["params"]))
             self._held[digest] = _Held(index, call, action.target, action.run)
         elif effect == "deny":
             self._denied[digest] = (index, effect)
@@ -110,7 +112,7 @@ class Decisions:
             )
         ]
 
-    def _resumed(self, index: int, action: Action) -> list[Draft]:
+    def _resumed(self, index: int, action: Action, params: Value) -> list[Draft]:
         """Compare an action that was allowed on an approval with what was approved."""
         decision = action.decision
         if action.resumes is None or decision is None or decision.effect != "allow":
@@ -123,7 +125,7 @@ class Decisions:
             what = f"the approval was consumed at entry {held.resumed_at}"
             return [_approval("reused", index, what, (*rests_on, held.resumed_at))]
         held.resumed_at = index
-        call = call_digest(action.tool, action.params)
+        call = call_digest(action.tool, bare(params))
         if (call, action.target, action.run) != (held.call, held.target, held.run):
             what = "tool, parameters, target or run are not those of the proposed action"
             return [_approval("mismatch", index, what, rests_on)]

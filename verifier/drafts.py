@@ -55,6 +55,9 @@ CHECKS = {
     "time": "a time of recording that never goes back",
     "clock": "claimed times as the run says that they are",
     "reference": "references to earlier valid records of the right kind",
+    "sealed": "a value that is the one committed to, kept for its own place",
+    "lost": "the sealed value, or a record of its erasure",
+    "erased-but-present": "nothing of a value that was erased",
     "record-form": "a record of a known kind, with the fields of one",
 }
 

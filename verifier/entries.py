@@ -22,6 +22,7 @@ class Entry:
         record: The record as its kind's model; None where it has none.
         problem: Why it has none.
         withheld: The bundle holds the record back.
+        sealed: It may hold sealed values.
     """
 
     index: int
@@ -31,6 +32,7 @@ class Entry:
     record: AnyRecord | None
     problem: str = ""
     withheld: bool = False
+    sealed: bool = False
 
     @property
     def digest(self) -> str:

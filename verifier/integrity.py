@@ -27,8 +27,9 @@ from typing import Any, cast
 
 from contracts.history import Event
 from contracts.instants import micros
+from contracts.unseen import unseen_in
 from contracts.withholding import Mark
-from ledger.encoding import decode, digest
+from ledger.encoding import SEALED_MARK, decode, digest
 from ledger.entry import ZEROS, Header, leaf_hash, parse_header
 from ledger.errors import (
     EncodingError,
@@ -53,6 +54,7 @@ from verifier.governance import Governance
 from verifier.grouping import Grouping, Streams
 from verifier.heads import Heads
 from verifier.references import References
+from verifier.sealed import SealedValues
 
 Progress = Callable[[int, int], None]
 # How often somebody who watches is told.
@@ -69,6 +71,7 @@ class Reading:
         founding: Step 0, passed.
         heads: Step 1, passed.
         progress: Called now and then with how many entries were read, and how many there are.
+        sealed: The ledger's sealed values; by default none of them is opened.
 
     Attributes:
         drafts: What steps 5 to 9 found.
@@ -84,7 +87,12 @@ class Reading:
     """
 
     def __init__(
-        self, store: Source, founding: Founding, heads: Heads, progress: Progress | None = None
+        self,
+        store: Source,
+        founding: Founding,
+        heads: Heads,
+        progress: Progress | None = None,
+        sealed: SealedValues | None = None,
     ) -> None:
         self._store = store
         self._founding = founding
@@ -98,6 +106,7 @@ class Reading:
         self.streams = Streams(founding.genesis)
         heads.follow(self.streams.leaves)
         self.references = References(self.streams)
+        self.sealed = SealedValues(store) if sealed is None else sealed
         self.drafts: list[Draft] = []
         self.size = 0
         self.submissions = 0
@@ -166,7 +175,8 @@ class Reading:
         if not self._founding.was_read_ahead(index, header.record, record):
             what = "the store gives another record here than it gave before"
             raise _broken(index, 2, "unreadable", what)
-        return Entry(index, header, leaf, value, record, problem, withheld)
+        sealed = SEALED_MARK in (row.record or b"")
+        return Entry(index, header, leaf, value, record, problem, withheld, sealed)
 
     def _check_governs(self, index: int, header: Header) -> None:
         """Refuse a bundle that holds back what may say who may do what: all else hangs on it."""
@@ -248,10 +258,14 @@ class Reading:
         record = entry.record
         if record is None:
             return None
-        return self._founding.entitlement_problem(
-            entry, record, submission
-        ) or self._governance.problem(
-            entry, record, lambda identity: self._founding.owner(identity, entry.index)
+        return (
+            self._founding.entitlement_problem(entry, record, submission)
+            or self._governance.problem(
+                entry, record, lambda identity: self._founding.owner(identity, entry.index)
+            )
+            or self.sealed.entitlement_problem(
+                entry, record, lambda index, identity: self._founding.owner(identity, index)
+            )
         )
 
     def _valid(self, entry: Entry, submission: Submission, first: int) -> ValidEntry | None:
@@ -274,13 +288,15 @@ class Reading:
             return None
         self.references.add(entry, record, imported=imported)
         self._governance.add(record, lambda identity: self._founding.owner(identity, entry.index))
+        shown = self.sealed.add(entry, record)
         event = Event(
             index=entry.index,
             digest=entry.digest,
-            record=entry.value,
+            record=entry.value if shown is None else shown,
             recorded_at=entry.header.recorded_at,
             identity=self._founding.identity(record.by, entry.index),
             imported=imported,
+            unseen=shown is not None and any(unseen_in(shown)),
         )
         return ValidEntry(event, record, submission.exact, first)
 

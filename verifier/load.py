@@ -4,8 +4,8 @@ What builds on a ledger (replay, dashboards) takes this type and no other, and o
 makes it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,6 +14,7 @@ from contracts.model import Contract
 from ledger.bundle import Bundle, is_bundle
 from ledger.encoding import to_base64
 from ledger.errors import LedgerError, StoreError
+from ledger.sealed import Disclosure
 from ledger.source import Source
 from ledger.store import Store
 from verifier.conformance import Judge
@@ -32,6 +33,7 @@ from verifier.report import (
     LedgerFacts,
     Report,
 )
+from verifier.sealed import Opener, SealedValues
 from verifier.trust import Trust
 from verifier.witnessed import written
 
@@ -121,6 +123,8 @@ def verify_ledger(
     *,
     progress: Progress | None = None,
     conformance: bool = True,
+    opener: Opener | None = None,
+    disclosures: Iterable[Disclosure] = (),
 ) -> Report:
     """Verify a ledger: its integrity, and every record in it decided again.
 
@@ -129,14 +133,22 @@ def verify_ledger(
         trust: What the verification rests on; None compares the ledger with itself alone.
         conformance: Whether records are decided again; else integrity alone is verified.
         progress: Called now and then with how many entries were read, and how many there are.
+        opener: Opens sealed values: `ledger.sealing.Sealing`, with the sealing key.
+        disclosures: Sealed values that were shown to whoever verifies.
 
     Raises:
-        SourceError: There is no ledger, or it cannot be read at all.
+        SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another.
         TrustError: The trust file cannot be used.
     """
     store = open_source(source)
     try:
-        return verify(store, trust, progress=progress, conformance=conformance)
+        return verify(
+            store,
+            trust,
+            progress=progress,
+            conformance=conformance,
+            sealed=SealedValues(store, opener, disclosures),
+        )
     finally:
         store.close()
 
@@ -147,9 +159,10 @@ def verify(
     *,
     progress: Progress | None = None,
     conformance: bool = True,
+    sealed: SealedValues | None = None,
 ) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
-    return _verified(store, trust, progress, conformance=conformance)[0]
+    return _verified(store, trust, progress, conformance=conformance, sealed=sealed)[0]
 
 
 def open_source(source: str | Path) -> Source:
@@ -165,14 +178,19 @@ def open_source(source: str | Path) -> Source:
 
 
 def _verified(
-    store: Source, trust: Trust | None, progress: Progress | None, *, conformance: bool = True
+    store: Source,
+    trust: Trust | None,
+    progress: Progress | None,
+    *,
+    conformance: bool = True,
+    sealed: SealedValues | None = None,
 ) -> tuple[Report, Founding | None, dict[str, Contract]]:
     founding: Founding | None = None
     reading: Reading | None = None
     try:
         founding = Founding.read(store, trust)
         heads = Heads(store, founding, trust)
-        reading = Reading(store, founding, heads, progress)
+        reading = Reading(store, founding, heads, progress, sealed)
         judge = Judge(founding, reading) if conformance else None
         for valid in reading.entries():
             if judge is not None:
@@ -183,10 +201,13 @@ def _verified(
         raise SourceError(str(error), code=error.code) from error
     judged, drafts = judge.finish() if judge is not None else (Conformance(performed=False), [])
     places = Places(store, reading)
-    findings = placed([*reading.drafts, *drafts], founding.genesis, places)
+    counts = reading.sealed.finish(reading.size)
+    findings = placed([*reading.drafts, *reading.sealed.drafts, *drafts], founding.genesis, places)
     report = Report(
         ledger=_facts(founding, heads, reading),
-        integrity=_integrity(store, heads, reading, trust),
+        integrity=replace(
+            _integrity(store, heads, reading, trust), sealed=counts if any(counts.values()) else {}
+        ),
         conformance=judged,
         findings=findings,
     )

@@ -19,6 +19,16 @@ class IntegrityVerdict(StrEnum):
     UNDECIDABLE = "undecidable"
 
 
+class SealedState(StrEnum):
+    """What became of a sealed value. Source: docs/spec/ledger-format.md, *Sealed values*."""
+
+    DISCLOSED = "disclosed"
+    WITHHELD = "withheld"
+    ERASED = "erased"
+    LOST = "lost"
+    ERASED_BUT_PRESENT = "erased-but-present"
+
+
 class ExitCode(IntEnum):
     """What the command line answers with. Source: docs/spec/report.md, *Exit codes*."""
 
@@ -60,7 +70,8 @@ class Integrity:
     `trust` is `pinned` or `self-asserted`. `reasons` say why a verdict is undecidable;
     `not_excluded` what this verification could not have noticed. `invalid_submissions` and
     `invalid_records` were left out of all facts. `vouched` is false for a bundle without a trust
-    file: whatever was found in it, nobody has said that it is the ledger.
+    file: whatever was found in it, nobody has said that it is the ledger. `sealed` counts sealed
+    values by their state; it is empty where there are none.
     """
 
     verdict: IntegrityVerdict
@@ -72,6 +83,7 @@ class Integrity:
     invalid_submissions: int = 0
     invalid_records: int = 0
     vouched: bool = True
+    sealed: Mapping[SealedState, int] = field(default_factory=dict[SealedState, int])
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ def _integrity(integrity: Integrity) -> dict[str, Any]:
             "submissions": integrity.invalid_submissions,
             "records": integrity.invalid_records,
         },
+        "sealed": {state.value: count for state, count in integrity.sealed.items()},
     }
 
 

@@ -62,6 +62,9 @@ def _integrity(report: Report) -> Iterator[str]:
         yield f"  ledger {ledger.origin}, genesis {ledger.genesis}"
     if integrity.verdict is IntegrityVerdict.HOLDS:
         yield f"  root {ledger.root}, checkpoint at size {ledger.checkpoint_size:,}"
+    if integrity.sealed:
+        counted = [f"{count:,} {state}" for state, count in integrity.sealed.items() if count]
+        yield f"  sealed values: {', '.join(counted)}"
     if integrity.invalid_submissions or integrity.invalid_records:
         yield (
             f"  left out of all facts as invalid: {integrity.invalid_submissions:,} of "
