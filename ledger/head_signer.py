@@ -5,14 +5,15 @@ store's backups, and signs only what continues them.
 Source: docs/spec/ledger-format.md, *Checkpoint*.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.encoding import decode, encode
 from ledger.errors import InconsistentHeadError, KeyFileError, LedgerError
-from ledger.files import in_turn, replace_file
+from ledger.files import in_turn, replace_file, sync_folder
 from ledger.merkle import Frontier
 from ledger.signing import Signer, sign_checkpoint
 
@@ -80,7 +81,7 @@ class HeadSigner:
         Raises:
             InconsistentHeadError: It does not.
         """
-        with in_turn(self._path):
+        with self._turn():
             self._grown(self._read(), *head(), leaves)
 
     def sign(self, head: ReadHead, leaves: ReadLeaves) -> bytes:
@@ -92,14 +93,17 @@ class HeadSigner:
         Raises:
             InconsistentHeadError: The store does not continue the last signed head. Nothing was
                 signed.
+            KeyFileError: It could not be remembered (`head.unwritable`). Nothing was given out.
         """
         # The head is read while no other process can sign, so it is never older than the last
         # signed one.
-        with in_turn(self._path):
+        with self._turn():
             memory = self._read()
             size, root = head()
             frontier = self._grown(memory, size, root, leaves)
             if memory.note and size == memory.frontier.size:
+                # Whoever remembered it may have died before the memory's name was on the disk.
+                sync_folder(self._path.parent)
                 return memory.note
             note = sign_checkpoint(Checkpoint(self._origin, size, frontier.root()), self._signer)
             # INVARIANT: a head leaves this function only once it is remembered. If the process
@@ -108,6 +112,18 @@ class HeadSigner:
             memory = _Memory(note, frontier)
             self._known = _write(self._path, memory), memory
             return note
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        try:
+            with in_turn(self._path):
+                yield
+        except OSError as error:
+            raise KeyFileError(
+                f"{self._path}: what this head key signs cannot be remembered, so nothing is "
+                f"signed ({error.strerror or error})",
+                code="head.unwritable",
+            ) from error
 
     def _grown(
         self,

@@ -8,16 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ledger.admission import read_authority
 from ledger.backup import back_up, restore
 from ledger.client import LedgerClient
 from ledger.entry import leaf_hash
-from ledger.founding import Founded, open_founded, trust_file
+from ledger.founding import Founded, authority_record, open_founded, trust_file
 from ledger.records import Message, RunOpened
 from ledger.schema import VERSION
 from ledger.store import Store
 from ledger.testing import SERVICE, build_ledger
 from ledger.upgrading import upgrade
 from tests.ledger.copies import make_old
+from tests.ledger.secrets_desk import desk_at
 from verifier.load import verify_ledger
 from verifier.report import IntegrityVerdict
 from verifier.trust import parse_trust
@@ -55,15 +57,27 @@ def client_of(founded: Founded, name: str, store: Store) -> LedgerClient:
 def prepared(folder: Path) -> None:
     """Make a ledger with a run in it, and a trust file that pins its head."""
     built = build_ledger(folder)
-    with (
-        Store.open(built.path, writable=True) as store,
-        client_of(built.founded, "agent", store) as client,
-    ):
-        [run] = client.submit([client.make(RunOpened, phase="opened", service=SERVICE)])
-    (folder / RUN).write_text(run.record, "utf-8")
+    open_run(folder)
     with Store.open(built.path) as store:
         _, note = list(store.checkpoints())[-1]
     (folder / TRUST).write_text(trust_file(built.founded, checkpoint=note), "utf-8")
+
+
+def founded_in(folder: Path) -> Founded:
+    """Return the folder's ledger with its keys."""
+    keys = folder / "keys"
+    return open_founded(folder / LEDGER, keys if keys.is_dir() else None)
+
+
+def open_run(folder: Path) -> None:
+    """Open the run that every message is of."""
+    founded = founded_in(folder)
+    with (
+        Store.open(folder / LEDGER, writable=True) as store,
+        client_of(founded, "agent", store) as client,
+    ):
+        [run] = client.submit([client.make(RunOpened, phase="opened", service=SERVICE)])
+    (folder / RUN).write_text(run.record, "utf-8")
 
 
 def said_in(folder: Path, client: LedgerClient, turn: int) -> Message:
@@ -74,7 +88,7 @@ def said_in(folder: Path, client: LedgerClient, turn: int) -> Message:
 
 def append(folder: Path, say: Say) -> None:
     """Append one record, then several, then what is decided on the head; close."""
-    founded = open_founded(folder / LEDGER)
+    founded = founded_in(folder)
     with Store.open(founded.location, writable=True) as store:
         client = client_of(founded, "agent", store)
         for turn, count in enumerate((1, 3)):
@@ -88,7 +102,7 @@ def append(folder: Path, say: Say) -> None:
 
 def sign(folder: Path, say: Say) -> None:
     """Append without signing, and then sign the head alone."""
-    founded = open_founded(folder / LEDGER)
+    founded = founded_in(folder)
     with Store.open(founded.location, writable=True) as store:
         client = LedgerClient(
             store,
@@ -106,7 +120,7 @@ def sign(folder: Path, say: Say) -> None:
 def sound(folder: Path, said: Sequence[str]) -> None:
     """All that was acknowledged is there, the ledger verifies, and it is written to again."""
     holds(folder, said)
-    founded = open_founded(folder / LEDGER)
+    founded = founded_in(folder)
     with (
         Store.open(founded.location, writable=True) as store,
         client_of(founded, "agent", store) as client,
@@ -224,9 +238,88 @@ def upgraded(folder: Path, said: Sequence[str]) -> None:
     sound(folder, ())
 
 
+# ----------------------------------------------------------------- authority and erasure
+
+# The record of which a value is erased, and the box that it was in.
+ERASED = "erased"
+BOX = "box"
+PATH = "/params/customer/email"
+
+
+def change_authority(folder: Path, say: Say) -> None:
+    """Let the roots sign another document, and write it."""
+    founded = founded_in(folder)
+    with Store.open(founded.location, writable=True) as store:
+        before = read_authority(store).documents[-1]
+        document = before.document.model_copy(
+            update={"number": before.document.number + 1, "previous": before.digest}
+        )
+        client = client_of(founded, "steward", store)
+        [receipt] = client.submit([authority_record(client, document, [founded.key("root")])])
+        say(f"{receipt.index} {receipt.leaf}")
+        say(f"document {document.number}")
+        client.close()
+
+
+def governed(folder: Path, said: Sequence[str]) -> None:
+    """The document is in force or it is not, for all; another one follows."""
+    with Store.open(folder / LEDGER) as store:
+        number = len(read_authority(store).documents)
+    assert number == 2 or (number == 1 and "document 2" not in said)
+    sound(folder, [text for text in said if not text.startswith("document")])
+    change_authority(folder, lambda _: None)
+    verified(folder)
+
+
+def prepared_to_erase(folder: Path) -> None:
+    """Make a ledger with sealed values, and remember one of them as it is kept."""
+    desk = desk_at(folder / LEDGER, folder)
+    desk.work()
+    with Store.open(folder / LEDGER) as store:
+        with store.boxes() as boxes:
+            box = next(one for one in boxes.of_record(desk.action) if one.path == PATH)
+        _, note = list(store.checkpoints())[-1]
+    (folder / ERASED).write_text(desk.action, "utf-8")
+    (folder / BOX).write_bytes(box.box)
+    (folder / TRUST).write_text(trust_file(desk.founded, checkpoint=note), "utf-8")
+    open_run(folder)
+
+
+def erase(folder: Path, say: Say) -> None:
+    """Erase one value."""
+    founded = founded_in(folder)
+    with Store.open(founded.location, writable=True) as store:
+        client = client_of(founded, "eraser", store)
+        record = (folder / ERASED).read_text("utf-8")
+        [receipt] = client.erase(record, [PATH], "the customer asked for it")
+        say(f"{receipt.index} {receipt.leaf}")
+        say("erased")
+        client.close()
+
+
+def erased(folder: Path, said: Sequence[str]) -> None:
+    """The erasure is recorded and its value gone, or neither; the bytes go when it is written."""
+    record = (folder / ERASED).read_text("utf-8")
+    with Store.open(folder / LEDGER) as store:
+        with store.boxes() as boxes:
+            kept = boxes.has(record, PATH)
+        recorded = any(True for _ in store.records_containing(b'"kind":"erasure"'))
+    assert kept is not recorded
+    assert recorded or "erased" not in said
+    sound(folder, [text for text in said if text != "erased"])
+    if kept:
+        erase(folder, lambda _: None)
+    box = (folder / BOX).read_bytes()
+    left = [path.name for path in folder.rglob("*") if path.is_file() and box in path.read_bytes()]
+    assert left == [BOX]
+    verified(folder)
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "append": Operation(prepared, append, sound),
     "sign": Operation(prepared, sign, sound),
+    "authority": Operation(prepared, change_authority, governed),
+    "erase": Operation(prepared_to_erase, erase, erased),
     "backup": Operation(prepared, back_up_one, copied),
     "restore": Operation(prepared_to_restore, restore_one, restored),
     "upgrade": Operation(prepared_old, upgrade_one, upgraded),

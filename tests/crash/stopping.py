@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHIM = Path(__file__).with_name("shim.c")
 KILLED = -9
 # How many points of one operation are tried where not all of them are.
-SOME = 16
+SOME = 8
 
 
 class NoCompilerError(Exception):

@@ -12,7 +12,7 @@ from tests.crash.operations import CARELESS, OPERATIONS, Operation
 from tests.crash.stopping import Ended, Stopper, chosen
 
 # How many points of one operation power fails at, where not all are tried.
-SOME = 5
+SOME = 2
 
 
 def by_chance(seed: int) -> Share:

@@ -157,7 +157,7 @@ def test_dying_while_writing_leaves_the_old_memory(
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", die)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(KeyFileError, match="disk full"):
         signer.sign(history.head, history.leaves)
     monkeypatch.undo()
     assert memory.read_bytes() == before
