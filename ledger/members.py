@@ -159,8 +159,8 @@ class ZipMembers:
 
 def _check_member(member: zipfile.ZipInfo) -> None:
     _check_name(member.filename)
-    mode = member.external_attr >> 16
-    if mode and not stat.S_ISREG(mode):
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in {0, stat.S_IFREG}:
         raise BundleError(f"{member.filename}: a link, or no file", code="bundle.name")
     plain = member.compress_type == zipfile.ZIP_STORED and member.compress_size == member.file_size
     if not plain or member.flag_bits & _ENCRYPTED:

@@ -7,7 +7,7 @@ Source: C2SP tlog-proof; docs/spec/ledger-format.md, *Record proof*.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,10 +18,12 @@ from ledger.authority import AuthorityHistory, Standing
 from ledger.checkpoint import (
     MAX_NOTE,
     VerifiedCheckpoint,
+    VerifierKey,
     open_checkpoint,
     parse_checkpoint,
     parse_note,
 )
+from ledger.cosignature import check_cosignatures
 from ledger.encoding import decode, digest, encode, from_base64, to_base64
 from ledger.entry import Header, leaf_hash, parse_header
 from ledger.errors import (
@@ -30,7 +32,7 @@ from ledger.errors import (
     StoreError,
     UnprovenRecordError,
 )
-from ledger.keys import verify_signature
+from ledger.keys import fingerprint, verify_signature
 from ledger.merkle import HASH_SIZE, check_inclusion, inclusion_proof
 from ledger.records import (
     AnyRecord,
@@ -43,7 +45,7 @@ from ledger.records import (
     Version,
     parse_record,
 )
-from ledger.store import Store
+from ledger.source import Source
 from ledger.submission import (
     Submission,
     check_submission_path,
@@ -52,6 +54,7 @@ from ledger.submission import (
     submission_of,
     submission_path,
 )
+from ledger.tiles import TiledTree
 
 # A record of 1 MiB may be written six times as long inside a string, and authority records come
 # along.
@@ -157,13 +160,15 @@ def parse_proof(raw: bytes) -> Proof:
     return Proof(extra, int(found["index"]), path, note)
 
 
-def make_proof(store: Store, index: int, note: bytes) -> bytes:
+def make_proof(store: Source, index: int, note: bytes, tree: TiledTree | None = None) -> bytes:
     """Make the proof of the record at `index` under a checkpoint. Nothing is checked on the way.
 
     Args:
         store: The ledger.
         index: The record's entry.
-        note: A signed note of this ledger, larger than `index`.
+        note: A signed note of this ledger, larger than `index`, with any cosignatures under it.
+        tree: The tiles of the tree of that size, where there are some: a few of them are read.
+            Without, every header is read, and kept as 32 bytes.
 
     Raises:
         ValueError: The checkpoint does not cover the entry.
@@ -172,7 +177,9 @@ def make_proof(store: Store, index: int, note: bytes) -> bytes:
     size = parse_checkpoint(parse_note(note).text).size
     if not 0 <= index < size:
         raise ValueError(f"a checkpoint of {size} entries does not cover entry {index}")
-    leaves = list(store.leaves(0, size))
+    if tree is not None and tree.size != size:
+        raise ValueError(f"tiles of {tree.size} entries for a checkpoint of {size}")
+    prove = _prover(store, size, tree)
     row = store.row(index)
     header = parse_header(row.header)
     first = index - header.position
@@ -186,31 +193,43 @@ def make_proof(store: Store, index: int, note: bytes) -> bytes:
         signature=opening.signature or "",
         path=tuple(submission_path(digests, header.position)),
         genesis=genesis,
-        authority=_authority_parts(store, leaves),
+        authority=_authority_parts(store, size, prove),
     )
-    return proof_bytes(Proof(extra, index, tuple(inclusion_proof(leaves, index)), note))
+    return proof_bytes(Proof(extra, index, tuple(prove(index)), note))
 
 
-def _record_text(store: Store, index: int) -> str:
+def _prover(store: Source, size: int, tree: TiledTree | None) -> Callable[[int], list[bytes]]:
+    """Return what makes inclusion paths in the tree of this size."""
+    if tree is not None:
+        return tree.inclusion_proof
+    leaves = list(store.leaves(0, size))
+    return lambda index: inclusion_proof(leaves, index)
+
+
+def _record_text(store: Source, index: int) -> str:
     record = store.row(index).record
     if record is None:
         raise StoreError(f"entry {index}: the store does not have its record", index=index)
     return record.decode()
 
 
-def _authority_parts(store: Store, leaves: Sequence[bytes]) -> tuple[AuthorityPart, ...]:
+def _authority_parts(
+    store: Source, size: int, prove: Callable[[int], list[bytes]]
+) -> tuple[AuthorityPart, ...]:
     return tuple(
         AuthorityPart(
             header=store.row(index).header.decode(),
             record=raw.decode(),
-            path=tuple(node.hex() for node in inclusion_proof(leaves, index)),
+            path=tuple(node.hex() for node in prove(index)),
         )
         for index, raw in store.records_containing(b'"kind":"authority"')
-        if index < len(leaves) and isinstance(parse_record(raw), Authority)
+        if index < size and isinstance(parse_record(raw), Authority)
     )
 
 
-def check_proof(raw: bytes, genesis: str) -> ProvenRecord:
+def check_proof(
+    raw: bytes, genesis: str, witnesses: Iterable[VerifierKey] = (), quorum: int = 0
+) -> ProvenRecord:
     """Check a record's proof against a genesis digest that was obtained out of band.
 
     1. The file is a tlog-proof whose extra data are strict.
@@ -218,7 +237,9 @@ def check_proof(raw: bytes, genesis: str) -> ProvenRecord:
     2. The genesis record has the trusted digest, and the authority documents follow from it, each
        with enough root signatures.
 
-    3. The checkpoint is of genesis's origin, signed by a head key in force by these documents.
+    3. The checkpoint is of genesis's origin, signed by a head key in force by these documents, and
+       cosigned by at least `quorum` of the witnesses, by distinct keys that are none of the
+       ledger's own. When they cosigned is not asked.
 
     4. The headers of the record and of the authority records are strict, and in the checkpoint's
        tree at their indexes.
@@ -245,6 +266,7 @@ def check_proof(raw: bytes, genesis: str) -> ProvenRecord:
         authority, origin = _trusted_authority(proof, genesis)
         step = 3
         head = _opened_checkpoint(proof, authority, origin)
+        _check_quorum(head, authority, witnesses, quorum)
         step = 4
         header = _included_header(proof, head)
         step = 5
@@ -282,6 +304,22 @@ def _opened_checkpoint(
 ) -> VerifiedCheckpoint:
     size = parse_checkpoint(parse_note(proof.checkpoint).text).size
     return open_checkpoint(proof.checkpoint, origin, authority.head_keys(size))
+
+
+def _check_quorum(
+    head: VerifiedCheckpoint,
+    authority: AuthorityHistory,
+    witnesses: Iterable[VerifierKey],
+    quorum: int,
+) -> None:
+    note = parse_note(head.note)
+    found = check_cosignatures(note.text, note.signatures, witnesses)
+    keys = {one.witness.public_key for one in found}
+    count = sum(authority.public_key(fingerprint(key)) is None for key in keys)
+    if count < quorum:
+        raise UnprovenRecordError(
+            f"{count} witnesses cosigned the checkpoint, and {quorum} are asked for"
+        )
 
 
 def _included_header(proof: Proof, head: VerifiedCheckpoint) -> Header:

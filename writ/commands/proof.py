@@ -14,6 +14,8 @@ from writ.settings import current
 
 if TYPE_CHECKING:
     from ledger.proof import ProvenRecord
+    from ledger.source import Source
+    from ledger.tiles import TiledTree
 
 
 def proof(
@@ -51,21 +53,56 @@ def proof(
 
 def _made(ledger: str, index: int) -> str:
     from ledger.proof import make_proof
-    from ledger.store import Store
+    from verifier.load import open_source
 
-    with Store.open(ledger) as store:
-        if index >= store.size():
+    source = open_source(ledger)
+    try:
+        if index >= source.size():
             raise CommandError(
-                "proof.index", f"{ledger} has no entry {index}: its last is {store.size() - 1}"
+                "proof.index", f"{ledger} has no entry {index}: its last is {source.size() - 1}"
             )
-        notes = [note for size, note in store.checkpoints() if size > index]
-        if not notes:
+        if source.withheld(index):
+            raise CommandError(
+                "proof.withheld",
+                f"{ledger} withholds the record of entry {index}",
+                do="Ask whoever keeps the ledger for a bundle that has it.",
+            )
+        note = _newest(source, index)
+        if note is None:
             raise CommandError(
                 "proof.head",
                 f"no signed head of {ledger} covers entry {index}",
                 do="A head is signed when whoever writes the ledger closes it.",
             )
-        return make_proof(store, index, notes[-1]).decode()
+        return make_proof(source, index, note, _tree(source, note)).decode()
+    finally:
+        source.close()
+
+
+def _newest(source: "Source", index: int) -> bytes | None:
+    """Return the newest signed head over an entry, with the cosignatures that are kept of it."""
+    from ledger.cosignature import with_lines
+
+    found = [(size, note) for size, note in source.checkpoints() if size > index]
+    if not found:
+        return None
+    size, note = found[-1]
+    return with_lines(note, (line for at, line in source.cosignatures() if at == size))
+
+
+def _tree(source: "Source", note: bytes) -> "TiledTree | None":
+    """Return the tiles of the head's tree, where a bundle has them: a proof then reads a few."""
+    from ledger.bundle import Bundle
+    from ledger.checkpoint import parse_checkpoint, parse_note
+    from ledger.tiles import CHECKPOINT, TiledTree
+
+    if not isinstance(source, Bundle):
+        return None
+    beside = source.tile(CHECKPOINT)
+    text = parse_note(note).text
+    if beside is None or parse_note(beside).text != text:
+        return None
+    return TiledTree(source.tile, parse_checkpoint(text).size)
 
 
 def _check(file: Path, trust: Path | None) -> None:
@@ -80,7 +117,7 @@ def _check(file: Path, trust: Path | None) -> None:
             do="Name the ledger's trust file with --trust.",
         )
     try:
-        proven = check_proof(file.read_bytes(), pinned.genesis)
+        proven = check_proof(file.read_bytes(), pinned.genesis, pinned.witnesses, pinned.quorum)
     except UnprovenRecordError as error:
         data(f"NOT PROVEN: {error}\n")
         raise typer.Exit(int(ExitCode.VIOLATED)) from error
