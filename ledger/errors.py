@@ -215,6 +215,12 @@ class SpoolRefusedError(LedgerError):
     code = "spool.refused"
 
 
+class ReceiptError(LedgerError):
+    """Receipts cannot be kept in this file, or it does not hold any."""
+
+    code = "receipts.unusable"
+
+
 class QueueFullError(LedgerError):
     """The queue before the ledger holds as much as it may, and waiting for room took too long."""
 

@@ -162,14 +162,14 @@ def told(outcome: Outcome, seconds: float) -> str:
     """Say it to a person."""
     took = sorted(one.seconds for each in outcome.answers for one in each)
     counts = [len(each) for each in outcome.answers]
-    late = took[int(len(took) * 0.99)] * 1_000
+    middle = median(took) * 1_000
+    late, longest = took[int(len(took) * 0.99)] * 1_000, took[-1] * 1_000
     last = outcome.wrong or [f"{outcome.size:,} entries verified"]
     return "\n".join(
         [
             f"{len(took):,} appends in {seconds:.0f} s: {len(took) / seconds:,.0f} a second",
             f"of each process: {min(counts):,} to {max(counts):,}",
-            f"waiting, in ms: median {median(took) * 1_000:.1f}, 99 % {late:.1f}, "
-            f"longest {took[-1] * 1_000:.1f}",
+            f"waiting, in ms: median {middle:.1f}, 99 % {late:.1f}, longest {longest:.1f}",
             *last,
             "",
         ]
