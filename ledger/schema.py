@@ -232,6 +232,26 @@ def empty_log(connection: Connection, seconds: int = 0) -> bool:
         connection.exec_driver_sql("BEGIN")
 
 
+def check_version(location: str | Path, version: int) -> None:
+    """Refuse to write in tables of another version.
+
+    Raises:
+        StoreError: They are older (`store.old`) or newer (`store.new`).
+    """
+    if version < VERSION:
+        raise StoreError(
+            f"{shown(location)}: its tables are of version {version}, and only version "
+            f"{VERSION} is written: run `writ upgrade` on it",
+            code="store.old",
+        )
+    if version > VERSION:
+        raise StoreError(
+            f"{shown(location)}: its tables are of version {version}, and this program "
+            f"knows {VERSION}: install a newer one",
+            code="store.new",
+        )
+
+
 def shown(location: str | Path) -> str:
     """Return a location as an error may show it: without the password in a URL."""
     text = str(location)

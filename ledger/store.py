@@ -34,6 +34,10 @@ _CONTAINING_SQLITE = (
 _CONTAINING_POSTGRESQL = (
     "SELECT idx, body FROM records WHERE idx >= ? AND position(? in body) > 0 ORDER BY idx"
 )
+_SPAN = (
+    "SELECT e.idx, e.header, r.body FROM entries e JOIN records r ON r.idx = e.idx "
+    "WHERE e.idx >= ? AND e.idx < ? ORDER BY e.idx"
+)
 
 
 class Store:
@@ -89,7 +93,7 @@ class Store:
         try:
             store.version = store._read_version()
             if writable:
-                _check_version(location, store.version)
+                schema.check_version(location, store.version)
                 with schema.begin_adding(store._engine) as connection:
                     schema.METADATA.create_all(connection, tables=[schema.HEAD, schema.STREAMS])
                 # Whoever died while erasing has left in the log what was erased.
@@ -157,9 +161,10 @@ class Store:
         try:
             return int(self._fetch("SELECT coalesce(max(idx), -1) + 1 FROM entries")[0][0])
         except unreadable as error:
-            raise StoreError(
-                f"{schema.shown(self.location)}: cannot be read ({_reason(error)})"
-            ) from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> StoreError:
+        return StoreError(f"{schema.shown(self.location)}: cannot be read ({_reason(error)})")
 
     def row(self, idx: int) -> Row:
         """Return one entry.
@@ -205,6 +210,19 @@ class Store:
             at += len(wanted)
         if strays:
             self._check_end(at)
+
+    def span(self, start: int, stop: int) -> Sequence[Sequence[Any]]:
+        """Return index, header and record of the entries from `start` to before `stop`, as found.
+
+        It looks at nothing; who finds something missing or odd asks `rows`, which names it.
+
+        Raises:
+            StoreError: The database cannot give them back.
+        """
+        try:
+            return self._fetch(_SPAN, start, stop)
+        except self._failures as error:
+            raise self._unreadable(error) from error
 
     def _chunk(self, at: int) -> Sequence[Row]:
         try:
@@ -321,9 +339,7 @@ class Store:
                     if isinstance(body, bytes) and isinstance(idx, int):
                         yield idx, body
         except self._failures as error:
-            raise StoreError(
-                f"{schema.shown(self.location)}: cannot be read ({_reason(error)})"
-            ) from error
+            raise self._unreadable(error) from error
 
     def index_of(self, record: str) -> int | None:
         """Return the index of the first entry for the record with this digest, reading all."""
@@ -471,21 +487,6 @@ def _is_negative(idx: object) -> bool:
 def _reason(error: BaseException) -> str:
     origin = getattr(error, "orig", None) or error
     return str(origin).splitlines()[0] if str(origin) else type(origin).__name__
-
-
-def _check_version(location: str | Path, version: int) -> None:
-    if version < schema.VERSION:
-        raise StoreError(
-            f"{schema.shown(location)}: its tables are of version {version}, and only version "
-            f"{schema.VERSION} is written: run `writ upgrade` on it",
-            code="store.old",
-        )
-    if version > schema.VERSION:
-        raise StoreError(
-            f"{schema.shown(location)}: its tables are of version {version}, and this program "
-            f"knows {schema.VERSION}: install a newer one",
-            code="store.new",
-        )
 
 
 def _refuse_if_taken(location: str | Path, tables: Sequence[str]) -> None:

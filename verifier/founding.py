@@ -87,19 +87,35 @@ class Founding:
         Raises:
             BrokenLedgerError: One of them fails.
         """
-        raw = _first(store)
-        genesis_digest = digest(raw)
-        if trust is not None and genesis_digest != trust.genesis:
-            what = "its genesis record is not the one that the trust file pins"
-            raise BrokenLedgerError(0, 0, "trust", what)
-        genesis = _genesis(raw)
-        if trust is not None and genesis.origin != trust.origin:
-            what = f"its origin is {genesis.origin}, and the trust file pins {trust.origin}"
-            raise BrokenLedgerError(0, 0, "trust", what)
+        genesis_digest, genesis = _pinned_genesis(store, trust)
         ahead = _ahead(store)
         if not ahead.authority:
             raise _no_authority(store)
         return cls(genesis_digest, genesis.origin, _folded(genesis, ahead), ahead)
+
+    @classmethod
+    def begun(cls, store: Source, trust: Trust | None) -> "Founding":
+        """Check genesis alone: who follows the ledger's entries adds its documents with `fold`.
+
+        Raises:
+            BrokenLedgerError: Genesis fails.
+        """
+        genesis_digest, genesis = _pinned_genesis(store, trust)
+        return cls(genesis_digest, genesis.origin, _folded(genesis, Ahead()), Ahead(_size(store)))
+
+    def fold(self, index: int, record: Authority) -> None:
+        """Add the authority document at `index`, which follows all others.
+
+        Raises:
+            AuthorityError: It does not follow the one before, or lacks signatures.
+        """
+        self._history = self._history.fold(index, record)
+        self._identity.cache_clear()
+
+    @property
+    def history(self) -> AuthorityHistory:
+        """The authority documents, as far as they were read."""
+        return self._history
 
     def was_read_ahead(self, index: int, digest: str, record: AnyRecord | None) -> bool:
         """Return whether reading ahead met at this place what is met there now.
@@ -177,6 +193,20 @@ class Founding:
         """Return whether what this key wrote at this index is in doubt."""
         since = self._history.compromised.get(key)
         return since is not None and index >= since
+
+
+def _pinned_genesis(store: Source, trust: Trust | None) -> tuple[str, Genesis]:
+    """Return the genesis record and its digest, as the trust file pins them."""
+    raw = _first(store)
+    genesis_digest = digest(raw)
+    if trust is not None and genesis_digest != trust.genesis:
+        what = "its genesis record is not the one that the trust file pins"
+        raise BrokenLedgerError(0, 0, "trust", what)
+    genesis = _genesis(raw)
+    if trust is not None and genesis.origin != trust.origin:
+        what = f"its origin is {genesis.origin}, and the trust file pins {trust.origin}"
+        raise BrokenLedgerError(0, 0, "trust", what)
+    return genesis_digest, genesis
 
 
 def _genesis(raw: bytes) -> Genesis:

@@ -85,18 +85,25 @@ class Streams:
 
     def order(self, group: Group, submission: Submission) -> Problem | None:
         """Check number, link and `seen`; note a gap where numbers are missing."""
-        return self._numbered(submission) or self._seen(group, submission)
+        return self.order_at(group.entries[0].index, submission)
+
+    def order_at(self, first: int, submission: Submission) -> Problem | None:
+        """Check number, link and `seen` of a submission whose first entry stands at `first`."""
+        return self._numbered(submission) or self._seen(first, submission)
 
     def take(self, group: Group, submission: Submission) -> None:
         """Continue the stream with this submission."""
+        closed = any(entry.value.get("kind") == "stream-close" for entry in group.entries)
+        text = text_digest(submission)
+        self.take_at(group.entries[0].index, submission, text, closed=closed)
+
+    def take_at(self, first: int, submission: Submission, text: str, *, closed: bool) -> None:
+        """Continue the stream with a submission: where it stands, and its text's digest."""
         last = self._streams.get((submission.key, submission.stream))
         expected = 0 if last is None else last.number + 1
         if submission.number > expected:
-            self.gaps.append((group.entries[0].index, expected, submission.number))
-        closed = any(entry.value.get("kind") == "stream-close" for entry in group.entries)
-        self._streams[submission.key, submission.stream] = _Stream(
-            submission.number, text_digest(submission), closed
-        )
+            self.gaps.append((first, expected, submission.number))
+        self._streams[submission.key, submission.stream] = _Stream(submission.number, text, closed)
 
     def unclosed(self) -> list[tuple[str, str, int]]:
         """Return key, stream and last number of the streams that nobody closed, in order."""
@@ -119,8 +126,8 @@ class Streams:
             return Problem(5, "number", "it does not name the submission before it in its stream")
         return None
 
-    def _seen(self, group: Group, submission: Submission) -> Problem | None:
-        first, size = group.entries[0].index, submission.seen_size
+    def _seen(self, first: int, submission: Submission) -> Problem | None:
+        size = submission.seen_size
         if first < size:
             return Problem(5, "seen", f"it had seen {size} entries, and stands at {first}")
         if submission.exact and first != size:

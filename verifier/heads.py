@@ -72,6 +72,12 @@ class Heads:
             self._confirm(size, *self._next, frontier)
             self._next = next(self._notes, None)
 
+    def upcoming(self, size: int) -> int | None:
+        """Return the next size after this one at which something is to be compared."""
+        sizes = [self._next[0]] if self._next is not None else []
+        sizes.extend(pin.size for _, pin in self._pinned if pin.size > size)
+        return max(min(sizes), size + 1) if sizes else None
+
     def finish(self, size: int) -> None:
         """Look for what the ledger should still contain.
 

@@ -25,6 +25,7 @@ from verifier.findings import Finding
 from verifier.founding import Founding
 from verifier.heads import Heads
 from verifier.integrity import Progress, Reading
+from verifier.ordinary import Proved, proved
 from verifier.places import Places, placed
 from verifier.report import (
     Conformance,
@@ -125,6 +126,7 @@ def verify_ledger(
     conformance: bool = True,
     opener: Opener | None = None,
     disclosures: Iterable[Disclosure] = (),
+    jobs: int = 1,
 ) -> Report:
     """Verify a ledger: its integrity, and every record in it decided again.
 
@@ -132,6 +134,7 @@ def verify_ledger(
         source: A store's path or database URL.
         trust: What the verification rests on; None compares the ledger with itself alone.
         conformance: Whether records are decided again; else integrity alone is verified.
+        jobs: How many processes verify integrity, where it is verified alone.
         progress: Called now and then with how many entries were read, and how many there are.
         opener: Opens sealed values: `ledger.sealing.Sealing`, with the sealing key.
         disclosures: Sealed values that were shown to whoever verifies.
@@ -140,14 +143,15 @@ def verify_ledger(
         SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another.
         TrustError: The trust file cannot be used.
     """
-    store = open_source(source)
+    store, shown = open_source(source), tuple(disclosures)
     try:
         return verify(
             store,
             trust,
             progress=progress,
             conformance=conformance,
-            sealed=SealedValues(store, opener, disclosures),
+            jobs=jobs,
+            sealed=SealedValues(store, opener, shown) if shown or opener is not None else None,
         )
     finally:
         store.close()
@@ -159,9 +163,14 @@ def verify(
     *,
     progress: Progress | None = None,
     conformance: bool = True,
+    jobs: int = 1,
     sealed: SealedValues | None = None,
 ) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
+    if not conformance and isinstance(store, Store) and sealed is None:
+        found = proved(store, trust, jobs=jobs, progress=progress)
+        if found is not None:
+            return _sound(store, found, trust)
     return _verified(store, trust, progress, conformance=conformance, sealed=sealed)[0]
 
 
@@ -214,7 +223,17 @@ def _verified(
     return report, founding, judge.contracts if judge is not None else {}
 
 
-def _facts(founding: Founding, heads: Heads, reading: Reading) -> LedgerFacts:
+def _sound(store: Source, found: Proved, trust: Trust | None) -> Report:
+    """Return what the exact reading would say of a ledger in which it would find nothing."""
+    return Report(
+        ledger=_facts(found.founding, found.heads, found),
+        integrity=_integrity(store, found.heads, found, trust),
+        conformance=Conformance(performed=False),
+        findings=(),
+    )
+
+
+def _facts(founding: Founding, heads: Heads, reading: Reading | Proved) -> LedgerFacts:
     return LedgerFacts(
         origin=founding.origin,
         genesis=founding.genesis,
@@ -225,7 +244,9 @@ def _facts(founding: Founding, heads: Heads, reading: Reading) -> LedgerFacts:
     )
 
 
-def _integrity(store: Source, heads: Heads, reading: Reading, trust: Trust | None) -> Integrity:
+def _integrity(
+    store: Source, heads: Heads, reading: Reading | Proved, trust: Trust | None
+) -> Integrity:
     reasons = tuple(_reasons(store, heads, trust))
     undecidable = IntegrityVerdict.UNDECIDABLE
     return Integrity(
@@ -251,7 +272,7 @@ def _reasons(store: Source, heads: Heads, trust: Trust | None) -> Iterator[str]:
     yield from heads.witnessed.reasons()
 
 
-def _not_excluded(heads: Heads, reading: Reading, trust: Trust | None) -> Iterator[str]:
+def _not_excluded(heads: Heads, reading: Reading | Proved, trust: Trust | None) -> Iterator[str]:
     if trust is None:
         yield (
             "that this is the ledger that it says it is: there was no trust file, so its keys "

@@ -35,6 +35,10 @@ def verify(
     integrity: Annotated[
         bool, typer.Option("--integrity", help="Integrity alone: decide no record again.")
     ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option("--jobs", metavar="N", min=1, help="Processes that read, for --integrity."),
+    ] = 1,
 ) -> None:
     """Check every byte of a ledger and decide every record in it again.
 
@@ -49,7 +53,7 @@ def verify(
             f"{chosen.origin}: there is no format {chosen.value!r}",
             do=f"The formats are: {', '.join(FORMATS)}.",
         )
-    report = verified(ledger, trust, settings, conformance=not integrity)
+    report = verified(ledger, trust, settings, conformance=not integrity, jobs=jobs)
     data(_written(report, chosen.value, ledger, trust, settings), out)
     raise typer.Exit(int(report.exit_code()))
 
@@ -86,7 +90,12 @@ def findings(
 
 
 def verified(
-    ledger: str, trust: Path | None, settings: Settings, *, conformance: bool = True
+    ledger: str,
+    trust: Path | None,
+    settings: Settings,
+    *,
+    conformance: bool = True,
+    jobs: int = 1,
 ) -> Report:
     """Verify a ledger, with a progress bar where somebody is watching.
 
@@ -97,7 +106,7 @@ def verified(
 
     pinned = trust_of(trust, settings)
     with progress("verifying") as step:
-        return verify_ledger(ledger, pinned, progress=step, conformance=conformance)
+        return verify_ledger(ledger, pinned, progress=step, conformance=conformance, jobs=jobs)
 
 
 def trust_of(flag: Path | None, settings: Settings) -> Trust | None:

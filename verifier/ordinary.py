@@ -1,0 +1,337 @@
+"""The quick verification of an ordinary ledger: spans read side by side, then put together.
+
+It proves one thing: that the exact reading (`verifier.integrity`) would find nothing. Where it
+cannot, it says no more than that, and the exact reading is to be done: so that what a report says
+never depends on which way was taken, nor on how many processes took it.
+Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0013.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ledger.authority import Standing
+from ledger.entry import ZEROS, parse_header
+from ledger.errors import LedgerError
+from ledger.merkle import HASH_SIZE, Frontier
+from ledger.records import AnyRecord, Authority, parse_record
+from ledger.store import Store
+from verifier.entries import Entry
+from verifier.errors import VerifierError
+from verifier.founding import Founding
+from verifier.governance import Governance
+from verifier.grouping import Streams
+from verifier.heads import Heads
+from verifier.sealed import BOXED_SINCE
+from verifier.span import Row, Span, SpanReader, UnusualError, check_signed
+from verifier.tables import Tables
+from verifier.trust import Trust
+
+Progress = Callable[[int, int], None]
+# Entries of a span: enough that what is done once for each does not count, few enough to hold.
+SPAN = 8_192
+# Spans that are read ahead of those that were put together, for each process.
+_AHEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A ledger of which the exact reading would find nothing wrong: what it would say of it."""
+
+    founding: Founding
+    heads: Heads
+    size: int
+    head: bytes
+    submissions: int
+    invalid_submissions: int = 0
+    invalid_records: int = 0
+    withheld: int = 0
+
+    def root(self) -> bytes:
+        """Return the root over what was read."""
+        return self.head
+
+
+class _FiledStreams(Streams):
+    """Streams whose leaves lie in a file."""
+
+    def __init__(self, genesis: str, tables: Tables) -> None:
+        super().__init__(genesis)
+        self._tables = tables
+
+    def leaf(self, index: int) -> str:
+        """Return the leaf hash at `index` in hex; 64 zeros before the first."""
+        return ZEROS if index < 0 else self._tables.leaf(index).hex()
+
+
+def proved(
+    store: Store,
+    trust: Trust | None,
+    *,
+    jobs: int = 1,
+    span: int = SPAN,
+    progress: Progress | None = None,
+) -> Proved | None:
+    """Verify a ledger in the quick way.
+
+    Args:
+        store: What is read.
+        trust: What the verification rests on.
+        jobs: How many processes read.
+        span: How many entries are read as one.
+        progress: Called now and then with how many entries were read, and how many there are.
+
+    Returns:
+        What was proved; None where the exact reading has to be done.
+
+    """
+    with TemporaryDirectory(prefix="writ-") as folder, Tables(Path(folder)) as tables:
+        try:
+            reading = _Reading(store, trust, tables)
+            with _spans(store, reading, jobs, span) as spans:
+                for found in spans:
+                    reading.take(found)
+                    if progress is not None:
+                        progress(reading.size, reading.total)
+            return reading.finish()
+        except (UnusualError, VerifierError, LedgerError, BrokenProcessPool):
+            return None
+
+
+class _Reading:
+    """Puts spans together, in their order."""
+
+    def __init__(self, store: Store, trust: Trust | None, tables: Tables) -> None:
+        self._store = store
+        self._tables = tables
+        self.founding = Founding.begun(store, trust)
+        self._heads = Heads(store, self.founding, trust)
+        self._streams = _FiledStreams(self.founding.genesis, tables)
+        self._governance = Governance()
+        self._frontier = Frontier()
+        self._previous = ZEROS
+        self._latest = ""
+        self._spoke: dict[str, int] = {}
+        self._submissions = 0
+        self.total = self.founding.size or 0
+        self.size = 0
+
+    def keys(self) -> Mapping[str, bytes]:
+        """Return the public keys that are known so far, by fingerprint."""
+        documents = self.founding.history.documents
+        return {
+            name: bytes.fromhex(entry.key)
+            for found in documents
+            for name, entry in found.keys.items()
+        }
+
+    def take(self, span: Span) -> None:
+        """Take in the next span.
+
+        Raises:
+            UnusualError: It does not follow what was taken in before, or only the exact reading
+                can judge it.
+            BrokenLedgerError: A head does not hold.
+            LedgerError: A governance record does not.
+        """
+        if not span.leaves:
+            return
+        if span.start != self.size or span.prev != self._previous:
+            raise UnusualError
+        if span.earliest < self._latest:
+            raise UnusualError
+        documents = [(index, header, parse_record(raw)) for index, header, raw in span.governance]
+        for index, _, record in documents:
+            if isinstance(record, Authority):
+                self.founding.fold(index, record)
+        self._grow(span.leaves)
+        self._tables.add(span.leaves, span.known, span.pending)
+        self._order(span)
+        self._entitle(span)
+        for index, header, record in documents:
+            self._govern(index, header, record)
+        self._previous, self._latest = span.leaves[-HASH_SIZE:].hex(), span.latest
+        self.size = span.stop
+
+    def finish(self) -> Proved:
+        """Check what can only be checked at the end.
+
+        Raises:
+            UnusualError: Something is left that only the exact reading can judge.
+            BrokenLedgerError: Entries were cut off.
+            LedgerError: There are rows that belong to no entry.
+        """
+        if self.size != self.total or not self.founding.history.documents:
+            raise UnusualError
+        self._heads.finish(self.size)
+        self._compromised()
+        self._no_boxes()
+        self._tables.check()
+        for _ in self._store.rows(self.size, self.size):
+            raise UnusualError
+        return Proved(
+            self.founding, self._heads, self.size, self._frontier.root(), self._submissions
+        )
+
+    def _grow(self, leaves: bytes) -> None:
+        """Steps 1 and 4: the root at each size that a head is of."""
+        nodes = [leaves[at : at + HASH_SIZE] for at in range(0, len(leaves), HASH_SIZE)]
+        at = 0
+        while at < len(nodes):
+            size = self._frontier.size
+            due = self._heads.upcoming(size)
+            stop = len(nodes) if due is None else min(len(nodes), at + due - size)
+            self._frontier.extend(nodes[at:stop])
+            self._heads.check(self._frontier.size, self._frontier)
+            at = stop
+
+    def _order(self, span: Span) -> None:
+        """Step 5, as far as it needs what came before."""
+        for signed in span.signed:
+            submission = signed.submission
+            if signed.unchecked is not None:
+                public = self.founding.public_key(submission.key)
+                if public is None:
+                    raise UnusualError
+                check_signed(public, *signed.unchecked)
+            if self._streams.order_at(signed.first, submission) is not None:
+                raise UnusualError
+            self._streams.take_at(signed.first, submission, signed.text, closed=signed.closed)
+        self._submissions += len(span.signed)
+
+    def _entitle(self, span: Span) -> None:
+        """Step 6, once for all records of a span that it looks at in the same way."""
+        history = self.founding.history
+        turns = [found.index + 1 for found in history.documents]
+        for (key, *_), spoke in span.spoke.items():
+            record = parse_record(spoke.record)
+            between = {turn for turn in turns if spoke.first < turn <= spoke.last}
+            for index in {spoke.first, spoke.last, *between}:
+                # What was delegated is so from a time to a time: at both ends, so in between too.
+                for at in {spoke.since, spoke.until}:
+                    answer = history.entitled(index, key, record, at)
+                    if answer.standing is not Standing.ENTITLED:
+                        raise UnusualError
+            self._spoke[key] = max(spoke.last, self._spoke.get(key, 0))
+
+    def _govern(self, index: int, header: bytes, record: AnyRecord) -> None:
+        """Step 7."""
+
+        def owner(identity: str) -> str:
+            return self.founding.owner(identity, index)
+
+        entry = Entry(index, parse_header(header), b"", {}, record)
+        if self._governance.problem(entry, record, owner) is not None:
+            raise UnusualError
+        self._governance.add(record, owner)
+
+    def _no_boxes(self) -> None:
+        """Sealed values are judged by the exact reading; no record here has any."""
+        if self._store.version >= BOXED_SINCE:
+            with self._store.boxes() as boxes:
+                if any(True for _ in boxes.each()):
+                    raise UnusualError
+
+    def _compromised(self) -> None:
+        """A document can say that a key was in other hands earlier: what it signed is judged anew.
+
+        Heads were signed by such a key, or records were from that entry on: exactly, then.
+        """
+        history = self.founding.history
+        heads = {
+            name
+            for found in history.documents
+            for name, entry in found.keys.items()
+            if entry.use == "head"
+        }
+        for key, since in history.compromised.items():
+            if key in heads or self._spoke.get(key, -1) >= since:
+                raise UnusualError
+
+
+# ------------------------------------------------------------------------ reading spans
+
+
+@contextmanager
+def _spans(store: Store, reading: _Reading, jobs: int, span: int) -> Generator[Iterator[Span]]:
+    """Read spans, here or in other processes, and give them in their order."""
+    genesis = reading.founding.genesis
+    starts = range(0, reading.total, span)
+    if jobs == 1 or len(starts) == 1:
+        yield (
+            read_span(store, genesis, reading.keys(), start, min(start + span, reading.total))
+            for start in starts
+        )
+        return
+    with ExitStack() as ended:
+        pool = ProcessPoolExecutor(
+            jobs, get_context("spawn"), initializer=_begin, initargs=(store.location,)
+        )
+        ended.callback(pool.shutdown, cancel_futures=True)
+        yield _from(pool, reading, jobs, span)
+
+
+def _from(pool: ProcessPoolExecutor, reading: _Reading, jobs: int, span: int) -> Iterator[Span]:
+    waiting: deque[Future[Span]] = deque()
+    for start in range(0, reading.total, span):
+        stop = min(start + span, reading.total)
+        waiting.append(
+            pool.submit(_elsewhere, reading.founding.genesis, reading.keys(), start, stop)
+        )
+        # The first documents are in the first span: those after it are read with their keys.
+        if start == 0 or len(waiting) > jobs * _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def read_span(store: Store, genesis: str, keys: Mapping[str, bytes], start: int, stop: int) -> Span:
+    """Read the submissions that begin from `start` to before `stop`.
+
+    Raises:
+        UnusualError: There is something in them that only the exact reading can judge.
+        StoreError: They cannot be read.
+    """
+    rows = list(store.span(start, stop))
+    at = 0
+    while at < len(rows) and b'"position":0,' not in _header(rows[at]):
+        at += 1
+    if at == len(rows):
+        # All of it belongs to a submission that began before.
+        return Span(stop, stop)
+    whole = rows[at:]
+    last = next(row for row in reversed(whole) if b'"position":0,' in _header(row))
+    reader = SpanReader(genesis, keys, start + at)
+    begun = len(whole) - whole.index(last)
+    missing = parse_header(_header(last)).count - begun
+    if missing > 0:
+        whole.extend(store.span(stop, stop + missing))
+    reader.read(whole)
+    return reader.finish()
+
+
+def _header(row: Row) -> bytes:
+    if not isinstance(row[1], bytes):
+        raise UnusualError
+    return row[1]
+
+
+_here: list[Store] = []
+
+
+def _begin(location: str) -> None:
+    """Open the store in a process that reads spans."""
+    _here.append(Store.open(location))
+
+
+def _elsewhere(genesis: str, keys: Mapping[str, bytes], start: int, stop: int) -> Span:
+    try:
+        return read_span(_here[0], genesis, keys, start, stop)
+    except LedgerError as error:
+        raise UnusualError from error

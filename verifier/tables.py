@@ -1,0 +1,117 @@
+"""What a quick reading has to remember of a whole ledger: in files, so that memory stays flat.
+
+Leaf hashes lie one after the other. What can be pointed at, and what is pointed at from another
+span, lie in parts by the first bits of a digest; at the end each part is held against the other,
+alone. The files are the reader's own: what is wrong in them was wrong when it was put there, or is
+found by whoever takes them up again (`verifier.state`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from ledger.merkle import HASH_SIZE
+from verifier.span import ACTION, OBSERVATION, PARTS, Pending, UnusualError
+
+# Digest, kind, index, run.
+KNOWN = HASH_SIZE + 1 + 8 + HASH_SIZE
+_KEY = HASH_SIZE + 1
+# Digest, kind, index of who names it, run, leaf.
+_PENDING = KNOWN + HASH_SIZE
+_NOTHING = bytes(HASH_SIZE)
+# Leaf hashes that are kept at hand: what writers have seen is mostly not long ago.
+_AT_HAND = 65_536 * HASH_SIZE
+_SHIFT = 2
+
+
+class Tables:
+    """Leaf hashes and references, in the files of a folder.
+
+    Args:
+        folder: Where they lie; those that are there already are added to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open = ExitStack()
+        self._leaves = self._file("leaves")
+        self._known = [self._file(f"known-{part:02}") for part in range(PARTS)]
+        self._pending = [self._file(f"pending-{part:02}") for part in range(PARTS)]
+        self._tail = b""
+        self._size = self._leaves.seek(0, 2) // HASH_SIZE
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _file(self, name: str) -> BinaryIO:
+        return self._open.enter_context((self._folder / name).open("a+b"))
+
+    def kept(self) -> Iterator[tuple[str, BinaryIO]]:
+        """Yield name and file of all that a later reading needs."""
+        yield "leaves", self._leaves
+        yield from ((f"known-{part:02}", file) for part, file in enumerate(self._known))
+
+    def add(self, leaves: bytes, known: Mapping[int, bytes], pending: Sequence[Pending]) -> None:
+        """Take in what a span found."""
+        self._leaves.write(leaves)
+        self._size += len(leaves) // HASH_SIZE
+        self._tail = (self._tail + leaves)[-_AT_HAND:]
+        for part, entries in known.items():
+            self._known[part].write(entries)
+        for digest, kind, index, run, leaf in pending:
+            asked = b"%b%c%b%b%b" % (digest, kind, index.to_bytes(8, "big"), run, leaf)
+            self._pending[digest[0] >> _SHIFT].write(asked)
+
+    def leaf(self, index: int) -> bytes:
+        """Return the leaf hash of an entry that was taken in."""
+        from_end = (self._size - index) * HASH_SIZE
+        if from_end <= len(self._tail):
+            at = len(self._tail) - from_end
+            return self._tail[at : at + HASH_SIZE]
+        self._leaves.seek(index * HASH_SIZE)
+        return self._leaves.read(HASH_SIZE)
+
+    def check(self) -> None:
+        """Hold all that is pointed at against what there is (step 9).
+
+        Raises:
+            UnusualError: A run or an action is there twice, a run is closed twice, or something
+                names what is not before it.
+        """
+        for known, pending in zip(self._known, self._pending, strict=True):
+            there = _unique(_whole(known))
+            asked = _whole(pending)
+            for at in range(0, len(asked), _PENDING):
+                self._check_one(asked[at : at + _PENDING], there)
+
+    def _check_one(self, asked: bytes, there: Mapping[bytes, bytes]) -> None:
+        found = there.get(asked[:_KEY])
+        if found is None or found[:8] >= asked[_KEY : _KEY + 8]:
+            raise UnusualError
+        run, leaf = asked[_KEY + 8 : KNOWN], asked[KNOWN:]
+        if run not in {_NOTHING, found[8:]}:
+            raise UnusualError
+        index = int.from_bytes(found[:8], "big")
+        if asked[HASH_SIZE] == ACTION and leaf not in {_NOTHING, self.leaf(index)}:
+            raise UnusualError
+
+
+def _whole(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _unique(entries: bytes) -> dict[bytes, bytes]:
+    """Return what there is by digest and kind. Only evidence may be recorded twice alike."""
+    there: dict[bytes, bytes] = {}
+    for at in range(0, len(entries), KNOWN):
+        key = entries[at : at + _KEY]
+        if key not in there:
+            there[key] = entries[at + _KEY : at + KNOWN]
+        elif key[HASH_SIZE] != OBSERVATION:
+            raise UnusualError
+    return there
