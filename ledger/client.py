@@ -31,6 +31,7 @@ from ledger.sealing import Sealing
 from ledger.signing import Signer
 from ledger.store import Store
 from ledger.submission import Submission, parse_signed_text, signed_text, submission_root
+from ledger.witnessing import WitnessLink, ask_at_start
 
 _LOG = logging.getLogger("writ.ledger")
 # A batch is handed in before it holds more than this many bytes.
@@ -58,7 +59,7 @@ class LedgerClient:
         InconsistentHeadError: The store does not continue the last head that was signed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a writer is given or not
         self,
         store: Store,
         signer: Signer,
@@ -69,6 +70,7 @@ class LedgerClient:
         head_signer: HeadSigner | None = None,
         checkpoint_every: int = 1,
         sealing: Sealing | None = None,
+        witnesses: Sequence[WitnessLink] = (),
     ) -> None:
         self.by = by
         self._store = store
@@ -92,6 +94,7 @@ class LedgerClient:
         if head_signer is not None:
             self._with_true_root(head_signer.check)
             self._signed_size = head_signer.last_size()
+            ask_at_start(store, head_signer, witnesses)
 
     # -------------------------------------------------------------------------- writing
 
@@ -177,6 +180,7 @@ class LedgerClient:
             if pending is None:
                 return []
             with self._admission.open() as turn:
+                self._refuse_lost_entries(turn.head)
                 receipts = self._admit(turn, pending)
             return self._committed(receipts)
 
@@ -201,7 +205,10 @@ class LedgerClient:
             self._pending = None
 
     def _refuse_lost_entries(self, head: Head) -> None:
-        if self._head_signer is not None and head.size < self._head_signer.last_size():
+        if self._head_signer is None:
+            return
+        self._head_signer.refuse_if_stopped()
+        if head.size < self._head_signer.last_size():
             raise InconsistentHeadError(
                 f"the store has {head.size} entries, and a head of more was signed: "
                 "entries are lost, or the store was restored from an old backup"

@@ -46,6 +46,7 @@ class HeadSigner:
         self._signer = signer
         self._origin = origin
         self._path = memory
+        self._stop = memory.with_suffix(".stopped")
         # What was read last, and the bytes it was read from.
         self._known: tuple[bytes, _Memory] | None = None
         self.last_size()
@@ -66,6 +67,53 @@ class HeadSigner:
     def public_key(self) -> bytes:
         """The head key's 32 raw bytes."""
         return self._signer.public_key
+
+    def stop(self, why: str, note: bytes = b"") -> None:
+        """Have every append refused, in every process with this memory, until `resume`.
+
+        Args:
+            why: What a witness says.
+            note: The head that the witness showed, if it did. It was checked.
+        """
+        stopped = encode({"v": 1, "why": why, "note": note.decode()})
+        with in_turn(self._path):
+            replace_file(self._stop, stopped)
+
+    def resume(self) -> None:
+        """Take back a `stop`. What it said is kept beside it."""
+        with in_turn(self._path):
+            if self._stop.exists():
+                self._stop.replace(self._stop.with_suffix(".resolved"))
+                sync_folder(self._stop.parent)
+
+    def stopped(self) -> tuple[str, bytes] | None:
+        """Return why appends are stopped, and the head that a witness showed; None if they are not.
+
+        A record of a stop that cannot be read is one all the same.
+        """
+        try:
+            raw = self._stop.read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            value = decode(raw)
+            return str(value["why"]), str(value["note"]).encode()
+        except (LedgerError, TypeError, KeyError):
+            return f"{self._stop} says so, and is damaged", b""
+
+    def refuse_if_stopped(self) -> None:
+        """Refuse to go on while a witness is known to be ahead of the store.
+
+        Raises:
+            InconsistentHeadError: It is (`head.witness-ahead`).
+        """
+        found = self.stopped()
+        if found is not None:
+            raise InconsistentHeadError(
+                f"{found[0]}. Nothing is appended until the right store is back: restore it, then "
+                "run `writ witness resolve`",
+                code="head.witness-ahead",
+            )
 
     def last_size(self) -> int:
         """Return the size of the last head that was signed; 0 before the first."""
@@ -92,12 +140,13 @@ class HeadSigner:
 
         Raises:
             InconsistentHeadError: The store does not continue the last signed head. Nothing was
-                signed.
+                signed. Or a witness is ahead of it.
             KeyFileError: It could not be remembered (`head.unwritable`). Nothing was given out.
         """
         # The head is read while no other process can sign, so it is never older than the last
         # signed one.
         with self._turn():
+            self.refuse_if_stopped()
             memory = self._read()
             size, root = head()
             frontier = self._grown(memory, size, root, leaves)

@@ -24,6 +24,7 @@ from writ.commands import (
     show,
     upgrade,
     verify,
+    witness,
 )
 from writ.errors import CommandError
 from writ.output import message
@@ -44,6 +45,7 @@ app.command("findings")(verify.findings)
 app.command("show")(show.show)
 app.command("proof")(proof.proof)
 app.add_typer(contract.app, name="contract")
+app.add_typer(witness.app, name="witness")
 app.command("app")(app_command.app)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)

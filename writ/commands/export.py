@@ -61,7 +61,7 @@ def export(
 
 def _check(ledger: str, trust: Path | None) -> None:
     """Refuse to carry a broken ledger away as if nothing were."""
-    broken = verified(ledger, trust, current()).integrity
+    broken = verified(ledger, trust_of(trust, current())).integrity
     if broken.verdict is IntegrityVerdict.BROKEN and broken.broken is not None:
         where = broken.broken
         raise CommandError(

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from writ.commands.verify import LedgerArgument, TrustOption, verified
+from writ.commands.verify import LedgerArgument, TrustOption, trust_of, verified
 from writ.errors import CommandError, UsageError
 from writ.output import data
 from writ.settings import current
@@ -103,7 +103,7 @@ def _finding(ledger: str, which: str, trust: Path | None) -> Iterator[str]:
     from ledger.store import Store
     from verifier.reports.json import finding_body
 
-    report = verified(ledger, trust, current())
+    report = verified(ledger, trust_of(trust, current()))
     found = next((one for one in report.findings if one.id == which), None)
     if found is None:
         raise CommandError(

@@ -1,5 +1,8 @@
 """`writ verify` and `writ findings`: what holds, what was broken, and where."""
 
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +10,7 @@ import typer
 
 from verifier.errors import TrustError
 from verifier.report import Report
-from verifier.trust import Trust, parse_trust
+from verifier.trust import Pin, Trust, parse_trust
 from writ.errors import CommandError, UsageError
 from writ.output import data, message, progress
 from writ.settings import Settings, current
@@ -16,6 +19,20 @@ FORMATS = ("text", "json")
 
 LedgerArgument = Annotated[
     str, typer.Argument(metavar="LEDGER", help="A ledger: a .db file or a database URL.")
+]
+AtOption = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="What ages are measured against, such as 2026-03-01T09:00:00Z; default: now.",
+    ),
+]
+CheckpointOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--checkpoint", metavar="FILE", help="A signed head that the ledger must still contain."
+    ),
 ]
 TrustOption = Annotated[
     Path | None,
@@ -39,6 +56,8 @@ def verify(
         int,
         typer.Option("--jobs", metavar="N", min=1, help="Processes that read, for --integrity."),
     ] = 1,
+    at: AtOption = None,
+    checkpoint: CheckpointOption = None,
 ) -> None:
     """Check every byte of a ledger and decide every record in it again.
 
@@ -53,7 +72,10 @@ def verify(
             f"{chosen.origin}: there is no format {chosen.value!r}",
             do=f"The formats are: {', '.join(FORMATS)}.",
         )
-    report = verified(ledger, trust, settings, conformance=not integrity, jobs=jobs)
+    pinned = _pinned(trust_of(trust, settings), at, checkpoint or ())
+    report = verified(ledger, pinned, conformance=not integrity, jobs=jobs)
+    if pinned is not None and checkpoint and report.integrity.verdict == "broken":
+        _say_contained(ledger, pinned)
     data(_written(report, chosen.value, ledger, trust, settings), out)
     raise typer.Exit(int(report.exit_code()))
 
@@ -78,7 +100,7 @@ def findings(
     """
     from verifier.reports.text import place
 
-    report = verified(ledger, trust, current())
+    report = verified(ledger, trust_of(trust, current()))
     asked = {"violated": True, "undecidable": undecidable, "handled": handled}
     for found in report.findings:
         if rule not in {"", found.rule, found.code} or run not in {"", found.run}:
@@ -89,13 +111,60 @@ def findings(
     raise typer.Exit(int(report.exit_code()))
 
 
+def _pinned(trust: Trust | None, at: str | None, checkpoints: Sequence[Path]) -> Trust | None:
+    """Return the trust with what the command line adds: a time, and heads to be contained.
+
+    Raises:
+        UsageError: It is no time; or there are heads, and no trust file that says whose.
+    """
+    from ledger.clock import parse_time
+
+    if trust is None:
+        if checkpoints:
+            raise UsageError(
+                "verify.checkpoint", "--checkpoint pins a head of the ledger that --trust names"
+            )
+        return None
+    pins = tuple(Pin(str(path), _note(path)) for path in checkpoints)
+    trust = replace(trust, pins=(*trust.pins, *pins))
+    if at is None:
+        return trust
+    whole = at if "." in at else at.replace("Z", ".000000Z")
+    try:
+        return replace(trust, at=int(parse_time(whole).timestamp()))
+    except ValueError as error:
+        raise UsageError("verify.at", f"--at: {at!r} is no time in UTC, RFC 3339") from error
+
+
+def _note(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise CommandError("trust.checkpoint", f"{path}: no checkpoint: not in UTF-8") from error
+
+
+def _say_contained(ledger: str, trust: Trust) -> None:
+    """Say of each pinned head whether the entries lead to it: a report names the first break."""
+    from ledger.checkpoint import parse_checkpoint, parse_note
+    from ledger.errors import StoreError
+    from ledger.store import Store
+    from verifier.splitting import contained
+
+    pins = trust.all_pins()
+    heads = [parse_checkpoint(parse_note(pin.note.encode()).text) for pin in pins]
+    try:
+        with Store.open(ledger) as store:
+            found = contained(store, heads)
+    except StoreError as error:
+        message(f"writ: which heads it contains cannot be said: {error}")
+        return
+    for pin, head, holds in zip(pins, heads, found, strict=True):
+        how = "in the ledger" if holds else "NOT in the ledger"
+        message(f"writ: {pin.name}, of {head.size:,} entries: {how}")
+
+
 def verified(
-    ledger: str,
-    trust: Path | None,
-    settings: Settings,
-    *,
-    conformance: bool = True,
-    jobs: int = 1,
+    ledger: str, pinned: Trust | None, *, conformance: bool = True, jobs: int = 1
 ) -> Report:
     """Verify a ledger, with a progress bar where somebody is watching.
 
@@ -104,7 +173,6 @@ def verified(
     """
     from verifier.load import verify_ledger
 
-    pinned = trust_of(trust, settings)
     with progress("verifying") as step:
         return verify_ledger(ledger, pinned, progress=step, conformance=conformance, jobs=jobs)
 
@@ -120,7 +188,8 @@ def trust_of(flag: Path | None, settings: Settings) -> Trust | None:
         return None
     path = Path(setting.value)
     try:
-        return parse_trust(path.read_bytes(), str(path))
+        # Where no time is given the age of cosignatures is measured against now.
+        return replace(parse_trust(path.read_bytes(), str(path)), at=int(time.time()))
     except OSError as error:
         raise CommandError(
             "trust.unreadable",
