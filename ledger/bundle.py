@@ -137,12 +137,16 @@ class Bundle:
         self.location = str(location)
         self._members = members
         self.manifest = self._checked_manifest()
+        self._heads = self._checkpoints()
         self._file, self._parquet = self._opened(ENTRIES, ENTRY_SCHEMA)
         metadata = self._parquet.metadata
         counts = [metadata.row_group(at).num_rows for at in range(metadata.num_row_groups)]
         self._starts = [0, *accumulate(counts)]
-        self._check_shape(counts)
-        self._heads = self._checkpoints()
+        try:
+            self._check_shape(counts)
+        except BundleError:
+            self._file.close()
+            raise
         self._group = lru_cache(maxsize=_GROUPS_KEPT)(self._group_at)
 
     @classmethod
