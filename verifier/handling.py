@@ -138,7 +138,7 @@ class Handling:
             doubted: Says of an action whether a record that is held back may be its outcome.
         """
         ended = [
-            doubtful(one) if doubted(one.index) else _ended(one, waiting)
+            doubtful(one) if WITHHELD in one.reason or doubted(one.index) else _ended(one, waiting)
             for waiting in self._waiting.values()
             for one in waiting.drafts
         ]
@@ -180,7 +180,7 @@ def _doubtful(draft: Draft, index: int) -> Draft:
 
 def doubtful(draft: Draft) -> Draft:
     """Return a draft as undecidable, because of a record that is held back."""
-    return replace(draft, result=Result.UNDECIDABLE, reason=WITHHELD)
+    return replace(draft, result=Result.UNDECIDABLE, reason=draft.reason or WITHHELD)
 
 
 def _handled(draft: Draft, words: str, *rests_on: int) -> Draft:
