@@ -3,7 +3,7 @@
 The models of `ledger.records` call Python for each piece of a record. Here their schemas are
 written out again without those calls, narrower where a call did what a schema cannot: what is
 found well formed here the model would accept too. What is not is asked of the model.
-Source: docs/spec/ledger-format.md, *Record*; docs/adr/0013.
+Source: docs/spec/ledger-format.md, *Record*; docs/adr/0014.
 """
 
 from collections.abc import Callable, Mapping

@@ -3,7 +3,7 @@
 It proves one thing: that the exact reading (`verifier.integrity`) would find nothing. Where it
 cannot, it says no more than that, and the exact reading is to be done: so that what a report says
 never depends on which way was taken, nor on how many processes took it.
-Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0013.
+Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0014.
 """
 
 from collections import deque

@@ -4,7 +4,7 @@ It is the quick way of reading: it accepts nothing but the ordinary, and does no
 with the rest. Who gets no answer reads exactly, with `verifier.integrity`. What a span alone
 cannot know (the link to the entry before, the stream's last number, a record of another span that
 is named) is handed on, for `verifier.ordinary` to compare.
-Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0013.
+Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0014.
 """
 
 import re
