@@ -44,7 +44,8 @@ def location(server_url: str) -> Iterator[str]:
     """Give the URL of an empty database, and remove it after."""
     server = make_url(server_url).set(drivername="postgresql+psycopg")
     name = f"writ_{uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    # A test may have ended the server's processes: what is left of a connection is asked first.
+    engine = create_engine(server, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
     yield server.set(database=name).render_as_string(hide_password=False)

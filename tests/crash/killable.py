@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.crash.operations import CARELESS, OPERATIONS
+from tests.crash.served import SERVED
 
 # No other exit code is 70 by accident.
 FAILED = 70
@@ -46,7 +47,7 @@ def _act(shim: ctypes.CDLL, order: dict[str, Any], speaks: int) -> None:
     """Do the operation with the shim armed, and never return."""
     code = 0
     folder = Path(order["folder"])
-    operation = {**OPERATIONS, **CARELESS}[order["operation"]]
+    operation = {**OPERATIONS, **CARELESS, **SERVED}[order["operation"]]
 
     def say(text: str) -> None:
         # With how many points it had passed then.
@@ -54,7 +55,11 @@ def _act(shim: ctypes.CDLL, order: dict[str, Any], speaks: int) -> None:
 
     log = os.open(str(order["log"]), os.O_WRONLY | os.O_CREAT, 0o600) if order["log"] else -1
     shim.writ_arm(
-        os.fsencode(folder), ctypes.c_long(order["at"]), order["error"], order["lasting"], log
+        os.fsencode(order["watch"]),
+        ctypes.c_long(order["at"]),
+        order["error"],
+        order["lasting"],
+        log,
     )
     try:
         operation.act(folder, say)

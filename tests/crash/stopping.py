@@ -89,6 +89,7 @@ class Stopper:
         error: int = 0,
         lasting: bool = False,
         log: Path | None = None,
+        sockets: bool = False,
     ) -> Ended:
         """Do an operation in a folder.
 
@@ -99,10 +100,12 @@ class Stopper:
             error: The error number that the call fails with; 0 kills the process.
             lasting: Whether all later calls fail too.
             log: Where to write down what took place.
+            sockets: Whether what it sends is counted, and not what it does to files.
         """
         order = {
             "operation": operation,
             "folder": str(folder),
+            "watch": "socket:" if sockets else str(folder),
             "at": at,
             "error": error,
             "lasting": int(lasting),
