@@ -51,7 +51,10 @@ def test_a_withheld_record_has_no_proof(built: BuiltLedger, tmp_path: Path) -> N
     with Store.open(built.path) as store:
         note = list(store.checkpoints())[-1][1]
         write_bundle(store, tmp_path / "b", lambda index: index != 4)
-    with Bundle.open(tmp_path / "b") as bundle, pytest.raises(StoreError, match="does not have its record"):
+    with (
+        Bundle.open(tmp_path / "b") as bundle,
+        pytest.raises(StoreError, match="does not have its record"),
+    ):
         make_proof(bundle, 4, note)
 
 
