@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from verifier.errors import TrustError
-from verifier.report import Report
+from verifier.report import ExitCode, Report
 from verifier.trust import Pin, Trust, parse_trust
 from writ.errors import CommandError, UsageError
 from writ.output import data, message, progress
@@ -58,6 +58,10 @@ def verify(
     ] = 1,
     at: AtOption = None,
     checkpoint: CheckpointOption = None,
+    receipts: Annotated[
+        Path | None,
+        typer.Option("--receipts", metavar="FILE", help="What a writer was given: is it there?"),
+    ] = None,
 ) -> None:
     """Check every byte of a ledger and decide every record in it again.
 
@@ -76,8 +80,28 @@ def verify(
     report = verified(ledger, pinned, conformance=not integrity, jobs=jobs)
     if pinned is not None and checkpoint and report.integrity.verdict == "broken":
         _say_contained(ledger, pinned)
+    dropped = 0 if receipts is None else _dropped(ledger, receipts)
     data(_written(report, chosen.value, ledger, trust, settings), out)
-    raise typer.Exit(int(report.exit_code()))
+    raise typer.Exit(int(ExitCode.VIOLATED if dropped else report.exit_code()))
+
+
+def _dropped(ledger: str, receipts: Path) -> int:
+    """Say which acknowledged entries the ledger does not show, and return how many."""
+    from ledger.receipts import missed
+    from ledger.store import Store
+
+    count = 0
+    with Store.open(ledger) as store:
+        for one in missed(store, receipts):
+            count += 1
+            message(
+                f"writ: receipts.{one.why}: {receipts}, line {one.line}: entry "
+                f"{one.receipt.index} was acknowledged with record {one.receipt.record}, and "
+                + ("there is none" if one.why == "missing" else "another one stands there")
+            )
+    if not count:
+        message(f"writ: every receipt in {receipts} is of an entry that this ledger shows")
+    return count
 
 
 def findings(
