@@ -40,7 +40,7 @@ TrustOption = Annotated[
 ]
 
 
-def verify(
+def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     ledger: LedgerArgument,
     trust: TrustOption = None,
     format_: Annotated[
