@@ -86,6 +86,12 @@ def test_what_could_be_guessed_cannot_be_tried() -> None:
     assert len(made) == 32
 
 
+def test_the_page_has_an_example_that_holds() -> None:
+    """Whoever writes another reader finds on the page what to compare with."""
+    page = Path(__file__).parents[2] / "docs/spec/ledger-format.md"
+    assert commit("/params/customer/email", SALT, b'"carol@example.com"') in page.read_text("utf-8")
+
+
 def test_a_path_moves_no_byte_into_the_value() -> None:
     """The path's length stands before it: what is cut elsewhere is another commitment."""
     assert commit("/a", SALT, b"11") != commit("/a1", SALT, b"1")
