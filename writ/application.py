@@ -21,6 +21,7 @@ from writ.commands import (
     export,
     importing,
     proof,
+    seal,
     show,
     upgrade,
     verify,
@@ -48,6 +49,9 @@ app.add_typer(contract.app, name="contract")
 app.add_typer(witness.app, name="witness")
 app.command("app")(app_command.app)
 app.command("export")(export.export)
+app.command("seal")(seal.seal)
+app.command("erase")(seal.erase)
+app.command("disclose")(seal.disclose)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

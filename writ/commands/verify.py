@@ -12,6 +12,7 @@ from verifier.errors import TrustError
 from verifier.report import ExitCode, Report
 from verifier.trust import Pin, Trust, parse_trust
 from writ.errors import CommandError, UsageError
+from writ.opening import Opened, opened
 from writ.output import data, message, progress
 from writ.settings import Settings, current
 
@@ -62,6 +63,14 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
         Path | None,
         typer.Option("--receipts", metavar="FILE", help="What a writer was given: is it there?"),
     ] = None,
+    unseal: Annotated[
+        Path | None,
+        typer.Option("--unseal", metavar="KEYFILE", help="The sealing key: open sealed values."),
+    ] = None,
+    disclosures: Annotated[
+        Path | None,
+        typer.Option("--disclosures", metavar="FILE|DIR", help="Sealed values that were shown."),
+    ] = None,
 ) -> None:
     """Check every byte of a ledger and decide every record in it again.
 
@@ -77,7 +86,8 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
             do=f"The formats are: {', '.join(FORMATS)}.",
         )
     pinned = _pinned(trust_of(trust, settings), at, checkpoint or ())
-    report = verified(ledger, pinned, conformance=not integrity, jobs=jobs)
+    sealed = opened(unseal, disclosures)
+    report = verified(ledger, pinned, conformance=not integrity, jobs=jobs, sealed=sealed)
     if pinned is not None and checkpoint and report.integrity.verdict == "broken":
         _say_contained(ledger, pinned)
     dropped = 0 if receipts is None else _dropped(ledger, receipts)
@@ -188,7 +198,12 @@ def _say_contained(ledger: str, trust: Trust) -> None:
 
 
 def verified(
-    ledger: str, pinned: Trust | None, *, conformance: bool = True, jobs: int = 1
+    ledger: str,
+    pinned: Trust | None,
+    *,
+    conformance: bool = True,
+    jobs: int = 1,
+    sealed: Opened | None = None,
 ) -> Report:
     """Verify a ledger, with a progress bar where somebody is watching.
 
@@ -198,7 +213,15 @@ def verified(
     from verifier.load import verify_ledger
 
     with progress("verifying") as step:
-        return verify_ledger(ledger, pinned, progress=step, conformance=conformance, jobs=jobs)
+        return verify_ledger(
+            ledger,
+            pinned,
+            progress=step,
+            conformance=conformance,
+            jobs=jobs,
+            opener=sealed.sealing if sealed else None,
+            disclosures=sealed.disclosures if sealed else (),
+        )
 
 
 def trust_of(flag: Path | None, settings: Settings) -> Trust | None:
