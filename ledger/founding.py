@@ -6,7 +6,7 @@ Source: docs/spec/ledger-format.md, *Authority*, *Trust file*.
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ledger.admission import read_authority
@@ -16,11 +16,14 @@ from ledger.client import LedgerClient
 from ledger.clock import Clock, system_clock
 from ledger.encoding import digest, to_base64
 from ledger.entry import ZEROS
-from ledger.errors import KeyFileError, StoreError
+from ledger.errors import AuthorityError, KeyFileError, StoreError
+from ledger.external import load_key
 from ledger.head_signer import HeadSigner
+from ledger.keys import check_public_key
+from ledger.proposal import Proposal, parse_proposal, proposal_text, sign_proposal
 from ledger.records import Authority, Genesis, RootSignature, parse_record, record_bytes
 from ledger.schema import shown
-from ledger.signing import FileKey, Signer
+from ledger.signing import FileKey, Passphrase, Signer, from_environment
 from ledger.store import Store
 
 _SEED = 32
@@ -78,6 +81,7 @@ class Founded:
         genesis: Digest of the genesis record.
         keys_dir: Folder of the keys.
         identities: SPIFFE URI by short name.
+        passphrase: Asked for those keys that lie under one.
     """
 
     location: str
@@ -85,14 +89,15 @@ class Founded:
     genesis: str
     keys_dir: Path
     identities: Mapping[str, str]
+    passphrase: Passphrase = field(default=from_environment, compare=False, repr=False)
 
-    def key(self, name: str) -> FileKey:
+    def key(self, name: str) -> Signer:
         """Read an identity's key.
 
         Raises:
             KeyFileError: There is none that can be read.
         """
-        return FileKey.load(key_path(self.keys_dir, name))
+        return load_key(key_path(self.keys_dir, name), self.passphrase)
 
     def head_signer(self) -> HeadSigner:
         """Take up the head's key and its memory.
@@ -125,6 +130,28 @@ def identity_of(origin: str, name: str) -> str:
     return f"spiffe://{origin}/{name}"
 
 
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The root keys of a new ledger, made here.
+
+    Attributes:
+        count: How many there are.
+        threshold: How many have to sign an authority document.
+        folder: Where they lie: better not beside the ledger. None: with the other keys.
+    """
+
+    count: int = 1
+    threshold: int = 1
+    folder: Path | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Short names of their files."""
+        if self.count == 1:
+            return ("root",)
+        return tuple(f"root-{number}" for number in range(1, self.count + 1))
+
+
 def create_ledger(
     location: str | Path,
     *,
@@ -133,8 +160,10 @@ def create_ledger(
     keys_dir: Path | None = None,
     clock: Clock = system_clock,
     random: Callable[[int], bytes] = secrets.token_bytes,
+    roots: Roots = Roots(),
+    passphrase: Passphrase | None = None,
 ) -> Founded:
-    """Create a store, keys for the founders and the root, genesis and authority number 1.
+    """Create a store, keys for the founders and the roots, genesis and authority number 1.
 
     Args:
         location: A path where nothing is yet, or the URL of an empty database.
@@ -144,40 +173,195 @@ def create_ledger(
         keys_dir: An empty or new folder for the keys; default: beside the store.
         clock: The ledger's clock.
         random: Gives that many unguessable bytes.
+        roots: How many root keys, how many of them sign, and where they are put.
+        passphrase: What all the new keys lie under; None: only their files' mode protects them.
 
     Raises:
         LedgerError: The origin or a founder is refused, or there is a store or key already.
+        ValueError: No founder called `steward`, none for heads, or a threshold over the roots.
+    """
+    if not 1 <= roots.threshold <= roots.count:
+        raise ValueError("the threshold is at least 1, and at most as many as there are roots")
+    names = _checked(origin, founders)
+    folder = keys_dir or keys_beside(location)
+    roots_folder = roots.folder or folder
+    _refuse_taken(folder, names)
+    _refuse_taken(roots_folder, roots.names)
+    with Store.create(location) as store:
+        held = _made(roots_folder, roots.names, random, passphrase)
+        keys = _made(folder, names, random, passphrase)
+        proposal = _first_proposal(origin, founders, keys, list(held.values()), roots.threshold)
+        for root in list(held.values())[: roots.threshold]:
+            proposal = sign_proposal(proposal, root)
+        return _begin(
+            store,
+            Founded(str(location), origin, "", folder, {}, passphrase or from_environment),
+            proposal,
+            keys["steward"],
+            keys[_head(founders)],
+            clock,
+            random,
+        )
+
+
+def prepare_ledger(
+    keys_dir: Path,
+    *,
+    origin: str,
+    founders: Sequence[Founder],
+    roots: Sequence[bytes],
+    threshold: int,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+    passphrase: Passphrase | None = None,
+) -> Proposal:
+    """Make all keys but the roots', which others hold, and propose the first document to them.
+
+    Args:
+        keys_dir: An empty or new folder for the keys.
+        origin: As for `create_ledger`.
+        founders: As for `create_ledger`.
+        roots: Public root keys.
+        threshold: How many of them have to sign.
+        random: Gives that many unguessable bytes.
+        passphrase: What the new keys lie under; None: only their files' mode protects them.
+
+    Returns:
+        What the roots' holders sign; `found_proposed` then founds the ledger.
+
+    Raises:
+        LedgerError: The origin, a founder or a root is refused, or there is a key already.
         ValueError: No founder called `steward`, or none for heads.
     """
+    names = _checked(origin, founders)
+    for root in roots:
+        check_public_key(root)
+    if not 1 <= threshold <= len(set(roots)):
+        raise AuthorityError(
+            "the threshold is more than there are roots", code="proposal.malformed"
+        )
+    _refuse_taken(keys_dir, names)
+    keys = _made(keys_dir, names, random, passphrase)
+    return _proposal(first_document(origin, founders, keys), origin, roots, threshold)
+
+
+def found_proposed(
+    location: str | Path,
+    proposal: Proposal,
+    keys_dir: Path | None = None,
+    *,
+    clock: Clock = system_clock,
+    random: Callable[[int], bytes] = secrets.token_bytes,
+    passphrase: Passphrase = from_environment,
+) -> Founded:
+    """Found the ledger that a proposal is for, once enough roots have signed it.
+
+    Raises:
+        LedgerError: Signatures are missing, a key is not in the folder or is not the one that the
+            document names, or there is a store already.
+    """
+    if proposal.genesis is not None:
+        raise AuthorityError("the proposal is for a ledger that exists", code="proposal.ledger")
+    if proposal.missing:
+        raise AuthorityError(
+            f"{proposal.missing} more root signatures are needed", code="authority.signatures"
+        )
+    folder = keys_dir or keys_beside(location)
+    found = Founded(str(location), proposal.origin, "", folder, {}, passphrase)
+    by_use = {
+        entry.use: entry.identity.rpartition("/")[2]
+        for entry in proposal.document.keys
+        if entry.use == "head" or entry.identity == identity_of(proposal.origin, "steward")
+    }
+    if set(by_use) != {"head", "write"}:
+        raise AuthorityError("it names no steward or no head key", code="proposal.malformed")
+    keys = {use: found.key(name) for use, name in by_use.items()}
+    listed = {entry.key for entry in proposal.document.keys}
+    for use, key in keys.items():
+        if key.public_key.hex() not in listed:
+            raise KeyFileError(
+                f"{key_path(folder, by_use[use])}: is not the key that the proposal names",
+                code="key.other",
+            )
+    with Store.create(location) as store:
+        return _begin(store, found, proposal, keys["write"], keys["head"], clock, random)
+
+
+def _checked(origin: str, founders: Sequence[Founder]) -> tuple[str, ...]:
     check_origin(origin)
-    names = [founder.name for founder in founders]
+    names = tuple(founder.name for founder in founders)
     if "steward" not in names or not any(founder.use == "head" for founder in founders):
         raise ValueError("founders are at least one called steward and one with use head")
-    folder = keys_dir or keys_beside(location)
-    _refuse_taken(folder, ("root", *names))
-    with Store.create(location) as store:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keys = {
-            name: FileKey.create(key_path(folder, name), random(_SEED)) for name in ("root", *names)
-        }
-        document = first_document(origin, founders, keys)
-        head = next(founder.name for founder in founders if founder.use == "head")
-        signer = HeadSigner.create(keys[head], origin, folder / MEMORY)
-        by = identity_of(origin, "steward")
-        client = LedgerClient(
-            store, keys["steward"], by, clock=clock, random=random, head_signer=signer
-        )
-        genesis = client.make(
-            Genesis,
-            origin=origin,
-            seed=random(_SEED).hex(),
-            roots=(keys["root"].public_key.hex(),),
-            threshold=1,
-        )
-        client.submit([genesis, authority_record(client, document, [keys["root"]])])
-        client.close()
-    identities = {name: identity_of(origin, name) for name in names}
-    return Founded(str(location), origin, digest(record_bytes(genesis)), folder, identities)
+    return names
+
+
+def _head(founders: Sequence[Founder]) -> str:
+    return next(founder.name for founder in founders if founder.use == "head")
+
+
+def _made(
+    folder: Path,
+    names: Sequence[str],
+    random: Callable[[int], bytes],
+    passphrase: Passphrase | None,
+) -> dict[str, FileKey]:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {
+        name: FileKey.create(key_path(folder, name), random(_SEED), passphrase) for name in names
+    }
+
+
+def _first_proposal(
+    origin: str,
+    founders: Sequence[Founder],
+    keys: Mapping[str, Signer],
+    roots: Sequence[Signer],
+    threshold: int,
+) -> Proposal:
+    document = first_document(origin, founders, keys)
+    return _proposal(document, origin, [root.public_key for root in roots], threshold)
+
+
+def _proposal(document: Document, origin: str, roots: Sequence[bytes], threshold: int) -> Proposal:
+    proposal = Proposal(
+        origin=origin,
+        roots=tuple(sorted({root.hex() for root in roots})),
+        threshold=threshold,
+        document=document,
+    )
+    return parse_proposal(proposal_text(proposal).encode())
+
+
+def _begin(
+    store: Store,
+    found: Founded,
+    proposal: Proposal,
+    steward: Signer,
+    head: Signer,
+    clock: Clock,
+    random: Callable[[int], bytes],
+) -> Founded:
+    """Write the founding submission, and sign the first head."""
+    signer = HeadSigner.create(head, found.origin, found.keys_dir / MEMORY)
+    by = identity_of(found.origin, "steward")
+    client = LedgerClient(store, steward, by, clock=clock, random=random, head_signer=signer)
+    genesis = client.make(
+        Genesis,
+        origin=found.origin,
+        seed=random(_SEED).hex(),
+        roots=proposal.roots,
+        threshold=proposal.threshold,
+    )
+    client.submit([genesis, proposed_record(client, proposal)])
+    client.close()
+    names = (entry.id for entry in proposal.document.identities)
+    identities = {name.rpartition("/")[2]: name for name in names}
+    return replace(found, genesis=digest(record_bytes(genesis)), identities=identities)
+
+
+def proposed_record(client: LedgerClient, proposal: Proposal) -> Authority:
+    """Return the record that carries a proposal's document and the signatures that it has."""
+    text = document_text(proposal.document)
+    return client.make(Authority, document=text, signatures=proposal.signatures)
 
 
 def _refuse_taken(folder: Path, names: Sequence[str]) -> None:
@@ -229,7 +413,11 @@ def authority_record(
     return client.make(Authority, document=text, signatures=signatures)
 
 
-def open_founded(location: str | Path, keys_dir: Path | None = None) -> Founded:
+def open_founded(
+    location: str | Path,
+    keys_dir: Path | None = None,
+    passphrase: Passphrase = from_environment,
+) -> Founded:
     """Find a founded ledger's keys again.
 
     Raises:
@@ -243,7 +431,7 @@ def open_founded(location: str | Path, keys_dir: Path | None = None) -> Founded:
         raise StoreError(f"{shown(location)}: does not begin with genesis")
     found = authority.documents[-1].identities if authority.documents else ()
     identities = {identity.rpartition("/")[2]: identity for identity in found}
-    return Founded(str(location), genesis.origin, digest(raw), folder, identities)
+    return Founded(str(location), genesis.origin, digest(raw), folder, identities, passphrase)
 
 
 def trust_file(founded: Founded, *, checkpoint: bytes | None = None) -> str:

@@ -20,6 +20,8 @@ from writ.commands import (
     doctor,
     export,
     importing,
+    init,
+    keys,
     proof,
     seal,
     show,
@@ -41,6 +43,8 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(importing.app, name="import")
+app.command("init")(init.init)
+app.add_typer(keys.app, name="keys")
 app.command("verify")(verify.verify)
 app.command("findings")(verify.findings)
 app.command("show")(show.show)

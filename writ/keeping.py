@@ -26,6 +26,7 @@ from ledger.records import Activation, AnyRecord, ContractText, parse_record
 from ledger.store import Store
 from verifier.errors import TrustError
 from verifier.trust import parse_trust
+from writ.asking import passphrase
 from writ.errors import CommandError, UsageError
 from writ.output import message
 from writ.settings import current
@@ -92,7 +93,7 @@ def opened_or_founded(ledger: str, service: str, keys: Path | None) -> Founded:
         )
     folder = keys or keys_beside(ledger)
     if _is_there(ledger):
-        return open_founded(ledger, folder)
+        return open_founded(ledger, folder, passphrase)
     settings = current()
     owner, approver = settings.get("owner").value, settings.get("approver").value
     if owner == approver:

@@ -13,6 +13,7 @@ from ledger.founding import (
     Founder,
     create_ledger,
     default_founders,
+    key_path,
     keys_beside,
     open_founded,
     trust_file,
@@ -47,7 +48,7 @@ def test_each_founder_has_a_key(founded: BuiltLedger) -> None:
         key = founded.founded.key(founder.name)
         found = authority.documents[0].keys[fingerprint(key.public_key)]
         assert (found.identity, found.use) == (identity["id"], founder.use)
-        assert key.path.stat().st_mode & 0o077 == 0
+        assert key_path(founded.founded.keys_dir, founder.name).stat().st_mode & 0o077 == 0
     assert founded.founded.key("root").public_key.hex() in authority.roots
     assert founded.founded.keys_dir == founded.path.with_name("ledger.db.keys")
     assert founded.founded.keys_dir.stat().st_mode & 0o077 == 0
