@@ -99,8 +99,8 @@ class SealedValues:
         found: set[tuple[str, str]] = set()
         try:
             for _, raw in self.source.records_containing(_ERASURE, start):
-                value = decode(raw)
-                if isinstance(value, dict) and value.get("kind") == "erasure":
+                value: Any = decode(raw)
+                if hasattr(value, "get") and value.get("kind") == "erasure":
                     found.update((str(value.get("record")), str(one)) for one in value["paths"])
         except (LedgerError, KeyError, TypeError):
             # The steps that read each record say what is wrong with it.
