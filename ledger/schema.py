@@ -39,7 +39,7 @@ from ledger.errors import StoreError
 from ledger.files import NamedFile
 
 # How long a writer waits for the one before it, in seconds.
-_PATIENCE = 60
+PATIENCE = 60
 _ADDING = "writ_adding"
 # Where a connection says which file it has open.
 FILE = "writ_file"
@@ -228,7 +228,7 @@ def empty_log(connection: Connection, seconds: int = 0) -> bool:
         busy: int = connection.exec_driver_sql(_EMPTY_LOG).fetchall()[0][0]
         return not busy
     finally:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {_PATIENCE * 1000}")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE * 1000}")
         connection.exec_driver_sql("BEGIN")
 
 
@@ -338,7 +338,7 @@ def _sqlite_engine(path: Path, mode: str) -> Engine:
 
 def _connect(path: Path, parameters: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        f"{path.as_uri()}?{parameters}", uri=True, timeout=_PATIENCE, check_same_thread=False
+        f"{path.as_uri()}?{parameters}", uri=True, timeout=PATIENCE, check_same_thread=False
     )
     # INSERT OR REPLACE deletes without firing DELETE triggers unless triggers are recursive.
     _settings(connection, {"recursive_triggers": "ON", "cell_size_check": "ON"})

@@ -6,6 +6,9 @@ keeps them, and what is said on one is plain.
 Source: docs/spec/ledger-format.md, *Store*.
 """
 
+import random
+import sqlite3
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
@@ -23,6 +26,9 @@ from ledger.files import NamedFile
 # How each driver wants a place for a value to be written. Here it is written `?`.
 _PLACES = {"sqlite": "?", "postgresql": "%s"}
 _ROWS = 256
+# Seconds between two attempts to take SQLite's lock; and what of an error's code is its kind.
+_POLL = 0.003
+_PRIMARY = 0xFF
 # Rows of one statement: several in one take half the time of as many statements.
 _GROUPS = (256, 32, 4, 1)
 
@@ -118,8 +124,11 @@ def adding(engine: Engine) -> Generator[Transaction]:
     """
     with _connected(engine) as connection, _pipelined(connection):
         transaction = Transaction(connection, _PLACES[engine.dialect.name])
-        for statement in schema.LOCK[engine.dialect.name]:
-            transaction.run(statement)
+        if engine.dialect.name == "sqlite":
+            _take_turn(transaction)
+        else:
+            for statement in schema.LOCK[engine.dialect.name]:
+                transaction.run(statement)
         _check_place(connection)
         yield transaction
         connection.commit()
@@ -136,6 +145,32 @@ def _check_place(connection: PoolProxiedConnection) -> None:
             "this process writes would be in no ledger; open the ledger again",
             code="store.replaced",
         )
+
+
+def _take_turn(transaction: Transaction) -> None:
+    """Begin on SQLite, asking every few milliseconds while another writer has the lock.
+
+    SQLite asks by itself too, but where it was built without a fine clock only once a second: then
+    sixteen writers together append twelve times a second.
+    """
+    deadline = time.monotonic() + schema.PATIENCE
+    transaction.run("PRAGMA busy_timeout = 0")
+    try:
+        while not _begun(transaction, deadline):
+            time.sleep(_POLL * (0.5 + random.random()))  # noqa: S311  (nobody gains by guessing)
+    finally:
+        transaction.run(f"PRAGMA busy_timeout = {schema.PATIENCE * 1000}")
+
+
+def _begun(transaction: Transaction, deadline: float) -> bool:
+    try:
+        transaction.run(*schema.LOCK["sqlite"])
+    except sqlite3.OperationalError as error:
+        busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
+        if not busy or time.monotonic() > deadline:
+            raise
+        return False
+    return True
 
 
 def _pipelined(connection: PoolProxiedConnection) -> AbstractContextManager[object]:
