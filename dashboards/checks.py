@@ -66,7 +66,7 @@ CHECKS: Final = (
         4,
         "Roots",
         "The root over all entries is the signed one, at the size of every head.",
-        ("root", "truncated"),
+        ("root", "tiles", "truncated"),
         breaks=True,
     ),
     Check(
@@ -100,8 +100,8 @@ CHECKS: Final = (
     Check(
         9,
         "References",
-        "Records name earlier, valid records of the right kind, in the right run.",
-        ("reference",),
+        "Records name earlier, valid records of the right kind, in the right run; sealed values are as sealed.",
+        ("reference", "sealed", "lost", "erased-but-present"),
         breaks=False,
     ),
 )

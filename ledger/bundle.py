@@ -315,6 +315,11 @@ class Bundle:
         needle = f'"record":"{record}"'.encode()
         return next((row.idx for row in self.rows() if needle in row.header), None)
 
+    def tiles(self) -> Iterator[str]:
+        """Yield the paths of the files of the tiles, in their layout."""
+        names = (name for name in self.manifest.files if name.startswith(TILES))
+        return (name.removeprefix(TILES) for name in names)
+
     def tile(self, path: str) -> bytes | None:
         """Return a file of the tiles, by its path in their layout; None where there is none."""
         name = TILES + path

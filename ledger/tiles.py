@@ -7,6 +7,7 @@ Source: C2SP tlog-tiles.
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from re import compile as pattern
 
 from ledger.entry import leaf_hash
 from ledger.errors import BundleError
@@ -15,8 +16,11 @@ from ledger.merkle import root as root_over
 
 WIDTH = 256
 CHECKPOINT = "checkpoint"
-_HEIGHT = 8
+HEIGHT = 8
 _LENGTH_SIZE = 2
+_PATH = pattern(
+    r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?"
+)
 
 Read = Callable[[str], bytes | None]
 
@@ -38,6 +42,26 @@ def tile_path(level: int | str, number: int, width: int = WIDTH) -> str:
         groups.insert(0, f"x{number % 1000:03}")
     partial = "" if width == WIDTH else f".p/{width}"
     return f"tile/{level}/{'/'.join(groups)}{partial}"
+
+
+def parse_tile_path(path: str) -> tuple[int | None, int, int]:
+    """Return level (None for entries), number and width of the tile that stands at a path.
+
+    Raises:
+        ValueError: None stands there.
+
+    Example:
+        >>> parse_tile_path("tile/entries/x001/005.p/17")
+        (None, 1005, 17)
+    """
+    found = _PATH.fullmatch(path)
+    if found is None:
+        raise ValueError(f"{path!r} is no path of a tile")
+    level = None if found[1] == "entries" else int(found[1])
+    number, width = int(found[2].replace("x", "").replace("/", "")), int(found[3] or WIDTH)
+    if path != tile_path(found[1], number, width):
+        raise ValueError(f"{path!r} is no path of a tile")
+    return level, number, width
 
 
 def entry_bundle(headers: Iterable[bytes]) -> bytes:
@@ -111,7 +135,7 @@ class TiledTree:
         self._tile = lru_cache(maxsize=1_024)(self._tile_at)
 
     def _tile_at(self, level: int, number: int) -> tuple[bytes, ...]:
-        there = self.size >> (_HEIGHT * level)
+        there = self.size >> (HEIGHT * level)
         width = min(WIDTH, there - number * WIDTH)
         path = tile_path(level, number, width)
         raw = self._read(path) if width > 0 else None
@@ -133,10 +157,10 @@ class TiledTree:
         `start` is a multiple of the smallest power of two that is not less than the number.
         """
         count = stop - start
-        level = max(0, (count.bit_length() - 1) // _HEIGHT)
-        while level and start % (1 << (_HEIGHT * level)):
+        level = max(0, (count.bit_length() - 1) // HEIGHT)
+        while level and start % (1 << (HEIGHT * level)):
             level -= 1
-        step = 1 << (_HEIGHT * level)
+        step = 1 << (HEIGHT * level)
         frontier = Frontier()
         if count % step:
             # What no hash of this level covers is made from the levels below it.
@@ -181,7 +205,7 @@ class TiledTree:
         for number in range((self.size + WIDTH - 1) // WIDTH):
             self._check_entries(number)
         level = 1
-        while count := self.size >> (_HEIGHT * level):
+        while count := self.size >> (HEIGHT * level):
             for at in range(count):
                 if self._tile(level, at // WIDTH)[at % WIDTH] != root_over(
                     self._tile(level - 1, at)

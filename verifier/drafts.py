@@ -44,6 +44,7 @@ CHECKS = {
     "stray": "no row that belongs to no entry",
     "link": "a link to the entry before, as it stands",
     "root": "the entries over which the head was signed",
+    "tiles": "the tiles of the tree over the entries in the bundle, under its newest head",
     "truncated": "all entries over which a head was signed",
     "submission": "all records of a submission, next to each other, as they were signed",
     "signature": "the writer's signature over these records in this order",

@@ -35,6 +35,7 @@ from verifier.report import (
     Report,
 )
 from verifier.sealed import Opener, SealedValues
+from verifier.tiled import check_tiles
 from verifier.trust import Trust
 from verifier.witnessed import written
 
@@ -204,6 +205,7 @@ def _verified(
         for valid in reading.entries():
             if judge is not None:
                 judge.observe(valid)
+        check_tiles(store)
     except BrokenLedgerError as error:
         return _broken(error, founding, reading, trust), founding, {}
     except LedgerError as error:

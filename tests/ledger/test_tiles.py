@@ -16,6 +16,7 @@ from ledger.tiles import (
     TiledTree,
     entry_bundle,
     parse_entry_bundle,
+    parse_tile_path,
     tile_path,
     tiles,
 )
@@ -182,3 +183,30 @@ def test_paths_are_all_different() -> None:
     paths = sorted(path for path, _ in tiles(headers(1000)))
     assert len(set(paths)) == len(paths)
     assert not any(later.startswith(f"{path}/") for path, later in pairwise(paths))
+
+
+@given(st.one_of(st.none(), st.integers(0, 63)), st.integers(0, 2**53), st.integers(1, 256))
+def test_paths_come_back(level: int | None, number: int, width: int) -> None:
+    """What stands at a path is read from it."""
+    path = tile_path("entries" if level is None else level, number, width)
+    assert parse_tile_path(path) == (level, number, width)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "checkpoint",
+        "tile/0/0",
+        "tile/0/x000/001",
+        "tile/0/000.p/0",
+        "tile/0/000.p/256",
+        "tile/00/000",
+        "tile/entry/000",
+        "tile/0/000/",
+        "tile/0/1000",
+    ],
+)
+def test_other_paths_are_of_no_tile(path: str) -> None:
+    """Each tile has one path."""
+    with pytest.raises(ValueError, match="no path of a tile"):
+        parse_tile_path(path)

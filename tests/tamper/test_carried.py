@@ -259,6 +259,71 @@ def test_a_tile(path: str, code: str, how: str, bundle: Path, scene: Scene) -> N
     assert raised.value.code.startswith(code)
 
 
+def _swap(bundle: Path, path: str, how: str) -> None:
+    """Change a tile of a bundle, and say in the manifest that this is how it should be."""
+    name = f"tiles/{path}"
+    if how == "taken away":
+        files = decode((bundle / MANIFEST).read_bytes())["files"]
+        _manifest(bundle, files={one: found for one, found in files.items() if one != name})
+        (bundle / name).unlink()
+        return
+    raw = (bundle / name).read_bytes()
+    changed = raw[:40] + bytes([raw[40] ^ 1]) + raw[41:]
+    _rewrite(bundle, name, {"changed": changed, "cut": raw[:-1], "longer": raw + raw[:32]}[how])
+
+
+@pytest.mark.parametrize(
+    ("path", "how", "index"),
+    [
+        ("tile/0/000", "changed", 1),
+        ("tile/0/001", "cut", 511),
+        ("tile/0/001", "longer", 512),
+        ("tile/0/002.p/104", "taken away", 512),
+        ("tile/0/002.p/104", "longer", 615),
+        ("tile/1/000.p/2", "changed", 256),
+        ("tile/1/000.p/2", "taken away", 0),
+        ("tile/entries/000", "changed", 0),
+        ("tile/entries/001", "cut", 256),
+        ("tile/entries/002.p/104", "taken away", 512),
+        ("checkpoint", "changed", 615),
+        ("checkpoint", "taken away", 615),
+    ],
+)
+def test_a_tile_of_a_bundle(path: str, how: str, index: int, bundle: Path, scene: Scene) -> None:
+    """Beside sound entries the tiles of another tree break a bundle, whatever its manifest says."""
+    assert verify_ledger(bundle, scene.trusted()).integrity.verdict is IntegrityVerdict.HOLDS
+    _swap(bundle, path, how)
+    for conformance in (True, False):
+        broken = verify_ledger(bundle, scene.trusted(), conformance=conformance).integrity.broken
+        assert broken is not None
+        assert (broken.index, broken.step, broken.check) == (index, 4, "tiles")
+        assert f"tiles/{path}" in broken.what
+
+
+def test_a_tile_too_much(bundle: Path, scene: Scene) -> None:
+    """A file that no tile is, and the tile of a larger tree, do not go along unseen."""
+    for path in ("tile/0/003", "tile/0/readme"):
+        name = f"tiles/{path}"
+        _rewrite(bundle, name, b"x" * 32)
+        broken = verify_ledger(bundle, scene.trusted()).integrity.broken
+        assert broken is not None
+        assert broken.check == "tiles"
+        assert name in broken.what
+        files = decode((bundle / MANIFEST).read_bytes())["files"]
+        _manifest(bundle, files={one: found for one, found in files.items() if one != name})
+        (bundle / name).unlink()
+
+
+def test_an_older_head_beside_the_tiles(bundle: Path, scene: Scene) -> None:
+    """A sound head that is not the one of these tiles is not passed off as theirs."""
+    notes: list[Any] = pq.read_table(bundle / "checkpoints.parquet")["note"].to_pylist()
+    assert len(notes) > 1
+    _rewrite(bundle, "tiles/checkpoint", notes[0])
+    broken = verify_ledger(bundle, scene.trusted()).integrity.broken
+    assert broken is not None
+    assert broken.check == "tiles"
+
+
 # ------------------------------------------------------------------------------- proofs
 
 
