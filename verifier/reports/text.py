@@ -99,7 +99,11 @@ def _answer(report: Report) -> str:
             else "holds; what was done in it was not judged (exit 0)"
         ),
         ExitCode.VIOLATED: "there are violations, or the ledger is broken (exit 1)",
-        ExitCode.UNDECIDABLE: "no violation, but something that matters is undecidable (exit 3)",
+        ExitCode.UNDECIDABLE: (
+            "no violation, but something that matters is undecidable (exit 3)"
+            if report.integrity.vouched
+            else "undecidable: nothing vouches for it, so neither for what is found below (exit 3)"
+        ),
     }
     return answers[report.exit_code()]
 
