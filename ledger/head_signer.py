@@ -74,14 +74,21 @@ class HeadSigner:
         Args:
             why: What a witness says.
             note: The head that the witness showed, if it did. It was checked.
+
+        Raises:
+            KeyFileError: It could not be written down (`head.unwritable`).
         """
         stopped = encode({"v": 1, "why": why, "note": note.decode()})
-        with in_turn(self._path):
+        with self._turn():
             replace_file(self._stop, stopped)
 
     def resume(self) -> None:
-        """Take back a `stop`. What it said is kept beside it."""
-        with in_turn(self._path):
+        """Take back a `stop`. What it said is kept beside it.
+
+        Raises:
+            KeyFileError: It could not be (`head.unwritable`).
+        """
+        with self._turn():
             if self._stop.exists():
                 self._stop.replace(self._stop.with_suffix(".resolved"))
                 sync_folder(self._stop.parent)

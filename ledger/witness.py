@@ -7,7 +7,8 @@ Source: C2SP tlog-witness and tlog-cosignature.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -28,7 +29,7 @@ from ledger.checkpoint import (
 from ledger.cosignature import check_cosignatures, cosign
 from ledger.encoding import digest, from_base64, to_base64
 from ledger.errors import EncodingError, LedgerError, MerkleProofError
-from ledger.files import in_turn, replace_file
+from ledger.files import in_turn, replace_file, sync_folder
 from ledger.merkle import EMPTY_ROOT, HASH_SIZE, check_consistency
 from ledger.signing import Signer
 
@@ -119,6 +120,8 @@ class Witness:
         self._signer = signer
         self._folder = folder
         self._now = now
+        # What of the memory this process knows to be on the disk under its name.
+        self._safe: dict[Path, bytes] = {}
         self._logs: dict[str, list[bytes]] = {}
         for log in logs:
             self._logs.setdefault(log.name, []).append(log.public_key)
@@ -134,7 +137,8 @@ class Witness:
 
         Raises:
             WitnessRefusalError: The head is not cosigned.
-            WitnessStateError: What was signed before cannot be read.
+            WitnessStateError: What was signed before cannot be read, or what would be signed now
+                cannot be remembered (`witness.unwritable`). Nothing is given out.
         """
         request = parse_request(raw)
         checkpoint, note = self._opened(request.note)
@@ -143,7 +147,7 @@ class Witness:
         path = self._path(checkpoint.origin)
         # INVARIANT: between reading what was cosigned last and having the new head on the disk
         # nobody else does either, and no signature leaves before that.
-        with in_turn(path):
+        with _turn(path):
             state = self._state(path)
             known = state.checkpoint.size if state else 0
             if request.old_size != known:
@@ -156,15 +160,30 @@ class Witness:
             text = parse_note(note).text
             line = signature_line(cosign(text, self.key, self._signer.sign, at)).encode()
             replace_file(path, note + line)
+            self._safe[path] = note + line
         return line
 
     def checkpoint(self, origin_hash: str) -> bytes | None:
-        """Return the last head cosigned for a log, by the hash of its origin, with both lines."""
+        """Return the last head cosigned for a log, by the hash of its origin, with both lines.
+
+        Raises:
+            WitnessStateError: It cannot be read, or cannot be brought to the disk.
+        """
         for origin in self._logs:
             path = self._path(origin)
             if digest(origin.encode()) == origin_hash and path.exists():
-                return path.read_bytes()
+                return self._shown(path)
         return None
+
+    def _shown(self, path: Path) -> bytes:
+        with _turn(path):
+            raw = path.read_bytes()
+            # Whoever remembered it may have died before the memory's name was on the disk: shown
+            # then and forgotten with the power, another history could follow it.
+            if self._safe.get(path) != raw:
+                sync_folder(path.parent)
+                self._safe[path] = raw
+            return raw
 
     def _path(self, origin: str) -> Path:
         return self._folder / f"{digest(origin.encode())}.head"
@@ -203,6 +222,19 @@ class Witness:
                 f"{path}: not a head that this witness has cosigned ({error}); put it back from "
                 "where it was kept, or retire this witness: it cannot know what it has signed"
             ) from error
+
+
+@contextmanager
+def _turn(path: Path) -> Generator[None]:
+    try:
+        with in_turn(path):
+            yield
+    except OSError as error:
+        raise WitnessStateError(
+            f"{path}: what this witness signs cannot be remembered, so nothing is signed "
+            f"({error.strerror or error})",
+            code="witness.unwritable",
+        ) from error
 
 
 def _check_growth(request: AddCheckpoint, old: Checkpoint | None, new: Checkpoint) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.operations import CARELESS, OPERATIONS
+from tests.crash.catalogue import OPERATIONS
+from tests.crash.operations import CARELESS
 from tests.crash.stopping import NoCompilerError, Stopper, stopper
 
 Fresh = Callable[[str], Path]

@@ -12,7 +12,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from tests.crash.operations import CARELESS, OPERATIONS
+from tests.crash.catalogue import OPERATIONS
+from tests.crash.operations import CARELESS
 from tests.crash.served import SERVED
 
 # No other exit code is 70 by accident.

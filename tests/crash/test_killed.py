@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.crash.catalogue import OPERATIONS
 from tests.crash.conftest import Fresh
-from tests.crash.operations import OPERATIONS, note_is_whole
+from tests.crash.operations import note_is_whole
 from tests.crash.stopping import KILLED, Stopper, chosen
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.catalogue import OPERATIONS
 from tests.crash.conftest import Fresh
 from tests.crash.disk import Disk, Share, read_log
-from tests.crash.operations import CARELESS, OPERATIONS, Operation
+from tests.crash.operations import CARELESS, Operation
 from tests.crash.stopping import Ended, Stopper, chosen
 
 # How many points of one operation power fails at, where not all are tried.

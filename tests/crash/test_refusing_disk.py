@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.crash.catalogue import OPERATIONS
 from tests.crash.conftest import Fresh
 from tests.crash.killable import FAILED
-from tests.crash.operations import OPERATIONS
 from tests.crash.stopping import Ended, Stopper, chosen
 
 # How many points of one operation the disk refuses at, where not all are tried.

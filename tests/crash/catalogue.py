@@ -1,0 +1,8 @@
+"""Every operation that is stopped, by its name."""
+
+from collections.abc import Mapping
+
+from tests.crash.cosigning import WITNESSES
+from tests.crash.operations import LEDGERS, Operation
+
+OPERATIONS: Mapping[str, Operation] = {**WITNESSES, **LEDGERS}
