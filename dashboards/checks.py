@@ -19,6 +19,8 @@ from ledger.records import Authority, Genesis, read_record
 from verifier.report import IntegrityVerdict, Report
 
 HEADS_SHOWN: Final = 50
+# Source: verifier/load.py, what a report says of a head that enough witnesses cosigned.
+COMPLETE: Final = "complete as of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,8 @@ def _answer(check: Check, report: Report) -> Answer:
         return Answer(check, "undecidable" if undecidable else "left out", words)
     if check.number == 1 and report.ledger.checkpoint_size == 0 and broken is None:
         return Answer(check, "undecidable", "no head of this ledger was ever signed")
+    if check.number == 1 and broken is None and report.integrity.reasons:
+        return Answer(check, "undecidable", "; ".join(report.integrity.reasons))
     upto = f"up to entry {broken.index}" if broken is not None else ""
     return Answer(check, "passed", upto)
 
@@ -220,6 +224,13 @@ def trust_words(report: Report) -> str:
         "Self-asserted: there was no trust file, so the ledger's own keys vouch for it. Whoever "
         "keeps it could have replaced the whole of it."
     )
+
+
+def end_words(report: Report) -> str:
+    """Return as of when the ledger is complete, by its witnesses; empty where none says so."""
+    found = next((one for one in report.integrity.not_excluded if COMPLETE in one), "")
+    said = found.partition(COMPLETE)[2]
+    return f"Complete as of{said}." if said else ""
 
 
 # ------------------------------------------------------------------ from valid records

@@ -6,7 +6,7 @@ its own, and says how far it is. What comes out is one of three: `Shown`, `Broke
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -63,7 +63,7 @@ class Shown:
         streams: Its writers' streams.
         heads: The newest of its signed heads.
         head_count: How many signed heads there are.
-        verified_at: When it was verified.
+        verified_at: When its verification began; the ages of cosignatures are as of then.
     """
 
     tables: Tables
@@ -162,14 +162,17 @@ def opened(source: Source, trust: Trust | None, tell: Tell) -> Result:
     """
     name, low, high = _PARTS[0]
     tell(name, low)
+    at = system_clock()
+    # A trust file may limit the age of cosignatures: they are as old as they are when one looks.
+    asked = replace(trust, at=int(at.timestamp())) if trust is not None else None
     try:
         ledger = open_ledger(
             source.ledger,
-            trust,
+            asked,
             progress=lambda done, total: tell(name, low + (high - low) * done / max(total, 1)),
         )
     except NotVerifiedError:
-        return Broken(verify_ledger(source.ledger, trust), system_clock())
+        return Broken(verify_ledger(source.ledger, asked), at)
     with ledger:
         size = max(ledger.report.ledger.size, 1)
         again, begin, end = _PARTS[1]
@@ -177,7 +180,7 @@ def opened(source: Source, trust: Trust | None, tell: Tell) -> Result:
     tell("reading who wrote it", end)
     streams = read_streams(source.ledger, tables.report.ledger)
     head_count, heads = checks.heads(source.ledger, tables)
-    return Shown(tables, streams, heads, head_count, system_clock())
+    return Shown(tables, streams, heads, head_count, at)
 
 
 def end_of(source: Source) -> End:

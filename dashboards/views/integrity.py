@@ -34,13 +34,13 @@ def page() -> None:
     result = session.current().result
     st.title("Integrity", anchor=False)
     if isinstance(result, Broken):
-        _verdict(result.report)
+        _verdict(result.report, result)
         _checks(result.report)
         _found(result.report)
         _open(result.report)
     elif isinstance(result, Shown):
         report = result.tables.report
-        _verdict(report)
+        _verdict(report, result)
         _checks(report)
         _found(report)
         _bytes(result)
@@ -52,9 +52,12 @@ def page() -> None:
     )
 
 
-def _verdict(report: Report) -> None:
+def _verdict(report: Report, result: Broken | Shown) -> None:
     st.text(checks.verdict(report))
     st.text(checks.trust_words(report))
+    end = checks.end_words(report)
+    if end:
+        st.text(f"{end} Ages of cosignatures are of {result.verified_at:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 def _checks(report: Report) -> None:

@@ -1,15 +1,20 @@
 """Opening: a verification in its thread, how far it is, and why there is nothing to show."""
 
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dashboards import opening
+from dashboards import checks, opening
 from dashboards.opening import End, Opening, Problem, Shown, Source
 from ledger.errors import StoreError
 from tests.dashboards.ledgers import desk, empty
+from tests.verifier.forge import witness_of
 from verifier.errors import TrustError
+from verifier.report import IntegrityVerdict
+from verifier.witnessed import written
 
 QUIET = 30.0
 
@@ -32,6 +37,28 @@ def test_a_verification_says_how_far_it_is(tmp_path: Path) -> None:
         "reading who wrote it",
     ]
     result.tables.close()
+
+
+def test_cosignatures_are_as_old_as_they_are_when_one_looks(tmp_path: Path) -> None:
+    """A trust file that limits their age holds while they are young, and is undecidable later."""
+    forge = desk()
+    now = int(time.time())
+    forge.cosign("w.example", now - 60)
+    path = str(forge.save(tmp_path / "desk.db"))
+    given = forge.trust(witnesses=(witness_of("w.example"),), quorum=1)
+    for max_age, verdict, says in (
+        (3600, IntegrityVerdict.HOLDS, f"Complete as of {written(now - 60)}, by 1 of 1 witnesses."),
+        (30, IntegrityVerdict.UNDECIDABLE, ""),
+    ):
+        result = Opening(Source(path), replace(given, max_age=max_age)).wait(QUIET)
+        assert isinstance(result, Shown)
+        report = result.tables.report
+        assert report.integrity.verdict is verdict
+        assert checks.end_words(report) == says
+        step = checks.answers(report)[1]
+        assert (step.result == "passed") == (verdict is IntegrityVerdict.HOLDS)
+        assert ("too old" in step.words) == (verdict is IntegrityVerdict.UNDECIDABLE)
+        result.tables.close()
 
 
 def test_whoever_waits_is_told_nothing_until_it_is_done(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 import sys
+import time
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,7 @@ import dashboards
 from dashboards import queries, session
 from ledger.testing import build_ledger
 from tests.dashboards.ledgers import HOSTILE, broken, desk, empty, hostile, many
-from tests.verifier.forge import ORIGIN, Desk
+from tests.verifier.forge import ORIGIN, Desk, witness_of
 
 APP = Path(dashboards.__file__).with_name("app.py")
 SECONDS = 60.0
@@ -283,6 +284,19 @@ def test_integrity_says_what_was_checked(visitor: Visitor, tmp_path: Path) -> No
     tables = [frame.value.to_dict("list") for frame in app.dataframe]
     assert any(table.get("person who answers") for table in tables)
     assert any("1.0.0" in table.get("version", ()) for table in tables)
+
+
+def test_integrity_says_as_of_when_the_ledger_is_complete(visitor: Visitor, tmp_path: Path) -> None:
+    """By its witnesses, and with the time that ages are measured against."""
+    forge = desk()
+    forge.cosign("w.example", int(time.time()))
+    path, trust = saved(forge, tmp_path)
+    asked = {"witnesses": [str(witness_of("w.example"))], "max_age": 3600}
+    trust.write_text(json.dumps({**json.loads(trust.read_text()), **asked}))
+    visitor.starts(path, trust)
+    shown = words(fine(visitor.opens(session.INTEGRITY)))
+    assert "by 1 of 1 witnesses. Ages of cosignatures are of " in shown
+    assert "Complete as of " in shown
 
 
 def test_invalid_entries_are_told_apart_from_the_rest(visitor: Visitor, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def vkey(writ: Run) -> str:
 
 
 @contextmanager
-def served(folder: Path, log: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def served(folder: Path, log: str) -> Generator[tuple[str, subprocess.Popen[str]]]:
     """Run a witness's server, and give its URL and its process."""
     command = [sys.executable, "-m", "writ", "witness", "serve", "--dir", str(folder / "w")]
     process = subprocess.Popen(
@@ -75,9 +75,9 @@ def served(folder: Path, log: str) -> Iterator[tuple[str, subprocess.Popen[str]]
     assert process.stderr is not None
     found = re.search(r"http://\S+", process.stderr.readline())
     assert found is not None
+    reading = threading.Thread(target=process.stderr.read)
+    reading.start()
     try:
-        reading = threading.Thread(target=process.stderr.read)
-        reading.start()
         yield found[0], process
     finally:
         process.kill()
