@@ -1,21 +1,25 @@
-"""Quick forms: a record's form checked in one go, where that can be said without doubt.
+"""Quick forms: bytes read as a record in one go, where that can be said without doubt.
 
-The models of `ledger.records` call Python for each piece of a record. Here their schemas are
-written out again without those calls, narrower where a call did what a schema cannot: what is
-found well formed here the model would accept too. What is not is asked of the model.
+Strict JSON leaves one way to write a record, so that an expression, made from the model of its
+kind, can say all of it: order of fields, texts, numbers. Where free JSON stands, that part alone
+is read strictly. It is narrower than the model where an expression cannot say what a call in
+Python does, and what does not match is asked of the model.
 Source: docs/spec/ledger-format.md, *Record*; docs/adr/0014.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
-from pydantic_core import SchemaValidator
-
 from ledger import records
-from ledger.errors import RecordError
+from ledger.encoding import MAX_DEPTH, MAX_INTEGER, SEALED_MARK, decode, encode_checked
+from ledger.errors import LedgerError, RecordError
 
 Schema = Mapping[str, Any]
+# What following a record needs of it: its fields of `NAMED`, as bytes and without quotes.
+Named = Sequence[bytes | None]
+_Form = Callable[[bytes], Named | None]
 
 _DAY = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -24,21 +28,30 @@ _DAY = (
 )
 # Every moment that matches there is; the others (29 February, years before 1000) are asked.
 TIME = rf"[1-9][0-9]{{3}}-{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{{6}}Z"
-# No segment begins with a dot, so that none is . or ..
-_IDENTITY = r"^spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$"
+# No segment begins with a dot, so that none is . or .., and all are no longer than an identity.
+_IDENTITY = r"spiffe://[a-z0-9._-]{1,255}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}){1,6}"
+# A text without escapes has at most as many characters as bytes; of escapes, those of one letter.
+_CHARACTER = r'[^"\\\x00-\x1f]'
+_TEXT = rf'{_CHARACTER}*+(?:\\["\\bfnrt]{_CHARACTER}*+)*+'
+_NATURAL = r"(?:0|[1-9][0-9]{0,14})"
 
-# What a validator in Python does, said in a schema. By its name: one without is not guessed at.
-_CALLS: Mapping[str, Schema] = {
-    "_real_time": {"type": "str", "pattern": f"^{TIME}$", "strict": True},
-    "_no_dot_segments": {
-        "type": "str",
-        "pattern": _IDENTITY,
-        "max_length": 2048,
-        "strict": True,
-    },
+# What a validator in Python does, said in an expression. One without is not guessed at.
+_CALLS: Mapping[str, str] = {
+    "_real_time": f'"{TIME}"',
+    "_no_dot_segments": f'"{_IDENTITY}"',
+    "_true": "true",
 }
-# Kinds that operation is made of. The others are few, and their models look at more than form.
+_INTEGERS: Mapping[tuple[int, int], str] = {
+    (1, 1): "1",
+    (0, MAX_INTEGER): _NATURAL,
+    (1, MAX_INTEGER): r"[1-9][0-9]{0,14}",
+    (-MAX_INTEGER, MAX_INTEGER): r"(?:0|-?[1-9][0-9]{0,14})",
+}
+# Kinds that operation is made of, a run's two phases apart. The others are few, and their models
+# look at more than form.
 QUICK: Mapping[str, type[records.AnyRecord]] = {
+    "opened": records.RunOpened,
+    "closed": records.RunClosed,
     "message": records.Message,
     "observation": records.Observation,
     "action": records.Action,
@@ -47,9 +60,28 @@ QUICK: Mapping[str, type[records.AnyRecord]] = {
     "stream-close": records.StreamClose,
     "review": records.Review,
 }
-QUICK_RUNS: Mapping[str, type[records.AnyRecord]] = {
-    "opened": records.RunOpened,
-    "closed": records.RunClosed,
+# Of each kind, who speaks and what it names.
+NAMED: Mapping[str, Sequence[str]] = {
+    "opened": ("by", "parent", "import"),
+    "closed": ("by", "run"),
+    "message": ("by", "run"),
+    "observation": ("by", "run", "action"),
+    "action": ("by", "run", "resumes", "compensates", "evidence"),
+    "approval": ("by", "action"),
+    "outcome": ("by", "run", "action", "leaf"),
+}
+_ALONE = ("by",)
+_KIND = b'"kind":"'
+# Where free JSON stands there is one such part, and the expression gives it this name.
+_FREE = "free"
+_LABELS: Mapping[bytes, str] = {
+    b"mes": "message",
+    b"obs": "observation",
+    b"act": "action",
+    b"app": "approval",
+    b"out": "outcome",
+    b"str": "stream-close",
+    b"rev": "review",
 }
 
 
@@ -57,94 +89,187 @@ class _UnknownError(Exception):
     """A schema holds something that is not known here."""
 
 
-def well_formed(value: Mapping[str, Any], raw: bytes) -> bool:
-    """Return whether this is a record of a known kind, with the fields of one.
+def said(raw: bytes) -> tuple[str, Named]:
+    """Read a record: its kind (of a run: its phase), and its fields of `NAMED`.
 
-    Args:
-        value: The record as plain data, read from strict JSON.
-        raw: Its bytes.
+    Raises:
+        LedgerError: It is no record in strict form, or something in it is sealed.
     """
-    kind, phase = value.get("kind"), value.get("phase")
-    named = QUICK_RUNS.get(phase) if kind == "run" and isinstance(phase, str) else None
-    model = named or (QUICK.get(kind) if isinstance(kind, str) else None)
-    # A null is refused in some places and not in others: the model knows them.
-    if model is not None and b":null" not in raw:
-        check = checker(model)
-        if check is not None and check(value):
-            return True
+    kind = _kind(raw)
+    form = form_of(kind)
+    found = None if form is None else form(raw)
+    return _asked(raw) if found is None else (kind, found)
+
+
+def _kind(raw: bytes) -> str:
+    """Return what it may be; what it is then has to be seen."""
+    at = raw.find(_KIND) + len(_KIND)
+    label = _LABELS.get(raw[at : at + 3])
+    if label is None:
+        return "opened" if b'"phase":"opened"' in raw else "closed"
+    return label
+
+
+def _asked(raw: bytes) -> tuple[str, Named]:
+    """Say the same of any record, by its model."""
+    if SEALED_MARK in raw:
+        raise RecordError("what is sealed is judged by the exact reading")
+    value = decode(raw)
+    kind = records.read_record(value).kind
+    label = cast("str", value["phase"]) if kind == "run" else kind
+    names = NAMED.get(label, _ALONE)
+    return label, [
+        encode_checked(value[name]).strip(b'"') if name in value else None for name in names
+    ]
+
+
+@cache
+def form_of(kind: str) -> _Form | None:
+    """Return what reads a record of this kind; None where there is no quick way."""
+    names = NAMED.get(kind, _ALONE)
     try:
-        records.read_record(value)
-    except RecordError:
+        expression = _expression(QUICK[kind].__pydantic_core_schema__, {}, names)
+    except _UnknownError:
+        return None
+    pattern = re.compile(expression.encode("ascii"))
+    groups = [pattern.groupindex[name] for name in names]
+    free = pattern.groupindex.get(_FREE, 0)
+    match = pattern.fullmatch
+
+    def read(raw: bytes) -> Named | None:
+        found = match(raw)
+        if found is None or not (raw.isascii() or _is_text(raw)):
+            return None
+        if free and (part := found[free]) is not None and not _is_strict(part):
+            return None
+        # The whole match comes first, so that what follows is a row of fields also where one is.
+        return cast("Named", found.group(0, *groups)[1:])
+
+    return read
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
         return False
     return True
 
 
-@cache
-def checker(model: type[records.AnyRecord]) -> Callable[[object], bool] | None:
-    """Return what says that a value is in this model's form; None where there is no quick way."""
-    schema: Schema = model.__pydantic_core_schema__
+def _is_strict(part: bytes) -> bool:
+    """Return whether a part is strict JSON, not deep, with nothing sealed."""
+    if SEALED_MARK in part or part.count(b"{") + part.count(b"[") >= MAX_DEPTH:
+        return False
     try:
-        quick = _quick(schema, {})
-    except _UnknownError:
-        return None
-    return SchemaValidator(cast("Any", quick)).isinstance_python
+        decode(part)
+    except LedgerError:
+        return False
+    return True
 
 
-def _quick(schema: Schema, known: Mapping[str, Schema]) -> Schema:
-    """Return a schema that accepts nothing that this one does not, and calls no Python."""
+# ------------------------------------------------------------------ models as expressions
+
+
+def _expression(schema: Schema, known: Mapping[str, Schema], names: Sequence[str] = ()) -> str:
+    """Return an expression that matches nothing that this schema does not accept.
+
+    Args:
+        schema: The core schema of a model, or of a part of one.
+        known: Schemas that it may refer to.
+        names: The fields of it that are to be found again, by name.
+
+    Raises:
+        _UnknownError: It says something that is not known here.
+    """
     kind = cast("str", schema["type"])
     if kind == "definitions":
         named = {one["ref"]: one for one in schema["definitions"]}
-        return _quick(schema["schema"], {**known, **named})
+        return _expression(schema["schema"], {**known, **named}, names)
     if kind == "definition-ref":
-        return _quick(known[schema["schema_ref"]], known)
+        return _expression(known[schema["schema_ref"]], known)
     if kind in {"default", "nullable"}:
-        return _quick(schema["schema"], known)
-    if kind in {"str", "int", "bool", "literal", "any"}:
-        return {**schema, "strict": True} if kind in {"str", "int", "bool"} else schema
-    return _made_of_others(kind, schema, known)
-
-
-def _made_of_others(kind: str, schema: Schema, known: Mapping[str, Schema]) -> Schema:
+        return _expression(schema["schema"], known)
     if kind == "model":
-        return _object(schema["schema"], known)
+        return _object(schema["schema"], known, names)
+    return _plain(kind, schema) or _made_of_others(kind, schema, known)
+
+
+def _plain(kind: str, schema: Schema) -> str:
+    if kind == "literal":
+        return _either(encode_checked(one).decode("ascii") for one in schema["expected"])
+    if kind == "int":
+        return _known(_INTEGERS, (schema["ge"], schema["le"]))
+    if kind == "str":
+        return f'"{_text(schema)}"'
+    if kind in {"any", "dict"}:
+        return rf"(?P<{_FREE}>\{{.*\}})"
+    return ""
+
+
+def _text(schema: Schema) -> str:
+    limits = (schema.get("pattern"), schema.get("min_length"), schema.get("max_length"))
+    pattern, *lengths = limits
+    if isinstance(pattern, str) and lengths == [None, None]:
+        # Only what can stand in a text as it is, and means the same to both.
+        if not re.fullmatch(r"\^[A-Za-z0-9\[\]{},+/=-]*\$", pattern):
+            raise _UnknownError(pattern)
+        return pattern[1:-1]
+    return _known({(None, None, None): _TEXT, (None, 1, 2048): _CHARACTER + "{1,2048}+"}, limits)
+
+
+def _made_of_others(kind: str, schema: Schema, known: Mapping[str, Schema]) -> str:
     if kind == "tuple" and schema.get("variadic_item_index") == 0:
-        items = _quick(schema["items_schema"][0], known)
-        return {"type": "list", "items_schema": items, "strict": True}
-    if kind == "dict":
-        return {"type": "dict", "keys_schema": {"type": "str"}, "strict": True}
+        item = _expression(schema["items_schema"][0], known)
+        return rf"\[(?:{item}(?:,{item})*)?\]"
     if kind == "union":
-        return {"type": "union", "choices": [_quick(one, known) for one in schema["choices"]]}
+        # What is sealed is out of the ordinary.
+        plain = [one for one in schema["choices"] if not _is_sealed(one, known)]
+        return _either(_expression(one, known) for one in plain)
     if kind == "function-after":
         name = cast("str", getattr(schema["function"]["function"], "__name__", ""))
-        if name == "_true":
-            return {"type": "literal", "expected": [True]}
-        if name in _CALLS:
-            return _CALLS[name]
+        return _known(_CALLS, name)
     raise _UnknownError(kind)
 
 
-def _object(schema: Schema, known: Mapping[str, Schema]) -> Schema:
-    """Return the schema of an object with these fields and no others."""
+def _is_sealed(schema: Schema, known: Mapping[str, Schema]) -> bool:
+    named = known.get(schema.get("schema_ref", ""), schema)
+    return named.get("cls") is records.SealedValue
+
+
+def _object(schema: Schema, known: Mapping[str, Schema], names: Sequence[str]) -> str:
+    """Return an expression for an object with these fields, in their order, and no others."""
     function = schema.get("function", {}).get("function")
     if schema["type"] != "function-before" or function.__name__ != "_refuse_null":
+        # A model of which more is asked after its fields.
         raise _UnknownError(schema["type"])
     fields = schema["schema"]
     if fields["type"] != "model-fields":
         raise _UnknownError(fields["type"])
-    return {
-        "type": "typed-dict",
-        "extra_behavior": "forbid",
-        "strict": True,
-        "fields": {
-            field.get("validation_alias", name): {
-                "type": "typed-dict-field",
-                "schema": _quick(field["schema"], known),
-                "required": _required(field["schema"]),
-            }
-            for name, field in fields["fields"].items()
-        },
-    }
+    pieces: list[str] = []
+    for name, field in sorted(
+        (field.get("validation_alias", name), field) for name, field in fields["fields"].items()
+    ):
+        value = _expression(field["schema"], known)
+        piece = f'"{name}":{_captured(name, value) if name in names else value}(?:,(?=")|(?=}}))'
+        pieces.append(piece if _required(field["schema"]) else f"(?:{piece})?+")
+    return rf"\{{{''.join(pieces)}\}}"
+
+
+def _captured(name: str, value: str) -> str:
+    """Return an expression that finds a value again, without its quotes."""
+    if value.startswith('"'):
+        return f'"(?P<{name}>{value[1:-1]})"'
+    return f"(?P<{name}>{value})"
+
+
+def _either(expressions: Iterable[str]) -> str:
+    return f"(?:{'|'.join(expressions)})"
+
+
+def _known(known: Mapping[Any, str], name: object) -> str:
+    if name not in known:
+        raise _UnknownError(name)
+    return known[name]
 
 
 def _required(schema: Schema) -> bool:

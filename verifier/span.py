@@ -8,29 +8,40 @@ Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0014.
 """
 
 import re
+from binascii import unhexlify
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, cast
+from typing import cast
 
 from ledger import merkle
-from ledger.encoding import MAX_HEADER, MAX_INTEGER, SEALED_MARK, decode, digest, from_base64
+from ledger.encoding import (
+    MAX_HEADER,
+    MAX_INTEGER,
+    MAX_RECORD,
+    digest,
+    from_base64,
+)
 from ledger.entry import MAX_SUBMISSION, ZEROS
 from ledger.errors import LedgerError
 from ledger.keys import verify_signature
 from ledger.submission import Submission
-from verifier.forms import TIME, well_formed
+from verifier.forms import TIME, Named, said
 
 Row = Sequence[object]
 Rows = Sequence[Row]
 Pending = tuple[bytes, int, int, bytes, bytes]
-_Handler = Callable[[dict[str, Any], str, int], None]
+# Key, identity, kind, and whether what it wrote is imported.
+Told = tuple[str, bytes | None, str, bool]
+_Handler = Callable[[Named, bytes, int], None]
 
 RUN, ACTION, OBSERVATION, CLOSED = range(1, 5)
 # Tables are kept in parts, by the first bits of a digest, so that each can be held in memory.
 PARTS = 64
 _SHIFT = 2
 _NOTHING = bytes(merkle.HASH_SIZE)
+_RUN, _ACTION, _OBSERVATION, _CLOSED = (bytes([kind]) for kind in range(RUN, CLOSED + 1))
+_CLAIMED = b'"clock":"claimed"'
 # Any of these a span holds is looked at again, by the exact code.
 _GOVERNANCE = frozenset({"genesis", "authority", "contract", "activation"})
 
@@ -108,9 +119,7 @@ class Span:
     signed: list[Signed] = field(default_factory=list[Signed])
     known: dict[int, bytes] = field(default_factory=dict[int, bytes])
     pending: list[Pending] = field(default_factory=list[Pending])
-    spoke: dict[tuple[str, str, str, bool], Spoke] = field(
-        default_factory=dict[tuple[str, str, str, bool], Spoke]
-    )
+    spoke: dict[Told, Spoke] = field(default_factory=dict[Told, Spoke])
     governance: list[tuple[int, bytes, bytes]] = field(
         default_factory=list[tuple[int, bytes, bytes]]
     )
@@ -132,11 +141,12 @@ class SpanReader:
         self._prev = ""
         self._leaves: list[bytes] = []
         self._known: list[list[bytes]] = [[] for _ in range(PARTS)]
-        self._actions: dict[str, tuple[str, int]] = {}
-        self._others: dict[str, int] = {}
+        self._actions: dict[bytes, tuple[bytes, int]] = {}
+        self._others: dict[bytes, int] = {}
         self._closes = False
         self._handlers: Mapping[str, _Handler] = {
-            "run": self._run,
+            "opened": self._opened_run,
+            "closed": self._closed_run,
             "message": self._message,
             "action": self._action,
             "observation": self._observation,
@@ -166,26 +176,22 @@ class SpanReader:
         first = self._at
         found = opening(rows[at][1])
         count = int(found["count"])
-        if len(rows) - at < count or int(found["index"]) != first:
+        indexes = range(first, first + count)
+        columns = list(zip(*rows[at : at + count], strict=True))
+        if int(found["index"]) != first or list(columns[0]) != list(indexes):
             raise UnusualError
+        headers, raws = _bytes(columns[1]), _bytes(columns[2], MAX_RECORD)
         self._follows(found)
+        digests = [sha256(raw).digest() for raw in raws]
+        leaves = [sha256(b"\x00" + header).digest() for header in headers]
+        _compare(headers, found, digests, leaves)
+        self._at += count
+        self._leaves += leaves
+        self._prev = leaves[-1].hex()
         self._closes = False
-        digests = [self._opened(rows[at], found)]
-        start = f'{{"count":{count},"index":'
-        middle = f',"key":"{found["key"]}","number":{found["number"]},"position":'
-        end = f'","recorded_at":"{found["at"]}","stream":"{found["stream"]}","v":1}}'
         key = found["key"]
-        for position in range(1, count):
-            index, header, raw = rows[at + position]
-            record, hashed = self._record(index, raw)
-            expected = (
-                f'{start}{self._at}{middle}{position},"prev":"{self._prev}","record":"{hashed}{end}'
-            ).encode()
-            if header != expected:
-                raise UnusualError
-            self._linked(expected)
-            self._said(record, hashed, key, cast("bytes", raw), expected)
-            digests.append(hashed)
+        for index, header, raw, hashed in zip(indexes, headers, raws, digests, strict=True):
+            self._said(key, index, header, raw, hashed)
         self._sign(first, found, digests)
         return count
 
@@ -198,36 +204,9 @@ class SpanReader:
             self.span.prev, self.span.earliest = found["prev"], found["at"]
         self.span.latest = found["at"]
 
-    def _opened(self, row: Row, found: Mapping[str, str]) -> str:
-        index, header, raw = row
-        record, hashed = self._record(index, raw)
-        if hashed != found["record"]:
-            raise UnusualError
-        self._linked(cast("bytes", header))
-        self._said(record, hashed, found["key"], cast("bytes", raw), cast("bytes", header))
-        return hashed
-
-    def _record(self, index: object, raw: object) -> tuple[dict[str, Any], str]:
-        """Read a record: its bytes are strict, its form is that of its kind."""
-        if index != self._at or type(raw) is not bytes or SEALED_MARK in raw:
-            raise UnusualError
-        try:
-            value = decode(raw)
-        except LedgerError as error:
-            raise UnusualError from error
-        if type(value) is not dict or not well_formed(cast("dict[str, Any]", value), raw):
-            raise UnusualError
-        return cast("dict[str, Any]", value), sha256(raw).hexdigest()
-
-    def _linked(self, header: bytes) -> None:
-        leaf = sha256(b"\x00" + header).digest()
-        self._leaves.append(leaf)
-        self._prev = leaf.hex()
-        self._at += 1
-
-    def _sign(self, first: int, found: Mapping[str, str], digests: Sequence[str]) -> None:
+    def _sign(self, first: int, found: Mapping[str, str], digests: Sequence[bytes]) -> None:
         """Step 5, as far as the submission alone says it."""
-        nodes = [sha256(b"\x00" + bytes.fromhex(one)).digest() for one in digests]
+        nodes = [sha256(b"\x00" + one).digest() for one in digests]
         root = nodes[0] if len(nodes) == 1 else merkle.root(nodes)
         if root.hex() != found["root"]:
             raise UnusualError
@@ -256,13 +235,10 @@ class SpanReader:
 
     # ------------------------------------------------------------ what a record says
 
-    def _said(
-        self, value: dict[str, Any], hashed: str, key: str, raw: bytes, header: bytes
-    ) -> None:
-        """Note who spoke, and follow what the record names. Its own entry was just counted."""
-        kind: str = value["kind"]
-        index = self._at - 1
-        told = (key, value["by"], kind, "import" in value)
+    def _said(self, key: str, index: int, header: bytes, raw: bytes, hashed: bytes) -> None:
+        """Read a record, note who spoke, and follow what it names."""
+        kind, named = _read(raw)
+        told = (key, named[0], kind, kind == "opened" and named[2] is not None)
         before = self.span.spoke.get(told)
         if before is None:
             at = self.span.latest
@@ -271,7 +247,7 @@ class SpanReader:
             before.last, before.until = index, self.span.latest
         handle = self._handlers.get(kind)
         if handle is not None:
-            handle(value, hashed, index)
+            handle(named, hashed, index)
         elif kind in _GOVERNANCE:
             self.span.governance.append((index, header, raw))
         elif kind == "stream-close":
@@ -280,71 +256,123 @@ class SpanReader:
             # It may name a record of any kind, and so one that is not remembered here.
             raise UnusualError
 
-    def _run(self, value: dict[str, Any], hashed: str, index: int) -> None:
-        if value["phase"] == "closed":
-            self._names(RUN, value["run"], index)
-            self._add(value["run"], CLOSED, index, _NOTHING)
-            return
+    def _opened_run(self, named: Named, hashed: bytes, index: int) -> None:
+        _, parent, imported = named
         # What a source says of its clock is followed through all its records.
-        if "import" in value and value["import"]["clock"] == "claimed":
+        if imported is not None and _CLAIMED in imported:
             raise UnusualError
-        if "parent" in value:
-            self._names(RUN, value["parent"], index)
-        self._add(hashed, RUN, index, _NOTHING)
+        if parent is not None:
+            self._names(RUN, unhexlify(parent), index)
+        self._add(hashed, _RUN, index)
         self._others[hashed] = RUN
 
-    def _message(self, value: dict[str, Any], _hashed: str, index: int) -> None:
-        self._names(RUN, value["run"], index)
+    def _closed_run(self, named: Named, _hashed: bytes, index: int) -> None:
+        run = self._run(named, index)
+        self._add(run, _CLOSED, index)
 
-    def _action(self, value: dict[str, Any], hashed: str, index: int) -> None:
-        run = value["run"]
-        self._names(RUN, run, index)
-        for name in ("resumes", "compensates"):
-            if name in value:
-                self._names_action(value[name], index)
-        for one in value.get("evidence", ()):
-            self._names(OBSERVATION, one, index)
-        self._add(hashed, ACTION, index, bytes.fromhex(run))
+    def _run(self, named: Named, index: int) -> bytes:
+        """Follow what a record names as its run, its first field after who speaks."""
+        run = unhexlify(cast("bytes", named[1]))
+        if self._others.get(run) != RUN:
+            self._names(RUN, run, index)
+        return run
+
+    def _message(self, named: Named, _hashed: bytes, index: int) -> None:
+        self._run(named, index)
+
+    def _action(self, named: Named, hashed: bytes, index: int) -> None:
+        run = self._run(named, index)
+        _, _, resumes, compensates, evidence = named
+        if resumes is not None:
+            self._names_action(unhexlify(resumes), index)
+        if compensates is not None:
+            self._names_action(unhexlify(compensates), index)
+        # Strict JSON, of texts alone: between them stand quotes and commas.
+        for one in evidence[2:-2].split(b'","') if evidence is not None else ():
+            if one:
+                self._names(OBSERVATION, unhexlify(one), index)
+        self._add(hashed, _ACTION, index, run)
         self._actions[hashed] = (run, index)
 
-    def _observation(self, value: dict[str, Any], hashed: str, index: int) -> None:
-        run = value.get("run", "")
-        if run:
-            self._names(RUN, run, index)
-        if "action" in value:
-            self._names_action(value["action"], index, run)
-        self._add(hashed, OBSERVATION, index, _NOTHING)
+    def _observation(self, named: Named, hashed: bytes, index: int) -> None:
+        action = named[2]
+        run = _NOTHING if named[1] is None else self._run(named, index)
+        if action is not None:
+            self._names_action(unhexlify(action), index, run)
+        self._add(hashed, _OBSERVATION, index)
         self._others[hashed] = OBSERVATION
 
-    def _approval(self, value: dict[str, Any], _hashed: str, index: int) -> None:
-        self._names_action(value["action"], index)
+    def _approval(self, named: Named, _hashed: bytes, index: int) -> None:
+        self._names_action(unhexlify(cast("bytes", named[1])), index)
 
-    def _outcome(self, value: dict[str, Any], _hashed: str, index: int) -> None:
-        self._names(RUN, value["run"], index)
-        self._names_action(value["action"], index, value["run"], value.get("leaf", ""))
+    def _outcome(self, named: Named, _hashed: bytes, index: int) -> None:
+        run = self._run(named, index)
+        _, _, action, leaf = named
+        after = _NOTHING if leaf is None else unhexlify(leaf)
+        self._names_action(unhexlify(cast("bytes", action)), index, run, after)
 
-    def _names(self, kind: int, named: str, index: int) -> None:
+    def _names(self, kind: int, named: bytes, index: int) -> None:
         found = self._others.get(named)
         if found is None:
-            self.span.pending.append((bytes.fromhex(named), kind, index, _NOTHING, _NOTHING))
+            self.span.pending.append((named, kind, index, _NOTHING, _NOTHING))
         elif found != kind:
             raise UnusualError
 
-    def _names_action(self, named: str, index: int, run: str = "", leaf: str = "") -> None:
+    def _names_action(
+        self, named: bytes, index: int, run: bytes = _NOTHING, leaf: bytes = _NOTHING
+    ) -> None:
         found = self._actions.get(named)
         if found is None:
-            asked = (bytes.fromhex(run) or _NOTHING, bytes.fromhex(leaf) or _NOTHING)
-            self.span.pending.append((bytes.fromhex(named), ACTION, index, *asked))
+            self.span.pending.append((named, ACTION, index, run, leaf))
             return
-        if run and found[0] != run:
+        if run not in {_NOTHING, found[0]}:
             raise UnusualError
-        if leaf and self._leaves[found[1] - self.span.start].hex() != leaf:
+        if leaf not in {_NOTHING, self._leaves[found[1] - self.span.start]}:
             raise UnusualError
 
-    def _add(self, named: str, kind: int, index: int, run: bytes) -> None:
-        raw = bytes.fromhex(named)
-        entry = b"%b%c%b%b" % (raw, kind, index.to_bytes(8, "big"), run)
-        self._known[raw[0] >> _SHIFT].append(entry)
+    def _add(self, named: bytes, kind: bytes, index: int, run: bytes = _NOTHING) -> None:
+        self._known[named[0] >> _SHIFT].append(named + kind + index.to_bytes(8, "big") + run)
+
+
+def _bytes(values: Sequence[object], limit: int = MAX_HEADER) -> Sequence[bytes]:
+    """Return what is all bytes, and not too long."""
+    if set(map(type, values)) != {bytes}:
+        raise UnusualError
+    raws = cast("Sequence[bytes]", values)
+    if max(map(len, raws)) > limit:
+        raise UnusualError
+    return raws
+
+
+def _compare(
+    headers: Sequence[bytes],
+    found: Mapping[str, str],
+    digests: Sequence[bytes],
+    leaves: Sequence[bytes],
+) -> None:
+    """Compare a submission's headers with those that its first, and the records, ask for."""
+    if digests[0].hex() != found["record"]:
+        raise UnusualError
+    if len(headers) == 1:
+        return
+    first = int(found["index"])
+    start = f'{{"count":{found["count"]},"index":'
+    middle = f',"key":"{found["key"]}","number":{found["number"]},"position":'
+    end = f'","recorded_at":"{found["at"]}","stream":"{found["stream"]}","v":1}}'
+    expected = [
+        f'{start}{first + at}{middle}{at},"prev":"{prev.hex()}","record":"{hashed.hex()}{end}'
+        for at, (prev, hashed) in enumerate(zip(leaves, digests[1:], strict=False), 1)
+    ]
+    if [header.decode("latin-1") for header in headers[1:]] != expected:
+        raise UnusualError
+
+
+def _read(raw: bytes) -> tuple[str, Named]:
+    try:
+        read = said(raw)
+    except LedgerError as error:
+        raise UnusualError from error
+    return read
 
 
 def check_signed(public: bytes, text: bytes, signature: str) -> None:
