@@ -207,7 +207,7 @@ class LedgerClient:
     def _refuse_lost_entries(self, head: Head) -> None:
         if self._head_signer is None:
             return
-        self._head_signer.refuse_if_stopped()
+        self._head_signer.stop.refuse()
         if head.size < self._head_signer.last_size():
             raise InconsistentHeadError(
                 f"the store has {head.size} entries, and a head of more was signed: "

@@ -5,17 +5,17 @@ store's backups, and signs only what continues them.
 Source: docs/spec/ledger-format.md, *Checkpoint*.
 """
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.encoding import decode, encode
 from ledger.errors import InconsistentHeadError, KeyFileError, LedgerError
-from ledger.files import in_turn, replace_file, sync_folder
+from ledger.files import replace_file, sync_folder
 from ledger.merkle import Frontier
 from ledger.signing import Signer, sign_checkpoint
+from ledger.stopping import Stop, turn
 
 ReadHead = Callable[[], tuple[int, bytes]]
 ReadLeaves = Callable[[int, int], Iterable[bytes]]
@@ -34,6 +34,9 @@ class HeadSigner:
 
     Several processes may share the key and its memory: a lock on a file beside it takes them in
     turn.
+
+    Attributes:
+        stop: What has every append refused while a witness is known to be ahead of the store.
     """
 
     def __init__(self, signer: Signer, origin: str, memory: Path) -> None:
@@ -46,7 +49,7 @@ class HeadSigner:
         self._signer = signer
         self._origin = origin
         self._path = memory
-        self._stop = memory.with_suffix(".stopped")
+        self.stop = Stop(memory)
         # What was read last, and the bytes it was read from.
         self._known: tuple[bytes, _Memory] | None = None
         self.last_size()
@@ -68,60 +71,6 @@ class HeadSigner:
         """The head key's 32 raw bytes."""
         return self._signer.public_key
 
-    def stop(self, why: str, note: bytes = b"") -> None:
-        """Have every append refused, in every process with this memory, until `resume`.
-
-        Args:
-            why: What a witness says.
-            note: The head that the witness showed, if it did. It was checked.
-
-        Raises:
-            KeyFileError: It could not be written down (`head.unwritable`).
-        """
-        stopped = encode({"v": 1, "why": why, "note": note.decode()})
-        with self._turn():
-            replace_file(self._stop, stopped)
-
-    def resume(self) -> None:
-        """Take back a `stop`. What it said is kept beside it.
-
-        Raises:
-            KeyFileError: It could not be (`head.unwritable`).
-        """
-        with self._turn():
-            if self._stop.exists():
-                self._stop.replace(self._stop.with_suffix(".resolved"))
-                sync_folder(self._stop.parent)
-
-    def stopped(self) -> tuple[str, bytes] | None:
-        """Return why appends are stopped, and the head that a witness showed; None if they are not.
-
-        A record of a stop that cannot be read is one all the same.
-        """
-        try:
-            raw = self._stop.read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            value = decode(raw)
-            return str(value["why"]), str(value["note"]).encode()
-        except (LedgerError, TypeError, KeyError):
-            return f"{self._stop} says so, and is damaged", b""
-
-    def refuse_if_stopped(self) -> None:
-        """Refuse to go on while a witness is known to be ahead of the store.
-
-        Raises:
-            InconsistentHeadError: It is (`head.witness-ahead`).
-        """
-        found = self.stopped()
-        if found is not None:
-            raise InconsistentHeadError(
-                f"{found[0]}. Nothing is appended until the right store is back: restore it, then "
-                "run `writ witness resolve`",
-                code="head.witness-ahead",
-            )
-
     def last_size(self) -> int:
         """Return the size of the last head that was signed; 0 before the first."""
         return self._read().frontier.size
@@ -136,7 +85,7 @@ class HeadSigner:
         Raises:
             InconsistentHeadError: It does not.
         """
-        with self._turn():
+        with turn(self._path):
             self._grown(self._read(), *head(), leaves)
 
     def sign(self, head: ReadHead, leaves: ReadLeaves) -> bytes:
@@ -152,8 +101,8 @@ class HeadSigner:
         """
         # The head is read while no other process can sign, so it is never older than the last
         # signed one.
-        with self._turn():
-            self.refuse_if_stopped()
+        with turn(self._path):
+            self.stop.refuse()
             memory = self._read()
             size, root = head()
             frontier = self._grown(memory, size, root, leaves)
@@ -168,18 +117,6 @@ class HeadSigner:
             memory = _Memory(note, frontier)
             self._known = _write(self._path, memory), memory
             return note
-
-    @contextmanager
-    def _turn(self) -> Generator[None]:
-        try:
-            with in_turn(self._path):
-                yield
-        except OSError as error:
-            raise KeyFileError(
-                f"{self._path}: what this head key signs cannot be remembered, so nothing is "
-                f"signed ({error.strerror or error})",
-                code="head.unwritable",
-            ) from error
 
     def _grown(
         self,

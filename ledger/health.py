@@ -23,6 +23,7 @@ from ledger.cosignature import parse_line
 from ledger.entry import parse_header
 from ledger.errors import KeyFileError, StoreError
 from ledger.remembered import Relation, head_of, relation, remembered_note
+from ledger.stopping import Stop
 from ledger.store import Store
 
 # A log that is never taken into the file: somebody keeps reading an old state.
@@ -227,6 +228,7 @@ def head_health(location: str | Path, memory: Path | None, now: datetime) -> Ite
         yield _signed(size, last, now - recorded)
         if memory is not None:
             yield from _memory(store, memory, last)
+            yield from _stops(Stop(memory))
         yield from _witnesses(store, last, now)
         yield _clock(recorded, now)
 
@@ -289,6 +291,25 @@ def _memory(store: Store, path: Path, last: int) -> Iterator[Remark]:
         f"head.{how}",
         "Nothing will be signed here. Restore the newest copy; see writ restore.",
     )
+
+
+def _stops(stop: Stop) -> Iterator[Remark]:
+    said = stop.said()
+    if said is not None:
+        yield Remark(
+            "witnesses",
+            f"appends are stopped: {said[0]}",
+            "head.witness-ahead",
+            "Restore the store that the witness has seen, then run writ witness resolve.",
+        )
+    for one in stop.overridden():
+        yield Remark(
+            "witnesses",
+            f"a stop was overridden at {one.at or 'some time'}: {one.reason} ({one.path.name})",
+            "head.overridden",
+            "Tell whoever counts on that witness, and have it replaced in their trust files. Then "
+            "move the record to where evidence is kept.",
+        )
 
 
 def _witnesses(store: Store, last: int, now: datetime) -> Iterator[Remark]:

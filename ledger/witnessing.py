@@ -162,7 +162,7 @@ def ask_at_start(store: Store, head_signer: HeadSigner, witnesses: Sequence[Witn
         for told in ask_witnesses(store, head_signer, witnesses):
             if told.word is not Word.COSIGNED:
                 _LOG.warning("witness %s: %s: %s", told.name, told.word, told.what)
-    head_signer.refuse_if_stopped()
+    head_signer.stop.refuse()
 
 
 def request_for(store: Store, old_size: int) -> AddCheckpoint:
@@ -285,7 +285,7 @@ class _Asking:
             # The witness's head is of this history: another process signed it a moment ago.
             return self._told(Word.REFUSED, f"{what}; ask again once that head is kept here")
         why = f"the witness {self._witness.key.name} {what}"
-        self._signer.stop(why, note)
+        self._signer.stop.set(why, note)
         return self._told(Word.AHEAD, what)
 
     def _shown(self) -> bytes:

@@ -161,10 +161,10 @@ def test_a_witness_ahead_stops_every_append(
         with pytest.raises(InconsistentHeadError):
             running.checkpoint()
         assert store.size() == size
-        stopped = signer.stopped()
+        stopped = signer.stop.said()
         assert stopped is not None
         assert b"w.example" in stopped[1]
-        signer.resume()
+        signer.stop.resolve()
         running.submit([said])
 
 
@@ -200,15 +200,15 @@ def test_a_witness_of_another_history(
 
 def test_a_damaged_record_of_a_stop_is_one(founded: BuiltLedger, signer: HeadSigner) -> None:
     """What cannot be read may not let appends go on."""
-    signer.stop("because")
+    signer.stop.set("because")
     path = founded.founded.keys_dir / "head.stopped"
     for raw in (b"", b"[]", b"{}"):
         path.write_bytes(raw)
         with pytest.raises(InconsistentHeadError, match="damaged"):
-            signer.refuse_if_stopped()
-    signer.resume()
-    signer.resume()
-    signer.refuse_if_stopped()
+            signer.stop.refuse()
+    signer.stop.resolve()
+    signer.stop.resolve()
+    signer.stop.refuse()
 
 
 def answering(status: int, body: bytes = b"") -> Callable[[bytes], Answer]:
@@ -241,7 +241,7 @@ def test_answers_that_are_none(
     (told,) = ask_witnesses(store, signer, [near])
     assert told.word is word
     assert list(store.cosignatures()) == []
-    assert (signer.stopped() is not None) == (word is Word.AHEAD)
+    assert (signer.stop.said() is not None) == (word is Word.AHEAD)
 
 
 def test_a_head_that_is_not_kept_yet_is_no_loss(
@@ -261,7 +261,7 @@ def test_a_head_that_is_not_kept_yet_is_no_loss(
 
     with Behind.open(founded.path, writable=True) as behind:
         (told,) = ask_witnesses(behind, signer, [near])
-    assert (told.word, signer.stopped()) == (Word.REFUSED, None)
+    assert (told.word, signer.stop.said()) == (Word.REFUSED, None)
 
 
 def test_a_forged_line_is_not_kept(store: Store, near: Near, signer: HeadSigner) -> None:
@@ -290,7 +290,7 @@ def test_a_witness_that_is_not_there(store: Store, near: Near, signer: HeadSigne
     """It is said, and stops nothing."""
     gone = HttpWitness("http://127.0.0.1:9", near.key, patience=1.0)
     (told,) = ask_witnesses(store, signer, [gone])
-    assert (told.word, signer.stopped()) == (Word.UNAVAILABLE, None)
+    assert (told.word, signer.stop.said()) == (Word.UNAVAILABLE, None)
 
 
 @pytest.mark.parametrize("url", ["", "ftp://a", "http://", "a.example:80", "http://me:pw@host"])

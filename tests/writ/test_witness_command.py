@@ -264,6 +264,42 @@ def test_a_restored_store_is_stopped_until_the_right_one_is_back(
     grow(built)
 
 
+def test_a_witness_that_is_wrong_is_overridden(
+    writ: Run, built: BuiltLedger, vkey: str, tmp_path: Path
+) -> None:
+    """It claims what it cannot show: appends go on by command, and the evidence and reason stay."""
+    signer = built.founded.head_signer()
+    signer.stop.set("the witness w says so")
+    assert "head.witness-ahead" in writ("doctor", "ledger.db")[1]
+    with served(tmp_path, log_key(writ)) as (url, _):
+        named = ("--witness", f"{url}={vkey}")
+        assert writ("witness", "resolve", "ledger.db")[0] == 2
+        assert writ("witness", "resolve", "ledger.db", *named, "--override", "x")[0] == 2
+    assert writ("witness", "resolve", "ledger.db", "--override", " ")[0] == 2
+    assert signer.stop.said() is not None
+    code, out, err = writ("witness", "resolve", "ledger.db", "--override", "its disk was swapped")
+    assert (code, "appends go on" in out, "no more" in err) == (0, True, True)
+    grow(built)
+    code, out, _ = writ("doctor", "ledger.db")
+    assert (code, "its disk was swapped" in out, "head.overridden" in out) == (1, True, True)
+    (kept,) = built.founded.keys_dir.glob("head.overridden-*")
+    assert "the witness w says so" in kept.read_text("utf-8")
+    assert (
+        writ("witness", "resolve", "ledger.db", "--override", "x")[1] == "appends are not stopped\n"
+    )
+
+
+def test_a_head_of_our_own_key_is_not_overridden(writ: Run, built: BuiltLedger) -> None:
+    """A witness that shows one is right: the store has lost what its key signed."""
+    key = built.founded.key("head")
+    signer = built.founded.head_signer()
+    signer.stop.set("ahead", sign_checkpoint(Checkpoint(ORIGIN, 400, b"\1" * 32), key))
+    code, _, err = writ("witness", "resolve", "ledger.db", "--override", "never mind")
+    assert (code, "still lacks it" in err) == (1, True)
+    assert signer.stop.said() is not None
+    assert signer.stop.overridden() == []
+
+
 def test_two_heads_of_one_size_prove_a_split_view(writ: Run, built: BuiltLedger) -> None:
     """From the two notes and the key alone; both are printed as evidence."""
     key = built.founded.key("head")

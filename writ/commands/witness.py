@@ -220,35 +220,73 @@ def keep(
 
 
 @app.command("resolve")
-def resolve(ledger: LedgerArgument, witness: WitnessOption, keys: KeysOption = None) -> None:
+def resolve(
+    ledger: LedgerArgument,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option("--witness", metavar="URL=VKEY", help="A witness: where it is, and its key."),
+    ] = None,
+    keys: KeysOption = None,
+    override: Annotated[
+        str | None,
+        typer.Option(
+            "--override",
+            metavar="REASON",
+            help="The witness is wrong, and why. What it said is kept; doctor goes on saying so.",
+        ),
+    ] = None,
+) -> None:
     """Let appends go on after a witness was ahead, if the right store is back.
 
-    It is when the witnesses named cosign its head, and it contains the head that one showed.
+    It is when the witnesses named cosign its head, and it contains the head that one showed. Where
+    a witness is wrong, --override lets them go on; not over a head that this ledger's key signed.
     """
-    from ledger.checkpoint import parse_checkpoint, parse_note
     from ledger.store import Store
-    from ledger.witnessing import contains
 
+    if bool(witness) is (override is not None):
+        raise UsageError(
+            "witness.resolve", "name the witnesses to ask, or --override with a reason"
+        )
     signer, _ = _head_signer(ledger, keys)
-    stopped = signer.stopped()
+    stopped = signer.stop.said()
     if stopped is None:
         data("appends are not stopped\n")
         return
-    links = _links(witness)
     with Store.open(ledger, writable=True) as store:
-        shown = parse_checkpoint(parse_note(stopped[1]).text) if stopped[1] else None
-        missing = shown is not None and not contains(store, shown)
-        code = ExitCode.VIOLATED if missing else _asked(store, signer, links)
+        code = _missing(store, stopped[1])
+        if code is ExitCode.HOLDS and witness:
+            code = _asked(store, signer, _links(witness))
     if code is not ExitCode.HOLDS:
         raise CommandError(
             "head.witness-ahead",
             f"{stopped[0]}, and this store still lacks it",
-            do="Restore the store that the witness has seen; if the witness is wrong, keep its "
-            "record of the stop as evidence and move it away from beside the head key.",
+            do="Restore the store that the witness has seen. If the witness is wrong: --override.",
             exit_code=code,
         )
-    signer.resume()
+    if override is not None:
+        _overridden(signer, override)
+        return
+    signer.stop.resolve()
     data("the store contains what the witnesses have seen: appends go on\n")
+
+
+def _missing(store: "Store", shown: bytes) -> ExitCode:
+    """Tell whether a store lacks the head that a witness showed, signed by the ledger's own key."""
+    from ledger.checkpoint import parse_checkpoint, parse_note
+    from ledger.witnessing import contains
+
+    lacks = shown and not contains(store, parse_checkpoint(parse_note(shown).text))
+    return ExitCode.VIOLATED if lacks else ExitCode.HOLDS
+
+
+def _overridden(signer: "HeadSigner", reason: str) -> None:
+    from ledger.clock import system_clock
+
+    if not reason.strip():
+        raise UsageError("witness.resolve", "--override: a reason is needed")
+    kept = signer.stop.override(reason, system_clock())
+    data(f"appends go on; what the witness said, and the reason, are kept in {kept}\n")
+    message("  Ask that witness no more: it would stop them again. Tell whoever counts on it.")
 
 
 def _links(given: Sequence[str]) -> "list[HttpWitness]":
