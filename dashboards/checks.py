@@ -102,7 +102,7 @@ CHECKS: Final = (
     Check(
         9,
         "References",
-        "Records name earlier, valid records of the right kind, in the right run; sealed values are as sealed.",
+        "Records name earlier, valid ones of the right kind, in the right run; sealed values hold.",
         ("reference", "sealed", "lost", "erased-but-present"),
         breaks=False,
     ),

@@ -20,6 +20,8 @@ from ledger.checkpoint import (
 from ledger.errors import InvalidSignatureError, NoteError
 from ledger.keys import SIGNATURE_SIZE, verify_signature
 
+# A witness's clock may be this many seconds ahead of the one that its age is measured by.
+SKEW = 300
 _TIME_SIZE = 8
 _LAST_TIME = 2**63 - 1
 

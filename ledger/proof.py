@@ -2,7 +2,8 @@
 
 The file is a C2SP tlog-proof: inclusion of the entry's header in the tree of a signed checkpoint.
 Its extra data are not trusted; they are what the check is made of: the record, the writer's
-signed text, and the authority from which the keys follow.
+signed text, and the authority from which the keys follow. The record itself may be left out: then
+its digest, who signed it and where it stands are shown, and not what it says.
 Source: C2SP tlog-proof; docs/spec/ledger-format.md, *Record proof*.
 """
 
@@ -14,7 +15,7 @@ from typing import Annotated
 from pydantic import ValidationError
 from pydantic.types import Strict
 
-from ledger.authority import AuthorityHistory, Standing
+from ledger.authority import AuthorityHistory, InForce, Standing
 from ledger.checkpoint import (
     MAX_NOTE,
     VerifiedCheckpoint,
@@ -23,7 +24,7 @@ from ledger.checkpoint import (
     parse_checkpoint,
     parse_note,
 )
-from ledger.cosignature import check_cosignatures
+from ledger.cosignature import SKEW, check_cosignatures
 from ledger.encoding import decode, digest, encode, from_base64, to_base64
 from ledger.entry import Header, leaf_hash, parse_header
 from ledger.errors import (
@@ -77,11 +78,14 @@ class AuthorityPart(Part):
 
 
 class Extra(Part):
-    """The extra data of a record's proof: each text is exactly what stands in the ledger."""
+    """The extra data of a record's proof: each text is exactly what stands in the ledger.
+
+    `record` is absent where it is withheld.
+    """
 
     v: Version = 1
     header: str
-    record: str
+    record: str | None = None
     submission: str
     signature: Signature
     path: Digests
@@ -106,8 +110,9 @@ class ProvenRecord:
     Attributes:
         index: The entry's index.
         header: Its header.
-        record: The record.
+        record: The record; None where the proof withholds it.
         digest: The record's digest.
+        identity: Whom the key speaks for.
         signer: Public key that signed the submission.
         document: Number of the authority document by which that key may write it.
         checkpoint: The head whose tree holds the entry.
@@ -115,8 +120,9 @@ class ProvenRecord:
 
     index: int
     header: Header
-    record: AnyRecord
+    record: AnyRecord | None
     digest: Digest
+    identity: str
     signer: bytes
     document: int
     checkpoint: VerifiedCheckpoint
@@ -160,7 +166,14 @@ def parse_proof(raw: bytes) -> Proof:
     return Proof(extra, int(found["index"]), path, note)
 
 
-def make_proof(store: Source, index: int, note: bytes, tree: TiledTree | None = None) -> bytes:
+def make_proof(
+    store: Source,
+    index: int,
+    note: bytes,
+    tree: TiledTree | None = None,
+    *,
+    shown: bool = True,
+) -> bytes:
     """Make the proof of the record at `index` under a checkpoint. Nothing is checked on the way.
 
     Args:
@@ -169,6 +182,7 @@ def make_proof(store: Source, index: int, note: bytes, tree: TiledTree | None = 
         note: A signed note of this ledger, larger than `index`, with any cosignatures under it.
         tree: The tiles of the tree of that size, where there are some: a few of them are read.
             Without, every header is read, and kept as 32 bytes.
+        shown: Whether the record goes along. What a bundle withholds never does.
 
     Raises:
         ValueError: The checkpoint does not cover the entry.
@@ -188,7 +202,7 @@ def make_proof(store: Source, index: int, note: bytes, tree: TiledTree | None = 
     genesis = _record_text(store, 0)
     extra = Extra(
         header=row.header.decode(),
-        record=_record_text(store, index),
+        record=_record_text(store, index) if shown and not store.withheld(index) else None,
         submission=signed_text(submission_of(opening, digest(genesis.encode()))).decode(),
         signature=opening.signature or "",
         path=tuple(submission_path(digests, header.position)),
@@ -228,7 +242,13 @@ def _authority_parts(
 
 
 def check_proof(
-    raw: bytes, genesis: str, witnesses: Iterable[VerifierKey] = (), quorum: int = 0
+    raw: bytes,
+    genesis: str,
+    witnesses: Iterable[VerifierKey] = (),
+    quorum: int = 0,
+    *,
+    max_age: int | None = None,
+    at: int | None = None,
 ) -> ProvenRecord:
     """Check a record's proof against a genesis digest that was obtained out of band.
 
@@ -239,12 +259,12 @@ def check_proof(
 
     3. The checkpoint is of genesis's origin, signed by a head key in force by these documents, and
        cosigned by at least `quorum` of the witnesses, by distinct keys that are none of the
-       ledger's own. When they cosigned is not asked.
+       ledger's own, at most `max_age` seconds before `at`.
 
     4. The headers of the record and of the authority records are strict, and in the checkpoint's
        tree at their indexes.
 
-    5. The record is strict and has the header's digest.
+    5. The record, where it is shown, is strict and has the header's digest.
 
     6. The signed text is for this ledger, agrees with the header, and its root holds the record at
        its position.
@@ -252,7 +272,7 @@ def check_proof(
     7. The writer's key signed that text.
 
     8. By these documents the key was entitled to speak for the record's identity with its kind, at
-       that index.
+       that index; where the record is withheld, to speak for some identity.
 
     It does not show that these are all documents: a later one may have revoked the key.
 
@@ -266,11 +286,11 @@ def check_proof(
         authority, origin = _trusted_authority(proof, genesis)
         step = 3
         head = _opened_checkpoint(proof, authority, origin)
-        _check_quorum(head, authority, witnesses, quorum)
+        _check_quorum(_times(head, authority, witnesses, at), quorum, max_age, at)
         step = 4
         header = _included_header(proof, head)
         step = 5
-        record, record_digest = _matching_record(proof, header)
+        record = _matching_record(proof, header)
         step = 6
         submission = _matching_submission(proof, header, genesis)
         step = 7
@@ -278,10 +298,12 @@ def check_proof(
         signature = from_base64(proof.extra.signature)
         verify_signature(signer, proof.extra.submission.encode(), signature)
         step = 8
-        document = _entitling_document(authority, header, record)
+        document, identity = _entitling_document(authority, header, record)
     except LedgerError as error:
         raise UnprovenRecordError(f"step {step}: {error}", index=proof.index) from error
-    return ProvenRecord(proof.index, header, record, record_digest, signer, document, head)
+    return ProvenRecord(
+        proof.index, header, record, header.record, identity, signer, document, head
+    )
 
 
 def _trusted_authority(proof: Proof, genesis: str) -> tuple[AuthorityHistory, str]:
@@ -306,19 +328,39 @@ def _opened_checkpoint(
     return open_checkpoint(proof.checkpoint, origin, authority.head_keys(size))
 
 
-def _check_quorum(
+def _times(
     head: VerifiedCheckpoint,
     authority: AuthorityHistory,
     witnesses: Iterable[VerifierKey],
-    quorum: int,
-) -> None:
+    at: int | None,
+) -> list[int]:
+    """Return when each witness last cosigned the head: by key, none of them the ledger's own."""
     note = parse_note(head.note)
-    found = check_cosignatures(note.text, note.signatures, witnesses)
-    keys = {one.witness.public_key for one in found}
-    count = sum(authority.public_key(fingerprint(key)) is None for key in keys)
-    if count < quorum:
+    times: dict[bytes, int] = {}
+    for held in check_cosignatures(note.text, note.signatures, witnesses):
+        key = held.witness.public_key
+        own = authority.public_key(fingerprint(key)) is not None
+        if not own and (at is None or held.at <= at + SKEW):
+            times[key] = max(held.at, times.get(key, 0))
+    return list(times.values())
+
+
+def _check_quorum(times: list[int], quorum: int, max_age: int | None, at: int | None) -> None:
+    if len(times) < quorum:
         raise UnprovenRecordError(
-            f"{count} witnesses cosigned the checkpoint, and {quorum} are asked for"
+            f"{len(times)} witnesses cosigned the checkpoint, and {quorum} are asked for"
+        )
+    if max_age is None or not quorum:
+        return
+    if at is None:
+        raise UnprovenRecordError(
+            "the age of cosignatures is limited, and no time was given for now"
+        )
+    fresh = sum(at - one <= max_age for one in times)
+    if fresh < quorum:
+        raise UnprovenRecordError(
+            f"{fresh} witnesses cosigned the checkpoint within the last {max_age} seconds, and "
+            f"{quorum} are asked for: ask for a proof under a newer head"
         )
 
 
@@ -335,12 +377,14 @@ def _included_header(proof: Proof, head: VerifiedCheckpoint) -> Header:
     return header
 
 
-def _matching_record(proof: Proof, header: Header) -> tuple[AnyRecord, str]:
+def _matching_record(proof: Proof, header: Header) -> AnyRecord | None:
+    if proof.extra.record is None:
+        return None
     raw = proof.extra.record.encode()
     record = parse_record(raw)
     if digest(raw) != header.record:
         raise UnprovenRecordError("the record is not the one that the header names")
-    return record, header.record
+    return record
 
 
 def _matching_submission(proof: Proof, header: Header, genesis: str) -> Submission:
@@ -358,9 +402,35 @@ def _matching_submission(proof: Proof, header: Header, genesis: str) -> Submissi
     return submission
 
 
-def _entitling_document(authority: AuthorityHistory, header: Header, record: AnyRecord) -> int:
-    answer = authority.entitled(header.index, header.key, record, header.recorded_at)
+def _entitling_document(
+    authority: AuthorityHistory, header: Header, record: AnyRecord | None
+) -> tuple[int, str]:
+    """Return the document by which the key may write this, and whom it speaks for."""
     found = authority.in_force(header.index)
-    if answer.standing is not Standing.ENTITLED or found is None:
+    if found is None:
+        raise UnprovenRecordError("no authority document is in force")
+    if record is None:
+        return found.document.number, _speaker(authority, found, header)
+    answer = authority.entitled(header.index, header.key, record, header.recorded_at)
+    if answer.standing is not Standing.ENTITLED:
         raise UnprovenRecordError(answer.why)
-    return found.document.number
+    return found.document.number, record.by
+
+
+def _speaker(authority: AuthorityHistory, found: InForce, header: Header) -> str:
+    """Return whom a key speaks for, of whose record nothing is known but its digest.
+
+    One that ends a stream may come after a delegation's end: it is not proven unless it is shown.
+    """
+    entry = found.keys.get(header.key)
+    if entry is None or entry.use != "write" or header.key in found.revoked:
+        raise UnprovenRecordError(f"key {header.key} may not write records here")
+    if authority.is_compromised(header.key, header.index):
+        raise UnprovenRecordError(f"key {header.key} is compromised since before this entry")
+    window = found.identities[entry.identity].delegated
+    if window is not None and not window.covers(header.recorded_at):
+        raise UnprovenRecordError(
+            f"{entry.identity} acted for {window.by} from {window.since} to {window.until}, and "
+            f"this is of {header.recorded_at}: whether it ends a stream is withheld"
+        )
+    return entry.identity

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ledger.checkpoint import NoteSignature
-from ledger.cosignature import check_cosignatures
+from ledger.cosignature import SKEW, check_cosignatures
 from ledger.keys import fingerprint
 from verifier.founding import Founding
 from verifier.trust import Trust
-
-# A witness's clock may be this many seconds ahead of the one that the age is measured by.
-SKEW = 300
 
 
 @dataclass(frozen=True, slots=True)

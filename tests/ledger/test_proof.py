@@ -14,7 +14,7 @@ from ledger.errors import ProofFormatError, StoreError, UnprovenRecordError
 from ledger.founding import authority_record
 from ledger.keys import fingerprint
 from ledger.proof import Extra, Proof, parse_proof, proof_bytes
-from ledger.records import Authority, Message, parse_record
+from ledger.records import Authority, Message, StreamClose, parse_record
 from ledger.testing import BuiltLedger, build_ledger, found_ledger, mangle
 
 
@@ -156,7 +156,7 @@ def test_a_genesis_digest_is_of_genesis(reading: Store) -> None:
     proof = parse_proof(make_proof(reading, 4, last_note(reading)))
     spoiled = with_extra(proof, genesis=proof.extra.record)
     with pytest.raises(UnprovenRecordError, match="not of a genesis record"):
-        check_proof(proof_bytes(spoiled), digest(proof.extra.record.encode()))
+        check_proof(proof_bytes(spoiled), digest((proof.extra.record or "").encode()))
 
 
 def grown(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> tuple[BuiltLedger, bytes]:
@@ -197,6 +197,40 @@ def test_a_compromised_key_proves_nothing_since(tmp_path: Path) -> None:
     built, raw = grown(tmp_path, without("/agent", compromised_since=3))
     with pytest.raises(UnprovenRecordError, match="step 8"):
         check_proof(raw, built.founded.genesis)
+
+
+def hidden(raw: bytes) -> bytes:
+    """Return a proof without its record."""
+    return proof_bytes(with_extra(parse_proof(raw), record=None))
+
+
+def test_a_withheld_record_is_of_a_key_that_could_write(tmp_path: Path) -> None:
+    """What a revocation does to a record, it does to one that is not shown."""
+    for name in ("revoked", "compromised"):
+        (tmp_path / name).mkdir()
+    built, raw = grown(tmp_path / "revoked", without("/agent"))
+    assert check_proof(hidden(raw), built.founded.genesis).record is None
+    built, raw = grown(tmp_path / "compromised", without("/agent", compromised_since=3))
+    with pytest.raises(UnprovenRecordError, match=r"step 8: .*compromised"):
+        check_proof(hidden(raw), built.founded.genesis)
+
+
+def test_a_withheld_record_after_the_end_of_a_delegation(tmp_path: Path) -> None:
+    """It can only be what ends a stream, and that is not to be seen."""
+
+    def ended(value: dict[str, Any]) -> None:
+        agent = next(one for one in value["identities"] if one["id"].endswith("/agent"))
+        window = {"since": "2020-01-01T00:00:00.000000Z", "until": "2020-01-02T00:00:00.000000Z"}
+        agent["delegated"] = {"by": "anna@example.com", **window}
+
+    built, _ = grown(tmp_path, ended)
+    with Store.open(built.path, writable=True) as store:
+        client = built.client("agent", store)
+        receipt = client.submit([client.make(StreamClose)])[0]
+        raw = make_proof(store, receipt.index, client.checkpoint())
+    assert check_proof(raw, built.founded.genesis).index == receipt.index
+    with pytest.raises(UnprovenRecordError, match=r"step 8: .*whether it ends a stream"):
+        check_proof(hidden(raw), built.founded.genesis)
 
 
 def test_the_document_at_the_index_decides(tmp_path: Path) -> None:

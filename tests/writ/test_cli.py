@@ -368,6 +368,15 @@ def test_a_proof_is_made_and_checked(imported: str, writ: Run) -> None:
     assert "proof.malformed" in err
 
 
+def test_a_proof_that_withholds_its_record(imported: str, writ: Run) -> None:
+    """It holds, and says what it does not show."""
+    assert writ("proof", imported, "12", "--withhold", "--out", "p")[0] == ExitCode.HOLDS
+    code, out, _ = writ("proof", "--check", "p", "--trust", "my.db.trust.json")
+    assert code == ExitCode.HOLDS
+    assert "The record is withheld" in out
+    assert "nonce" not in out
+
+
 def test_a_proof_of_what_is_not_there(imported: str, writ: Run) -> None:
     """An entry that does not exist, and one that no head covers, have no proof."""
     assert "proof.index" in writ("proof", imported, "9999")[2]

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from verifier.report import ExitCode
-from writ.commands.verify import TrustOption, trust_of
+from writ.commands.verify import AtOption, TrustOption, trust_of, with_time
 from writ.errors import CommandError, UsageError
-from writ.output import data
+from writ.output import data, message
 from writ.settings import current
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ledger.proof import ProvenRecord
+    from ledger.records import AnyRecord
     from ledger.source import Source
     from ledger.tiles import TiledTree
 
@@ -29,6 +32,10 @@ def proof(
         Path | None, typer.Option("--check", metavar="FILE", help="Check a proof instead.")
     ] = None,
     trust: TrustOption = None,
+    at: AtOption = None,
+    withhold: Annotated[
+        bool, typer.Option("--withhold", help="Leave the record itself out of the proof.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the proof to a file.")
     ] = None,
@@ -40,7 +47,7 @@ def proof(
     if check is not None:
         if ledger is not None:
             raise UsageError("proof.what", "either LEDGER INDEX, or --check FILE: not both")
-        _check(check, trust)
+        _check(check, trust, at)
         return
     if ledger is None or index is None:
         raise UsageError(
@@ -48,10 +55,10 @@ def proof(
             "it is not said what to prove",
             do="writ proof LEDGER INDEX, or writ proof --check FILE --trust FILE",
         )
-    data(_made(ledger, index), out)
+    data(_made(ledger, index, shown=not withhold), out)
 
 
-def _made(ledger: str, index: int) -> str:
+def _made(ledger: str, index: int, *, shown: bool) -> str:
     from ledger.proof import make_proof
     from verifier.load import open_source
 
@@ -62,10 +69,9 @@ def _made(ledger: str, index: int) -> str:
                 "proof.index", f"{ledger} has no entry {index}: its last is {source.size() - 1}"
             )
         if source.withheld(index):
-            raise CommandError(
-                "proof.withheld",
-                f"{ledger} withholds the record of entry {index}",
-                do="Ask whoever keeps the ledger for a bundle that has it.",
+            message(
+                f"writ: {ledger} withholds the record of entry {index}: the proof is of its "
+                "digest, of who signed it and of its place"
             )
         note = _newest(source, index)
         if note is None:
@@ -74,7 +80,7 @@ def _made(ledger: str, index: int) -> str:
                 f"no signed head of {ledger} covers entry {index}",
                 do="A head is signed when whoever writes the ledger closes it.",
             )
-        return make_proof(source, index, note, _tree(source, note)).decode()
+        return make_proof(source, index, note, _tree(source, note), shown=shown).decode()
     finally:
         source.close()
 
@@ -105,11 +111,11 @@ def _tree(source: "Source", note: bytes) -> "TiledTree | None":
     return TiledTree(source.tile, parse_checkpoint(text).size)
 
 
-def _check(file: Path, trust: Path | None) -> None:
+def _check(file: Path, trust: Path | None, at: str | None) -> None:
     from ledger.errors import UnprovenRecordError
     from ledger.proof import check_proof
 
-    pinned = trust_of(trust, current())
+    pinned = with_time(trust_of(trust, current()), at)
     if pinned is None:
         raise UsageError(
             "proof.trust",
@@ -117,7 +123,14 @@ def _check(file: Path, trust: Path | None) -> None:
             do="Name the ledger's trust file with --trust.",
         )
     try:
-        proven = check_proof(file.read_bytes(), pinned.genesis, pinned.witnesses, pinned.quorum)
+        proven = check_proof(
+            file.read_bytes(),
+            pinned.genesis,
+            pinned.witnesses,
+            pinned.quorum,
+            max_age=pinned.max_age,
+            at=pinned.at,
+        )
     except UnprovenRecordError as error:
         data(f"NOT PROVEN: {error}\n")
         raise typer.Exit(int(ExitCode.VIOLATED)) from error
@@ -125,16 +138,22 @@ def _check(file: Path, trust: Path | None) -> None:
 
 
 def _proven(proven: "ProvenRecord") -> str:
-    record = proven.record
     head = proven.checkpoint.checkpoint
-    body = json.dumps(record.model_dump(by_alias=True), ensure_ascii=False, indent=2)
     lines = [
         f"PROVEN: entry {proven.index} of {head.origin}, in the head of {head.size:,} entries",
         f"  record {proven.digest}",
-        f"  by {record.by}, recorded at {proven.header.recorded_at}",
+        f"  by {proven.identity}, recorded at {proven.header.recorded_at}",
         f"  signed by the key {proven.signer.hex()},",
         f"  as authority document {proven.document} allows",
         "  It does not show that this key was never revoked, nor that the record is true.",
-        *(f"  {line}" for line in body.splitlines()),
+        *_body(proven.record),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _body(record: "AnyRecord | None") -> "Iterator[str]":
+    if record is None:
+        yield "  The record is withheld: what it says, and of what kind it is, is not shown."
+        return
+    body = json.dumps(record.model_dump(by_alias=True), ensure_ascii=False, indent=2)
+    yield from (f"  {line}" for line in body.splitlines())

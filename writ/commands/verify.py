@@ -85,7 +85,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
             f"{chosen.origin}: there is no format {chosen.value!r}",
             do=f"The formats are: {', '.join(FORMATS)}.",
         )
-    pinned = _pinned(trust_of(trust, settings), at, checkpoint or ())
+    pinned = with_time(trust_of(trust, settings), at, checkpoint or ())
     sealed = opened(unseal, disclosures)
     report = verified(ledger, pinned, conformance=not integrity, jobs=jobs, sealed=sealed)
     if pinned is not None and checkpoint and report.integrity.verdict == "broken":
@@ -145,7 +145,9 @@ def findings(
     raise typer.Exit(int(report.exit_code()))
 
 
-def _pinned(trust: Trust | None, at: str | None, checkpoints: Sequence[Path]) -> Trust | None:
+def with_time(
+    trust: Trust | None, at: str | None, checkpoints: Sequence[Path] = ()
+) -> Trust | None:
     """Return the trust with what the command line adds: a time, and heads to be contained.
 
     Raises:
