@@ -258,8 +258,8 @@ def check_proof(
        with enough root signatures.
 
     3. The checkpoint is of genesis's origin, signed by a head key in force by these documents, and
-       cosigned by at least `quorum` of the witnesses, by distinct keys that are none of the
-       ledger's own, at most `max_age` seconds before `at`.
+       cosigned at most `max_age` seconds before `at` by at least `quorum` of the witnesses, by
+       distinct keys that are none of the ledger's own.
 
     4. The headers of the record and of the authority records are strict, and in the checkpoint's
        tree at their indexes.
@@ -294,16 +294,12 @@ def check_proof(
         step = 6
         submission = _matching_submission(proof, header, genesis)
         step = 7
-        signer = authority.public_key(submission.key) or b""
-        signature = from_base64(proof.extra.signature)
-        verify_signature(signer, proof.extra.submission.encode(), signature)
+        signer = _signer(proof, authority, submission)
         step = 8
-        document, identity = _entitling_document(authority, header, record)
+        document, by = _entitling_document(authority, header, record)
     except LedgerError as error:
         raise UnprovenRecordError(f"step {step}: {error}", index=proof.index) from error
-    return ProvenRecord(
-        proof.index, header, record, header.record, identity, signer, document, head
-    )
+    return ProvenRecord(proof.index, header, record, header.record, by, signer, document, head)
 
 
 def _trusted_authority(proof: Proof, genesis: str) -> tuple[AuthorityHistory, str]:
@@ -400,6 +396,13 @@ def _matching_submission(proof: Proof, header: Header, genesis: str) -> Submissi
             raise UnprovenRecordError("the signed text or signature is not the header's")
     check_submission_path(submission, header.record, header.position, proof.extra.path)
     return submission
+
+
+def _signer(proof: Proof, authority: AuthorityHistory, submission: Submission) -> bytes:
+    """Return the public key that signed the submission."""
+    key = authority.public_key(submission.key) or b""
+    verify_signature(key, proof.extra.submission.encode(), from_base64(proof.extra.signature))
+    return key
 
 
 def _entitling_document(
