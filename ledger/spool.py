@@ -11,6 +11,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -83,6 +84,8 @@ class Spool:
         self._damaged = contents.damaged
         self._end = contents.end
         self._taken = 0
+        # Whether there may be bytes after the last frame that was acknowledged.
+        self._is_unclean = False
 
     @classmethod
     def create(cls, folder: Path, by: str, since: int = 0) -> Self:
@@ -92,8 +95,11 @@ class Spool:
             SpoolError: It cannot be written there.
         """
         path = folder / f"{secrets.token_hex(16)}{_SUFFIX}"
+        made = [one for one in (folder, *folder.parents) if not one.exists()]
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for one in made:
+                _sync_folder(one.parent)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -103,7 +109,8 @@ class Spool:
             spool._append(_frame(0, encode({"v": 1, "by": by, "since": since})))
             _sync_folder(folder)
         except SpoolError:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
             os.close(descriptor)
             raise
         return spool
@@ -130,7 +137,11 @@ class Spool:
             if contents.by != by:
                 os.close(descriptor)
                 continue
-            os.ftruncate(descriptor, contents.end)
+            try:
+                os.ftruncate(descriptor, contents.end)
+            except OSError as error:
+                os.close(descriptor)
+                raise _unwritable(path, error) from error
             yield cls(path, descriptor, contents)
 
     def waiting(self) -> int:
@@ -142,7 +153,8 @@ class Spool:
 
         Raises:
             SpoolError: They cannot be written (`spool.full` where the disk is full). None of them
-                is kept then.
+                is kept then, unless the process ends before a disk that fails lets them be
+                removed.
         """
         framed, at = bytearray(), self._end
         for one in records:
@@ -153,15 +165,26 @@ class Spool:
 
     def _append(self, raw: bytes) -> None:
         try:
+            if self._is_unclean:
+                self._cut()
             written = 0
             while written < len(raw):
                 written += os.pwrite(self._descriptor, raw[written:], self._end + written)
             os.fsync(self._descriptor)
         except OSError as error:
             # What was written of it was acknowledged to nobody, and must not be read as waiting.
-            os.ftruncate(self._descriptor, self._end)
+            # Where it cannot be cut off now it is before anything else is added.
+            self._is_unclean = True
+            with suppress(OSError):
+                self._cut()
             raise _unwritable(self.path, error) from error
         self._end += len(raw)
+
+    def _cut(self) -> None:
+        """Cut off what was not acknowledged, on the disk too."""
+        os.ftruncate(self._descriptor, self._end)
+        os.fsync(self._descriptor)
+        self._is_unclean = False
 
     def first(self, count: int) -> list[EncodedRecord]:
         """Return the records that wait longest, at most so many.

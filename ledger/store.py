@@ -99,9 +99,12 @@ class Store:
                 # Whoever died while erasing has left in the log what was erased.
                 with store._engine.connect() as connection:
                     schema.empty_log(connection)
-        except StoreError:
+        except (StoreError, SQLAlchemyError) as error:
             store.close()
-            raise
+            if isinstance(error, StoreError):
+                raise
+            where = schema.shown(location)
+            raise StoreError(f"{where}: cannot be written ({_reason(error)})") from error
         return store
 
     def _read_version(self) -> int:

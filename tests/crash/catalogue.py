@@ -4,5 +4,6 @@ from collections.abc import Mapping
 
 from tests.crash.cosigning import WITNESSES
 from tests.crash.operations import LEDGERS, Operation
+from tests.crash.spooling import SPOOLS
 
-OPERATIONS: Mapping[str, Operation] = {**WITNESSES, **LEDGERS}
+OPERATIONS: Mapping[str, Operation] = {**WITNESSES, **LEDGERS, **SPOOLS}

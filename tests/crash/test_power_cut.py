@@ -8,8 +8,9 @@ import pytest
 
 from tests.crash.catalogue import OPERATIONS
 from tests.crash.conftest import Fresh
-from tests.crash.disk import Disk, Share, read_log
+from tests.crash.disk import SYNC, Disk, Share, read_log
 from tests.crash.operations import CARELESS, Operation
+from tests.crash.spooling import WAITING
 from tests.crash.stopping import Ended, Stopper, chosen
 
 # How many points of one operation power fails at, where not all are tried.
@@ -69,6 +70,17 @@ def survives(operation: Operation, disk: Disk, folder: Path, ended: Ended, point
         except Exception as error:
             error.add_note(f"after point {point} of {ended.points}, left: {cut}")
             raise
+
+
+def test_a_folder_made_for_a_spool_is_on_the_disk(
+    stop: Stopper, fresh: Fresh, tmp_path: Path
+) -> None:
+    """Before anything in it is acknowledged: a spool in a folder that is lost is lost."""
+    folder, log = fresh("spool"), tmp_path / "log"
+    _, ended = ran("spool", stop, folder, log)
+    first = next(at for at, text in ended.said if text.startswith("spooled"))
+    synced = {step.path for step in read_log(log) if step.kind == SYNC and step.point <= first}
+    assert {str(folder), str(folder / WAITING)} <= synced
 
 
 def test_who_forgets_to_sync_is_seen(stop: Stopper, fresh: Fresh, tmp_path: Path) -> None:
