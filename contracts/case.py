@@ -4,7 +4,7 @@ Everything is made when first read and kept for the rest of the record: a fact t
 costs nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from contracts.evaluation import (
     Condition,
     Evaluator,
     Undecidable,
+    Whys,
     condition,
     explained,
     no_key,
@@ -26,7 +27,7 @@ from contracts.scanning import NOTHING, Reads
 from contracts.shortcuts import Key
 from contracts.unseen import Touch, cut
 from contracts.view import ABSENT, Absent, Views, identity_view, run_view
-from contracts.withholding import Withholding
+from contracts.withholding import Hidden, Withholding
 
 OWN_SCOPES = ("run", "service")
 """Scopes that hold no record of another service's run."""
@@ -134,8 +135,8 @@ class _Bound:
     """A group's variables, ready; and why some of them, or some facts, are not there."""
 
     binding: Any
-    missing: Mapping[str, str]
-    failed: Mapping[str, str]
+    missing: Whys
+    failed: Whys
 
 
 class Case:
@@ -188,7 +189,7 @@ class Case:
             bound = self._bound[id(group)] = self._bind(group)
         value = asked.program.run(bound.binding)
         if isinstance(value, Undecidable):
-            return Undecidable(explained(asked.text, value.reason, bound.missing, bound.failed))
+            return explained(asked.text, value.reason, bound.missing, bound.failed)
         return value
 
     def _asked_alone(self, asked: Condition) -> Value:
@@ -200,8 +201,8 @@ class Case:
             return value
         missing = no_key(value.reason)
         if missing in reasons:
-            return Undecidable(reasons[missing])
-        return Undecidable(explained(asked.text, value.reason, bound.missing, bound.failed))
+            return Undecidable(reasons[missing], Hidden.SEALED)
+        return explained(asked.text, value.reason, bound.missing, bound.failed)
 
     def fact(self, name: str) -> FactResult:
         """Return a fact as of the record."""
@@ -302,29 +303,29 @@ class Case:
         self, group: Group, touched: Sequence[Touch] = (), reasons: dict[str, str] | None = None
     ) -> _Bound:
         values: dict[str, Any] = {}
-        missing: dict[str, str] = {}
-        failed: dict[str, str] = {}
+        missing: dict[str, Undecidable] = {}
+        failed: dict[str, Undecidable] = {}
         for root, members in group.reads.members.items():
             value = self.variable(root, members, group.level)
             if reasons is not None and not isinstance(value, Absent):
                 value = _seen(value, root, touched, reasons)
             if isinstance(value, Absent):
-                missing[root] = value.reason
+                missing[root] = Undecidable(value.reason, value.hidden)
             else:
                 values[root] = value if root == "params" else for_cel(value)
         if group.reads.facts:
             values["facts"] = self._known_facts(group, failed)
         return _Bound(self._world.evaluator.bind(values), missing, failed)
 
-    def _known_facts(self, group: Group, failed: dict[str, str]) -> dict[str, Value]:
+    def _known_facts(self, group: Group, failed: dict[str, Undecidable]) -> dict[str, Value]:
         known: dict[str, Any] = {}
         for name in sorted(group.reads.facts):
             if self._world.level(name) >= group.level:
-                failed[name] = "not declared before it is read"
+                failed[name] = Undecidable("not declared before it is read")
                 continue
             result = self.fact(name)
             if result.reason:
-                failed[name] = result.reason
+                failed[name] = Undecidable(result.reason, result.hidden)
             else:
                 known[name] = for_cel(result.value)
         return known
@@ -343,7 +344,7 @@ class Case:
             return plain(dict(limits.plain))
         value = self.ask(self._world.limits_by)
         if isinstance(value, Undecidable):
-            return Absent(f"limits: {value.reason}")
+            return Absent(f"limits: {value.reason}", value.hidden)
         chosen = limits.cases.get(value, limits.default) if isinstance(value, str) else None
         if chosen is None:
             return Absent(f"limits: no case for {value!r}, and no default")
@@ -354,6 +355,6 @@ def _seen(value: Value, root: str, touched: Sequence[Touch], reasons: dict[str, 
     """Return a variable without the sealed values that a condition would read."""
     found = cut(value, root, touched)
     if found.value is None:
-        return Absent(found.reasons[root])
+        return Absent(found.reasons[root], Hidden.SEALED)
     reasons.update(found.reasons)
     return found.value

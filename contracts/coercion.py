@@ -34,7 +34,7 @@ class Unseen(dict[str, Any]):
 
 
 SEALED = "is sealed, and "
-"""What stands in the reason of everything that is undecidable because of such a value."""
+"""How the reason begins of what is undecidable because of such a value."""
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
@@ -44,7 +44,7 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 
 def is_map(value: object) -> TypeGuard[dict[str, Any]]:
     """Return True for a JSON object."""
-    return isinstance(value, dict) and type(value) is not Unseen
+    return isinstance(value, dict) and not isinstance(value, Unseen)
 
 
 def plain(value: Value) -> Value:

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, cast
 
 from contracts.coercion import MAX_LIST, Value
+from contracts.withholding import Hidden
 
 MAX_RESTS = 8
 """How many of the entries that a count or sum rests on are named: the most recent ones."""
@@ -37,6 +38,7 @@ class Entry:
     index: int
     value: Any = None
     reason: str = ""
+    hidden: Hidden = Hidden.NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from contracts.lineage import Placed
 from contracts.model import Contract, Rule, Verdict
 from contracts.obligations import Obligations
 from contracts.results import RuleResult
-from contracts.withholding import Mark
+from contracts.withholding import Hidden, Mark
 
 SHOWN = 120
 """How many characters of one value a result shows."""
@@ -220,7 +220,7 @@ class Engine:
         return trigger
 
     def _result(self, each: CompiledRule, case: Case) -> RuleResult:
-        verdict, reason = _verdict(each, case)
+        verdict, reason, hidden = _verdict(each, case)
         index = case.placed.event.index
         if verdict is Verdict.SATISFIED and not each.facts and not each.cites_evidence:
             return RuleResult(index, each.rule, verdict, expected=each.expected)
@@ -242,6 +242,7 @@ class Engine:
             tuple(sorted(rests)),
             each.expected,
             "" if verdict is Verdict.SATISFIED else _recorded(each, case),
+            hidden,
         )
 
     def _count(self, plan: Plan, case: Case) -> None:
@@ -275,18 +276,19 @@ def _remembering(memory: FactMemory, placed: Placed) -> list[Condition]:
     return [each for each in wanted if each is not None]
 
 
-def _verdict(each: CompiledRule, case: Case) -> tuple[Verdict, str]:
+def _verdict(each: CompiledRule, case: Case) -> tuple[Verdict, str, Hidden]:
     """Return a rule's verdict: violated where `when` is true and `unless` false, if given."""
     when = True if each.when is None else _truth(case.ask(each.when))
     if when is False:
-        return Verdict.SATISFIED, ""
+        return Verdict.SATISFIED, "", Hidden.NOTHING
     unless = False if each.unless is None else _truth(case.ask(each.unless))
     if unless is True:
-        return Verdict.SATISFIED, ""
-    for found in (when, unless):
-        if isinstance(found, Undecidable):
-            return Verdict.UNDECIDABLE, found.reason
-    return Verdict.VIOLATED, ""
+        return Verdict.SATISFIED, "", Hidden.NOTHING
+    open_ = [found for found in (when, unless) if isinstance(found, Undecidable)]
+    if open_:
+        hidden = next((found.hidden for found in open_ if found.hidden), Hidden.NOTHING)
+        return Verdict.UNDECIDABLE, open_[0].reason, hidden
+    return Verdict.VIOLATED, "", Hidden.NOTHING
 
 
 def _truth(value: Value) -> bool | Undecidable:

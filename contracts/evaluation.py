@@ -19,6 +19,7 @@ from contracts.scanning import Reads, chains, reads
 from contracts.shortcuts import Shortcut, shortcut
 from contracts.trees import Node, tree_of
 from contracts.unseen import Touch, touches
+from contracts.withholding import Hidden
 
 VARIABLES = (
     "action",
@@ -38,9 +39,15 @@ VARIABLES = (
 
 @dataclass(frozen=True, slots=True)
 class Undecidable:
-    """That a condition has no value, and why, in words that a reviewer understands."""
+    """That a condition has no value, and why, in words that a reviewer understands.
+
+    Attributes:
+        reason: The words. What an agent wrote may stand in them.
+        hidden: What is hidden that it hangs on.
+    """
 
     reason: str
+    hidden: Hidden = Hidden.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +235,10 @@ def no_key(raw: str) -> str:
     return found.group(1) if found else ""
 
 
-def explained(text: str, raw: str, missing: Mapping[str, str], facts: Mapping[str, str]) -> str:
+Whys = Mapping[str, Undecidable]
+
+
+def explained(text: str, raw: str, missing: Whys, facts: Whys) -> Undecidable:
     """Say in a reviewer's words why a condition has no value.
 
     Args:
@@ -239,17 +249,18 @@ def explained(text: str, raw: str, missing: Mapping[str, str], facts: Mapping[st
     """
     if found := _NO_NAME.search(raw):
         name = found.group(1)
-        return missing.get(name, f"there is no {name} here")
+        return missing.get(name, Undecidable(f"there is no {name} here"))
     if found := _NO_KEY.search(raw):
-        return _absent(text, found.group(1), facts)
+        member = found.group(1)
+        if member in facts:
+            return Undecidable(f"fact {member}: {facts[member].reason}", facts[member].hidden)
+        return Undecidable(_absent(text, member))
     if found := _NO_OVERLOAD.search(raw):
-        return f"types that do not fit: {found.group(1)}"
-    return _STATUS.sub("", raw)
+        return Undecidable(f"types that do not fit: {found.group(1)}")
+    return Undecidable(_STATUS.sub("", raw))
 
 
-def _absent(text: str, member: str, facts: Mapping[str, str]) -> str:
-    if member in facts:
-        return f"fact {member}: {facts[member]}"
+def _absent(text: str, member: str) -> str:
     for chain in chains(text):
         parts = chain.split(".")
         if member in parts[1:]:

@@ -26,7 +26,7 @@ from contracts.counters import (
 from contracts.evaluation import Condition, Evaluator, Undecidable, condition
 from contracts.lineage import REFERENCE, Placed
 from contracts.model import Fact
-from contracts.withholding import WITHHELD, Withholding, kind_of_source
+from contracts.withholding import WITHHELD, Hidden, Withholding, kind_of_source
 
 Key = tuple[str, Any]
 
@@ -56,6 +56,7 @@ class FactResult:
     value: Any
     reason: str = ""
     rests_on: tuple[int, ...] = ()
+    hidden: Hidden = Hidden.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ class FactMemory:
             return None if not settles else Note("", (), None, None, settles=settles)
         time, lasting = placed.time, False
         if self.fact.within is not None and not holds and (why := self._untimed(placed)):
-            entry, lasting = Entry(entry.index, reason=entry.reason or why), True
+            entry, lasting = Entry(entry.index, None, entry.reason or why, entry.hidden), True
         return Note(scope, keys, entry, time, lasting, holds, settles)
 
     def _scope(self, placed: Placed) -> str | None:
@@ -200,15 +201,15 @@ class FactMemory:
             return (), None
         keys = (UNKEYED,) if self.by is None else self._keys(case, self.by)
         value = case.ask(self.reserve) if holding and self.reserve else self._value(case)
-        reason = ""
+        reason, hidden = "", Hidden.NOTHING
         for name, found in (("where", _truth(where)), ("key", keys), ("value", value)):
             if isinstance(found, Undecidable) and not reason:
-                reason = f"its {name}: {found.reason}"
+                reason, hidden = f"its {name}: {found.reason}", found.hidden
         if not reason and (wrong := self._wrong(value, holding=holding)):
             reason = f"its value: {wrong}"
         if reason and self.fact.unknown == "skip":
             return (), None
-        entry = Entry(index, None if reason else value, reason)
+        entry = Entry(index, None if reason else value, reason, hidden)
         return (None if isinstance(keys, Undecidable) else keys), entry
 
     def _keys(self, case: Asking, asked: Condition) -> tuple[Key, ...] | Undecidable:
@@ -266,13 +267,13 @@ class FactMemory:
         if self.fact.within is not None and (why := self._unproven(placed)):
             return FactResult(None, why)
         if self._withholding and (hidden := self._hidden(placed)) is not None:
-            return FactResult(None, WITHHELD, (hidden,))
+            return FactResult(None, WITHHELD, (hidden,), Hidden.WITHHELD)
         if self.at is None:
             return self._answer(placed, scope, UNKEYED)
         asked = case.ask(self.at)
         keys = asked if isinstance(asked, Undecidable) else keys_of(asked)
         if isinstance(keys, Undecidable):
-            return FactResult(None, f"its key here: {keys.reason}")
+            return FactResult(None, f"its key here: {keys.reason}", (), keys.hidden)
         if not isinstance(asked, list):
             return self._answer(placed, scope, keys[0])
         return _listed([self._answer(placed, scope, key) for key in keys])
@@ -330,7 +331,8 @@ class FactMemory:
         aggregate = self.fact.aggregate
         if reading.error is not None:
             error = reading.error
-            return FactResult(None, f"record {error.index}: {error.reason}", (error.index,))
+            why = f"record {error.index}: {error.reason}"
+            return FactResult(None, why, (error.index,), error.hidden)
         if aggregate == "count":
             return FactResult(reading.count, "", reading.recent)
         if aggregate == "seen":
@@ -384,5 +386,5 @@ def _listed(results: Sequence[FactResult]) -> FactResult:
     rests = tuple(sorted({index for each in results for index in each.rests_on})[-MAX_RESTS:])
     for each in results:
         if each.reason:
-            return FactResult(None, each.reason, each.rests_on)
+            return FactResult(None, each.reason, each.rests_on, each.hidden)
     return _within_limit([each.value for each in results], rests)

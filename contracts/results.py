@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.model import Rule, Verdict
+from contracts.withholding import Hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class RuleResult:
             recent ones, cited observations, and what settled an obligation.
         expected: What the rule asks for.
         recorded: What the rule read, where it is not satisfied.
+        hidden: What is hidden that it hangs on; not said of obligations, which decide nothing.
     """
 
     index: int
@@ -31,3 +33,4 @@ class RuleResult:
     rests_on: tuple[int, ...] = ()
     expected: str = ""
     recorded: str = ""
+    hidden: Hidden = Hidden.NOTHING

@@ -13,6 +13,7 @@ from enum import Enum
 
 from contracts.coercion import Unseen, Value, is_list, is_map
 from contracts.trees import KIND, Node
+from ledger.encoding import encode
 
 Path = tuple[str, ...]
 ANY = "*"
@@ -55,6 +56,17 @@ def bare(value: Value) -> Value:
     if isinstance(value, Unseen) or is_map(value):
         return {name: bare(item) for name, item in value.items()}
     return [bare(item) for item in value] if is_list(value) else value
+
+
+def surely_differ(one: Value, other: Value) -> bool:
+    """Tell whether two values differ whatever stands where nobody may see."""
+    if isinstance(one, Unseen) or isinstance(other, Unseen):
+        return False
+    if is_map(one) and is_map(other):
+        return set(one) != set(other) or any(surely_differ(one[name], other[name]) for name in one)
+    if is_list(one) and is_list(other):
+        return len(one) != len(other) or any(map(surely_differ, one, other))
+    return encode(one) != encode(other)
 
 
 # ------------------------------------------------------------------------ what is touched

@@ -27,6 +27,7 @@ from contracts.model import Contract, Tool
 from contracts.operations import UNSURE, settled
 from contracts.shortcuts import OnlyViews
 from contracts.unseen import unseen_in
+from contracts.withholding import Hidden
 from ledger.encoding import call_digest
 
 Member = Callable[[Placed], Any]
@@ -36,10 +37,11 @@ Members = Iterable[str] | None
 class Absent:
     """That a view has no such member or variable, and why."""
 
-    __slots__ = ("reason",)
+    __slots__ = ("hidden", "reason")
 
-    def __init__(self, reason: str = "") -> None:
+    def __init__(self, reason: str = "", hidden: Hidden = Hidden.NOTHING) -> None:
         self.reason = reason
+        self.hidden = hidden
 
 
 ABSENT: Final = Absent()

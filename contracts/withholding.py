@@ -8,8 +8,17 @@ Source: docs/spec/contract-language.md, *Withheld records*.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 WITHHELD = "withheld: a record that this bundle holds back may count"
+
+
+class Hidden(StrEnum):
+    """What is hidden that something undecidable hangs on: a fact of its own, never its words."""
+
+    NOTHING = ""
+    SEALED = "sealed"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from ledger.errors import (
 )
 from ledger.members import Members, open_members, read
 from ledger.rows import Row
+from ledger.sealed import MAX_DISCLOSURE, Disclosure, read_disclosure
 
 MANIFEST = "manifest.json"
 README = "README.md"
@@ -324,6 +325,16 @@ class Bundle:
         """Return a file of the tiles, by its path in their layout; None where there is none."""
         name = TILES + path
         return read(self._members, name) if name in self.manifest.files else None
+
+    def disclosures(self) -> Iterator[Disclosure]:
+        """Yield the sealed values that go with it. Whether they open anything is not checked.
+
+        Raises:
+            SealedFormatError: A file is no disclosure.
+        """
+        for name in sorted(self.manifest.files):
+            if name.startswith(DISCLOSURES) and name.endswith(".json"):
+                yield read_disclosure(read(self._members, name, MAX_DISCLOSURE))
 
     def _group_at(self, number: int) -> _Group:
         start = self._starts[number]

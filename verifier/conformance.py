@@ -10,17 +10,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from contracts.coercion import SEALED
 from contracts.engine import Engine
 from contracts.errors import ContractErrors
 from contracts.loading import load_contract
 from contracts.model import Contract, Effect, Rule, Verdict
 from contracts.results import RuleResult
 from contracts.versions import VersionHistory
-from contracts.withholding import WITHHELD, Mark, Withholding
+from contracts.withholding import Hidden, Mark, Withholding
 from ledger.records import Action, Approval, Message, Outcome, RunClosed
 from verifier.coverage import Coverage, gaps, unclosed
-from verifier.decisions import Decisions, Derived
+from verifier.decisions import Decisions, Derived, weaker
 from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.findings import SEVERITY_OF, Result, Severity, shortened
@@ -39,10 +38,9 @@ DOUBTED = frozenset(
     f"decision.{what}"
     for what in ("false-allow", "false-deny", "reasons-differ", "executed-without-approval")
 )
-# Findings on a decision that hang on the values that it was made on.
+# Findings on a decision that hang on the values that rules read.
 OVER_SEALED = frozenset(
-    f"decision.{what}"
-    for what in ("false-allow", "false-deny", "reasons-differ", "approval-mismatch")
+    f"decision.{what}" for what in ("false-allow", "false-deny", "reasons-differ")
 )
 
 
@@ -246,9 +244,11 @@ class Judge:
         found = self._decisions.action(valid, action, derived)
         if self._approvals_doubted(action) or self._rests_on_withheld(against):
             found = [doubtful(one) if one.code in DOUBTED else one for one in found]
-        if valid.event.unseen or any(SEALED in one.reason for one in against):
-            found = [_over_sealed(one) for one in found]
-        self._drafts.extend(found)
+        if current is not None and derived is not None:
+            found = _over_sealed(found, valid, current, against)
+        self._drafts.extend(
+            _undecided(one) if one.hidden is Hidden.SEALED else one for one in found
+        )
 
     def _may_have_outcome(self, index: int) -> bool:
         """Return whether what is held back may be the outcome of the action at `index`."""
@@ -262,14 +262,32 @@ class Judge:
         return self._withholding.since({"approval", "action"}, proposed or 0) is not None
 
     def _rests_on_withheld(self, against: list[RuleResult]) -> bool:
-        return bool(self._withholding) and any(WITHHELD in one.reason for one in against)
+        return bool(self._withholding) and any(one.hidden is Hidden.WITHHELD for one in against)
 
 
-def _over_sealed(draft: Draft) -> Draft:
+def _over_sealed(
+    found: list[Draft], valid: ValidEntry, current: _Judging, against: list[RuleResult]
+) -> list[Draft]:
+    """Mark what hangs on sealed values that a rule reads, and on nothing else.
+
+    Whoever acts chooses what is sealed: what stands against an action without the rules over sealed
+    values stands, and an action that it should not have been allowed by is wrong for certain.
+    """
+    plain = [result for result in against if result.hidden is not Hidden.SEALED]
+    action = valid.record
+    if len(plain) == len(against) or not isinstance(action, Action) or action.decision is None:
+        return found
+    least = current.engine.decide(valid.event, plain).effect
+    sure = "decision.false-allow" if weaker(action.decision.effect, least) else ""
+    return [
+        replace(one, hidden=Hidden.SEALED) if one.code in OVER_SEALED - {sure} else one
+        for one in found
+    ]
+
+
+def _undecided(draft: Draft) -> Draft:
     """Return a finding on a decision as undecidable: it hangs on a value that is not disclosed."""
-    if draft.code not in OVER_SEALED:
-        return draft
-    return replace(draft, result=Result.UNDECIDABLE, reason=f"what it hangs on {SEALED}not shown")
+    return replace(draft, result=Result.UNDECIDABLE, reason="what it hangs on is sealed, not shown")
 
 
 def _decision_counts(valid: ValidEntry) -> bool:
@@ -311,6 +329,7 @@ def _broken_rule(result: RuleResult, contract: Contract) -> Draft:
         says=rule.says,
         cites=rule.cites,
         reason=result.reason,
+        hidden=result.hidden,
     )
 
 

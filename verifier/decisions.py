@@ -5,12 +5,13 @@ Source: docs/spec/contract-language.md, *Decision*.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contracts.coercion import Value
 from contracts.decision import Decision
 from contracts.model import Effect
-from contracts.unseen import bare
+from contracts.unseen import bare, surely_differ, unseen_in
+from contracts.withholding import Hidden
 from ledger.encoding import call_digest
 from ledger.records import Action, Approval, Outcome
 from verifier.drafts import Draft
@@ -52,6 +53,8 @@ class _Held:
 
     index: int
     call: str
+    tool: str
+    params: Value
     target: str | None
     run: str
     approved_at: list[int] = field(default_factory=list[int])
@@ -76,7 +79,8 @@ class Decisions:
         digest = valid.event.digest
         if effect in HELD:
             call = call_digest(action.tool, bare(valid.event.record["params"]))
-            self._held[digest] = _Held(index, call, action.target, action.run)
+            params = valid.event.record["params"]
+            self._held[digest] = _Held(index, call, action.tool, params, action.target, action.run)
         elif effect == "deny":
             self._denied[digest] = (index, effect)
         return drafts
@@ -128,7 +132,12 @@ class Decisions:
         call = call_digest(action.tool, bare(params))
         if (call, action.target, action.run) != (held.call, held.target, held.run):
             what = "tool, parameters, target or run are not those of the proposed action"
-            return [_approval("mismatch", index, what, rests_on)]
+            found = _approval("mismatch", index, what, rests_on)
+            here = (action.tool, action.target, action.run)
+            sure = here != (held.tool, held.target, held.run) or surely_differ(params, held.params)
+            unseen = any(unseen_in(params)) or any(unseen_in(held.params))
+            # A value is sealed anew each time: that commitments differ says nothing of it.
+            return [replace(found, hidden=Hidden.SEALED) if unseen and not sure else found]
         if not held.approved_at:
             return [_without_approval(index, held.index)]
         return []
@@ -188,10 +197,14 @@ def _compared(
     return drafts
 
 
+def weaker(recorded: str, derived: Effect) -> bool:
+    """Tell whether a decision lets pass more than the one that was derived."""
+    return ORDER.index(Effect(recorded)) < ORDER.index(derived)
+
+
 def _effect(index: int, recorded: str, derived: Derived) -> Draft:
-    weaker = ORDER.index(Effect(recorded)) < ORDER.index(derived.effect)
     expected = f"{derived.effect} because of {_listed(derived.reasons)}"
-    code = "false-allow" if weaker else "false-deny"
+    code = "false-allow" if weaker(recorded, derived.effect) else "false-deny"
     return _decision(code, index, derived, expected, f"the guard decided {recorded}")
 
 

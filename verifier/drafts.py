@@ -6,12 +6,17 @@ over, so that judging need not remember what most entries are never asked for.
 
 from dataclasses import dataclass
 
+from contracts.withholding import Hidden
 from verifier.findings import Result, Severity
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What was found at an entry; the members are those of `verifier.findings.Finding`."""
+    """What was found at an entry; the members are those of `verifier.findings.Finding`.
+
+    But `hidden`: what is hidden that the result hangs on. It is set by what decides, and is never
+    taken from words, because what an agent wrote may stand in them.
+    """
 
     code: str
     index: int
@@ -27,6 +32,7 @@ class Draft:
     cites: str = ""
     reason: str = ""
     handled: str = ""
+    hidden: Hidden = Hidden.NOTHING
 
 
 # What each check of steps 0 to 9 asks for. Source: docs/spec/report.md, *Codes*.

@@ -14,7 +14,7 @@ from contracts.approvals import ApprovalBook
 from contracts.decision import Decision
 from contracts.lineage import Lineage
 from contracts.model import Contract, Effect, Verdict
-from contracts.withholding import WITHHELD
+from contracts.withholding import WITHHELD, Hidden
 from ledger.records import Action, Approval, Observation, Outcome, RunOpened
 from verifier.decisions import EXECUTED
 from verifier.drafts import Draft
@@ -138,7 +138,9 @@ class Handling:
             doubted: Says of an action whether a record that is held back may be its outcome.
         """
         ended = [
-            doubtful(one) if WITHHELD in one.reason or doubted(one.index) else _ended(one, waiting)
+            doubtful(one)
+            if one.hidden is Hidden.WITHHELD or doubted(one.index)
+            else _ended(one, waiting)
             for waiting in self._waiting.values()
             for one in waiting.drafts
         ]

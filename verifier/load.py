@@ -144,8 +144,9 @@ def verify_ledger(
         SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another.
         TrustError: The trust file cannot be used.
     """
-    store, shown = open_source(source), tuple(disclosures)
+    store = open_source(source)
     try:
+        shown = (*disclosures, *_carried(store))
         return verify(
             store,
             trust,
@@ -173,6 +174,15 @@ def verify(
         if found is not None:
             return _sound(store, found, trust)
     return _verified(store, trust, progress, conformance=conformance, sealed=sealed)[0]
+
+
+def _carried(source: Source) -> Iterator[Disclosure]:
+    """Yield what a bundle discloses of its own sealed values."""
+    try:
+        if isinstance(source, Bundle):
+            yield from source.disclosures()
+    except LedgerError as error:
+        raise SourceError(f"{source.location}: {error}", code=error.code) from error
 
 
 def open_source(source: str | Path) -> Source:

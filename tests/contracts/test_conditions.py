@@ -291,9 +291,11 @@ def test_what_does_not_compile_is_an_error_with_its_places() -> None:
 def test_an_error_is_said_in_a_reviewers_words(text: str, reason: str) -> None:
     """The reason names the member, the fact or the variable that has no value, and why."""
     found = value_of(text, params={}, facts={}, run={"id": "x"})
-    missing = {"outcome": "the outcome is somewhere else"}
-    facts = {"profile": "no record in this run"}
-    assert explained(text, found.reason, missing, facts).lower().startswith(reason.lower())
+    missing = {"outcome": Undecidable("the outcome is somewhere else")}
+    facts = {"profile": Undecidable("no record in this run")}
+    said = explained(text, found.reason, missing, facts)
+    assert said.reason.lower().startswith(reason.lower())
+    assert not said.hidden
 
 
 # ----------------------------------------------------------------------------- scanning

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ledger.bundle_writing import write_bundle
 from ledger.founding import keys_beside
-from ledger.sealing import KEY_FILE
+from ledger.sealed import write_disclosure
+from ledger.sealing import KEY_FILE, disclosure_of
+from ledger.store import Store
 from tests.ledger.secrets_desk import EMAIL, IBAN, SUBJECT, Desk, desk_at
 from writ.application import answer
 
@@ -107,3 +110,41 @@ def test_mistakes_are_named(desk: Desk, tmp_path: Path, capsys: pytest.CaptureFi
     (empty / "x.json").write_text("{}")
     assert run(capsys, "verify", location, "--disclosures", empty)[0] == 4
     assert sealed(capsys, desk) == {"withheld": 4}
+
+
+@pytest.mark.parametrize("name", ["bundle", "bundle.zip"])
+def test_a_bundle_discloses_what_goes_with_it(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Who is handed a bundle with disclosures needs no flag to see that they are true."""
+    location, keys = desk.founded.location, desk.sealing_key.parent
+    out, bundle = tmp_path / "email.json", tmp_path / name
+    shown = ("--keys", keys, "--out", out)
+    assert run(capsys, "disclose", location, desk.action, EMAIL_PATH, *shown)[0] == 0
+    exported = run(capsys, "export", location, "--out", bundle, "--disclose", out)
+    assert exported[0] == 0, exported
+    _, text, _ = run(capsys, "verify", bundle, "--format", "json")
+    counts = json.loads(text)["integrity"]["sealed"]
+    assert (counts["disclosed"], counts["withheld"], counts["lost"]) == (1, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"), [(EMAIL, "b" + EMAIL[1:], 3), ('"v":1', '"v":2', 4)]
+)
+def test_a_bundle_with_a_false_disclosure_is_named(
+    desk: Desk,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    old: str,
+    new: str,
+    expected: int,
+) -> None:
+    """A value that goes along and is another one is named; what is no disclosure is refused."""
+    with Store.open(desk.founded.location) as store:
+        with store.boxes() as boxes:
+            raw = write_disclosure(disclosure_of(boxes, desk.sealing(), desk.action, [EMAIL_PATH]))
+        files = {f"{desk.action}.json": raw.replace(old.encode(), new.encode())}
+        write_bundle(store, tmp_path / "bundle.zip", disclosures=files)
+    code, out, err = run(capsys, "verify", tmp_path / "bundle.zip")
+    assert code == expected
+    assert "integrity.sealed" in out or "disclosure" in err
