@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.founding import open_founded, trust_file
+from ledger.spool import Spool
 from ledger.store import Store
 from ledger.testing import BuiltLedger, build_ledger
 from tests.ledger.copies import fill_beside, make_old, rows
@@ -255,3 +256,15 @@ def test_the_doctor_of_a_damaged_ledger(built: BuiltLedger, writ: Run) -> None:
     code, out, _ = writ("doctor", "ledger.db")
     assert code == ExitCode.VIOLATED
     assert "record.unknown-kind: Ask writ verify what is damaged" in out
+
+
+def test_the_doctor_looks_at_a_spool(built: BuiltLedger, writ: Run, tmp_path: Path) -> None:
+    """With a ledger or without one; what a process left behind is a problem with a code."""
+    folder = tmp_path / "waiting"
+    code, out, _ = writ("doctor", built.path, "--spool", folder)
+    assert (code, "nothing was ever spooled" in out) == (0, True)
+    Spool.create(folder, "spiffe://example.com/agent").leave()
+    (folder / "x.spool").write_bytes(b"no spool")
+    code, out, _ = writ("doctor", "--spool", folder)
+    assert code == 1
+    assert "spool.left: Start a writer of this identity" in out

@@ -52,6 +52,10 @@ def doctor(
         Path | None,
         typer.Option("--keys", metavar="DIR", help="Folder of the ledger's keys, if not beside."),
     ] = None,
+    spool: Annotated[
+        Path | None,
+        typer.Option("--spool", metavar="DIR", help="Folder where records wait for the ledger."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write it as JSON.")] = False,
 ) -> None:
     """Show versions, settings and where each came from, and how a ledger is.
@@ -60,6 +64,8 @@ def doctor(
     code and says what to do.
     """
     remarks = [] if ledger is None else list(_ledger(ledger, keys))
+    if spool is not None:
+        remarks += _spool(spool)
     data(_json(ledger, remarks) if as_json else _text(ledger, remarks))
     if any(remark.code for remark in remarks):
         raise typer.Exit(int(ExitCode.VIOLATED))
@@ -69,6 +75,8 @@ def _text(ledger: str | None, remarks: Sequence["Remark"]) -> str:
     lines = [*_versions(), *_settings()]
     if ledger is not None:
         lines.append(f"Ledger {without_password(ledger)}")
+    elif remarks:
+        lines.append("Without a ledger")
     topic = ""
     for remark in remarks:
         if remark.topic != topic:
@@ -127,6 +135,12 @@ def _ledger(ledger: str, keys: Path | None) -> Iterator["Remark"]:
         yield Remark("ledger", str(error), error.code, do)
     yield from _trust(ledger)
     yield from _loss(ledger, keys)
+
+
+def _spool(folder: Path) -> Iterator["Remark"]:
+    from ledger.spool_health import spool_health
+
+    yield from spool_health(folder)
 
 
 def _trust(ledger: str) -> Iterator["Remark"]:
