@@ -10,6 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Self, TypeVar
 
 from pydantic import ValidationError
@@ -20,9 +21,16 @@ from ledger.clock import Clock, system_clock
 from ledger.encoded import EncodedRecord
 from ledger.encoding import digest
 from ledger.entry import MAX_SUBMISSION, ZEROS, parse_header
-from ledger.errors import InconsistentHeadError, LedgerError, RecordError, RefusedError
+from ledger.errors import (
+    InconsistentHeadError,
+    LedgerError,
+    ReceiptError,
+    RecordError,
+    RefusedError,
+)
 from ledger.head_signer import HeadSigner, ReadHead, ReadLeaves
 from ledger.keys import fingerprint
+from ledger.receipts import keep_receipts
 from ledger.records import AnyRecord, Erasure, Part, StreamClose
 from ledger.rows import Head
 from ledger.runs import RunHandle, run_on
@@ -54,6 +62,8 @@ class LedgerClient:
         checkpoint_every: Sign a head once at least so many entries are new. 0: only on
             `checkpoint` and `close`.
         sealing: Seals values given as `ledger.sealed.Sealed`. Without it they are refused.
+        receipts: File to keep all receipts in (`ledger.receipts`). What cannot be kept at once is
+            tried again with the next, and `close` raises.
 
     Raises:
         InconsistentHeadError: The store does not continue the last head that was signed.
@@ -71,6 +81,7 @@ class LedgerClient:
         checkpoint_every: int = 1,
         sealing: Sealing | None = None,
         witnesses: Sequence[WitnessLink] = (),
+        receipts: Path | None = None,
     ) -> None:
         self.by = by
         self._store = store
@@ -80,6 +91,8 @@ class LedgerClient:
         self._head_signer = head_signer
         self._checkpoint_every = checkpoint_every
         self._sealing = sealing
+        self._receipts = receipts
+        self._unkept: list[Receipt] = []
         self._admission = Admission(store, clock)
         self._lock = threading.RLock()
         self._deciding = False
@@ -254,12 +267,27 @@ class LedgerClient:
             if self._pending.values is not None:
                 self._pending.values.forget()
             self._pending = None
+        self._keep_if_possible(receipts)
         last = receipts[-1]
         if last.index >= self._seen.size:
             self._seen = Head(last.index + 1, last.leaf)
         if self._seen.size - self._signed_size >= self._checkpoint_every > 0:
             self._sign_if_possible()
         return receipts
+
+    def _keep_if_possible(self, receipts: Sequence[Receipt]) -> None:
+        """Keep the receipts of an append, which is durable either way."""
+        if self._receipts is None:
+            return
+        self._unkept += receipts
+        try:
+            self._keep_receipts(self._receipts)
+        except ReceiptError as error:
+            _LOG.warning("%s", error)
+
+    def _keep_receipts(self, path: Path) -> None:
+        keep_receipts(path, self._unkept)
+        self._unkept.clear()
 
     def _advance(self, text: bytes) -> None:
         self._number, self._previous = self._number + 1, digest(text)
@@ -390,6 +418,8 @@ class LedgerClient:
             self._closed = True
             if self._head_signer is not None:
                 self.checkpoint()
+            if self._receipts is not None and self._unkept:
+                self._keep_receipts(self._receipts)
 
     def __enter__(self) -> Self:
         return self

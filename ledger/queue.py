@@ -19,14 +19,37 @@ from typing import Literal, Self
 from ledger.admission import Receipt
 from ledger.client import LedgerClient
 from ledger.encoded import EncodedRecord
+from ledger.encoding import digest
 from ledger.entry import MAX_SUBMISSION
-from ledger.errors import LedgerError, QueueFullError, SpoolRefusedError, StoreError
+from ledger.errors import (
+    AuthorityError,
+    EncodingError,
+    ErasureRefusedError,
+    LedgerError,
+    NotEntitledError,
+    QueueFullError,
+    RecordError,
+    RefusedError,
+    SealedRefusedError,
+    SpoolRefusedError,
+    StoreError,
+)
 from ledger.records import Action, AnyRecord
+from ledger.set_aside import SetAside, set_aside
 from ledger.spool import Spool, Spooled
 
 _LOG = logging.getLogger("writ.ledger")
 
 _SEALED = b'{"sealed":"'
+
+_OF_THE_RECORD = (
+    AuthorityError,
+    EncodingError,
+    ErasureRefusedError,
+    NotEntitledError,
+    RecordError,
+    SealedRefusedError,
+)
 
 # What a ticket gives: receipts from the ledger, or where the records wait.
 Acknowledged = list[Receipt] | list[Spooled]
@@ -84,6 +107,7 @@ class LedgerQueue:
         self._asked: set[Path] = set()
         self._recorded: set[str] = set()
         self._own: Spool | None = None
+        self._refused: list[SetAside] = []
         self._thread = threading.Thread(target=self._work, name="writ-queue", daemon=True)
         self._thread.start()
 
@@ -130,6 +154,11 @@ class LedgerQueue:
         """Return how many records wait in spools, and are not recorded."""
         with self._changed:
             return sum(spool.waiting() for spool in self._all_spools())
+
+    def refused(self) -> list[SetAside]:
+        """Return what had waited in a spool and was then refused, since this queue was made."""
+        with self._changed:
+            return list(self._refused)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until nothing waits any more, here or in a spool. Returns whether that came."""
@@ -240,7 +269,7 @@ class LedgerQueue:
     def _spool(self, group: Sequence[_Waiting], folder: Path) -> None:
         for one in group:
             try:
-                _refuse_unfit(one.records)
+                refuse_unfit(one.records)
                 with self._changed:
                     if self._own is None:
                         self._own = Spool.create(folder, self._client.by, self._client.seen_size)
@@ -274,7 +303,7 @@ class LedgerQueue:
         """Record all that waits in one spool, and nothing of it twice.
 
         Raises:
-            LedgerError: The ledger is still away, or refuses a record: the rest stays spooled.
+            LedgerError: The ledger is still away: the rest stays spooled.
         """
         # What this client handed in and does not know the fate of is settled before anything is
         # looked up; what a process that died had handed in is looked up once.
@@ -282,28 +311,73 @@ class LedgerQueue:
             self._client.retry()
             self._asked.discard(spool.path)
         if spool.path not in self._asked:
-            digests = {one.digest for one in spool.first(spool.waiting())}
+            digests = {digest(raw) for raw in spool.first(spool.waiting())}
             self._recorded = self._client.recorded(digests, spool.since)
             self._asked.add(spool.path)
         while spool.waiting():
-            records = spool.first(MAX_SUBMISSION)
-            missing = tuple(one for one in records if one.digest not in self._recorded)
-            if missing:
-                try:
-                    self._client.submit_encoded(missing)
-                except StoreError:
-                    self._asked.discard(spool.path)
-                    raise
+            frames = spool.first(MAX_SUBMISSION)
+            try:
+                self._record_spooled(spool, frames)
+            except StoreError:
+                self._asked.discard(spool.path)
+                raise
             with self._changed:
-                spool.taken(len(records))
+                spool.taken(len(frames))
                 self._changed.notify_all()
 
+    def _record_spooled(self, spool: Spool, frames: Sequence[bytes]) -> None:
+        """Record what waited, but for what the ledger has already; set aside what it refuses."""
+        records = self._readable(spool, frames)
+        try:
+            if records:
+                self._client.submit_encoded(records)
+        except LedgerError as error:
+            if not _is_of_the_record(error):
+                raise
+            if len(records) == 1:
+                self._set_aside(spool, records[0].raw, error)
+                return
+            # It is not known which of them: each half stands for itself.
+            half = len(records) // 2
+            for part in (records[:half], records[half:]):
+                self._record_spooled(spool, [one.raw for one in part])
 
-def _refuse_unfit(records: Sequence[EncodedRecord]) -> None:
+    def _readable(self, spool: Spool, frames: Sequence[bytes]) -> tuple[EncodedRecord, ...]:
+        """Return the records that the ledger does not have yet; set aside what is none."""
+        records: list[EncodedRecord] = []
+        for raw in frames:
+            if digest(raw) in self._recorded:
+                continue
+            try:
+                records.append(EncodedRecord.read(raw))
+            except LedgerError as error:
+                self._set_aside(spool, raw, error)
+        return tuple(records)
+
+    def _set_aside(self, spool: Spool, raw: bytes, error: LedgerError) -> None:
+        kept = set_aside(spool.path, raw, error)
+        _LOG.warning("a spooled record was refused (%s: %s): %s", kept.code, kept.why, kept.path)
+        with self._changed:
+            self._refused.append(kept)
+
+
+def _is_of_the_record(error: LedgerError) -> bool:
+    """Tell whether a refusal is of what was handed in, and not of the ledger as it is just now.
+
+    A clock that went back, a store that is not the right one or a stream that was closed say
+    nothing about a record, and it waits on.
+    """
+    return isinstance(error, _OF_THE_RECORD) or type(error) is RefusedError
+
+
+def refuse_unfit(records: Sequence[EncodedRecord]) -> None:
     """Refuse to keep a decision for later, and what has sealed values.
 
     A decision was made on the ledger as it was, and binds it. A sealed value stands in no record:
     it would be lost with this process.
+
+    Raises:
+        SpoolRefusedError: One of them is such a record.
     """
     for one in records:
         if _SEALED in one.raw:

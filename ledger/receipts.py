@@ -5,6 +5,7 @@ the ledger cannot drop or replace such an entry without this file showing it.
 Source: docs/spec/ledger-format.md, *Receipts*.
 """
 
+import fcntl
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -15,8 +16,11 @@ from ledger.admission import Receipt
 from ledger.encoding import decode, encode
 from ledger.entry import leaf_hash
 from ledger.errors import LedgerError, MissingEntryError, ReceiptError
+from ledger.files import sync_folder
 from ledger.store import Store
 
+# Bytes that hold a line at least.
+_LONGEST = 4_096
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -46,18 +50,33 @@ def keep_receipts(path: Path, receipts: Sequence[Receipt]) -> None:
         for one in receipts
     )
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        is_new = not path.exists()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _cut_torn_line(descriptor)
             at = 0
             while at < len(lines):
                 at += os.write(descriptor, lines[at:])
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        if is_new:
+            sync_folder(path.parent)
     except OSError as error:
         raise ReceiptError(
             f"{path}: cannot keep receipts there ({error.strerror}); the records are recorded"
         ) from error
+
+
+def _cut_torn_line(descriptor: int) -> None:
+    """Take away what a process was writing when it died, so that the next line is one."""
+    size = os.fstat(descriptor).st_size
+    start = max(0, size - _LONGEST)
+    kept = os.pread(descriptor, size - start, start).rfind(b"\n") + 1
+    # Where so many bytes hold no line's end it is not a file of ours; reading it says so.
+    if start == 0 or kept:
+        os.ftruncate(descriptor, start + kept)
 
 
 def read_receipts(path: Path) -> Iterator[tuple[int, Receipt]]:

@@ -186,14 +186,9 @@ class Spool:
         os.fsync(self._descriptor)
         self._is_unclean = False
 
-    def first(self, count: int) -> list[EncodedRecord]:
-        """Return the records that wait longest, at most so many.
-
-        Raises:
-            LedgerError: One of them is no record. Its frame is whole: so it was written.
-        """
-        chosen = self._frames[self._taken : self._taken + count]
-        return [EncodedRecord.read(raw) for raw in chosen]
+    def first(self, count: int) -> list[bytes]:
+        """Return the bytes of the records that wait longest, at most so many."""
+        return self._frames[self._taken : self._taken + count]
 
     def taken(self, count: int) -> None:
         """Take out the records that waited longest: the ledger has them.

@@ -23,6 +23,7 @@ from writ.commands import (
     init,
     keys,
     proof,
+    record,
     seal,
     show,
     upgrade,
@@ -52,6 +53,7 @@ app.command("proof")(proof.proof)
 app.add_typer(contract.app, name="contract")
 app.add_typer(witness.app, name="witness")
 app.command("app")(app_command.app)
+app.command("record")(record.record)
 app.command("export")(export.export)
 app.command("seal")(seal.seal)
 app.command("erase")(seal.erase)

@@ -53,8 +53,13 @@ class Writing:
 
 
 @contextmanager
-def writing(founded: Founded, name: str) -> Generator[Writing]:
+def writing(founded: Founded, name: str, receipts: Path | None = None) -> Generator[Writing]:
     """Open a ledger to write in it as one of its identities, by short name.
+
+    Args:
+        founded: The ledger.
+        name: The identity's short name.
+        receipts: File to keep all receipts in; none where it is None.
 
     Raises:
         CommandError: The ledger has no such identity.
@@ -69,6 +74,7 @@ def writing(founded: Founded, name: str) -> Generator[Writing]:
             founded.identities[name],
             head_signer=founded.head_signer(),
             checkpoint_every=HEAD_EVERY,
+            receipts=receipts,
         )
         yield Writing(store, client)
 

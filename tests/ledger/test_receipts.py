@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.admission import Receipt
+from ledger.client import LedgerClient
 from ledger.errors import ReceiptError
 from ledger.receipts import keep_receipts, missed, read_receipts
 from ledger.records import Message
@@ -36,6 +37,12 @@ def test_a_torn_last_line_is_passed_over(tmp_path: Path) -> None:
     raw = path.read_bytes()
     path.write_bytes(raw[:-5])
     assert len(list(read_receipts(path))) == 1
+    keep_receipts(path, [Receipt(3, "ab" * 32, "cd" * 32)])
+    assert [receipt.index for _, receipt in read_receipts(path)] == [1, 3]
+    path.write_bytes(raw[:-5] + b"x" * 5_000)
+    keep_receipts(path, [Receipt(3, "ab" * 32, "cd" * 32)])
+    with pytest.raises(ReceiptError, match="line 2"):
+        list(read_receipts(path))
 
 
 @pytest.mark.parametrize(
@@ -88,3 +95,27 @@ def test_what_an_operator_drops_is_missed(
         "elsewhere" if 3 + number < size else "missing" for number in range(6)
     ]
     assert [one.line for one in found] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_client_keeps_its_receipts(founded: BuiltLedger, store: Store, tmp_path: Path) -> None:
+    """All of them, its stream's end too; what cannot be kept at once is kept with the next."""
+    path = tmp_path / "own" / "receipts"
+    agent = founded.founded
+    client = LedgerClient(
+        store, agent.key("agent"), agent.identities["agent"], receipts=path, checkpoint_every=0
+    )
+    first = client.submit([client.make(Message, run="ab" * 32, role="user", turn=0)])
+    with pytest.raises(ReceiptError):
+        client.close()
+    assert not path.exists()
+    client = LedgerClient(
+        store, agent.key("agent"), agent.identities["agent"], receipts=path, checkpoint_every=0
+    )
+    first = client.submit([client.make(Message, run="ab" * 32, role="user", turn=0)])
+    path.parent.mkdir()
+    second = client.submit([client.make(Message, run="ab" * 32, role="user", turn=1)])
+    client.close()
+    kept = [receipt for _, receipt in read_receipts(path)]
+    assert kept[:2] == [*first, *second]
+    assert [one.index for one in kept] == [5, 6, 7]
+    assert list(missed(store, path)) == []
