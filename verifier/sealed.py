@@ -8,6 +8,7 @@ Source: docs/spec/ledger-format.md, *Sealed values*.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol, cast
 
 from contracts.coercion import SEALED, Unseen
@@ -91,8 +92,12 @@ class SealedValues:
             for one in self.disclosures
             for opening in one.openings
         }
-        self._announced = self._erasures(0)
         self._failure = ""
+
+    @cached_property
+    def _announced(self) -> set[tuple[str, str]]:
+        """What erasures name, read ahead when the first sealed value is met: else never."""
+        return self._erasures(0)
 
     def _erasures(self, start: int) -> set[tuple[str, str]]:
         """Return what erasures say from an entry on. Nothing in them has been checked."""
