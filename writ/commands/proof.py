@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ledger.proof import ProvenRecord
     from ledger.records import AnyRecord
+    from ledger.sealed import Disclosure
     from ledger.source import Source
     from ledger.tiles import TiledTree
 
@@ -36,6 +37,10 @@ def proof(
     withhold: Annotated[
         bool, typer.Option("--withhold", help="Leave the record itself out of the proof.")
     ] = False,
+    disclosure: Annotated[
+        Path | None,
+        typer.Option("--disclosure", metavar="FILE", help="With --check: its sealed values."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the proof to a file.")
     ] = None,
@@ -47,9 +52,9 @@ def proof(
     if check is not None:
         if ledger is not None:
             raise UsageError("proof.what", "either LEDGER INDEX, or --check FILE: not both")
-        _check(check, trust, at)
+        _check(check, trust, at, disclosure)
         return
-    if ledger is None or index is None:
+    if ledger is None or index is None or disclosure is not None:
         raise UsageError(
             "proof.what",
             "it is not said what to prove",
@@ -111,7 +116,7 @@ def _tree(source: "Source", note: bytes) -> "TiledTree | None":
     return TiledTree(source.tile, parse_checkpoint(text).size)
 
 
-def _check(file: Path, trust: Path | None, at: str | None) -> None:
+def _check(file: Path, trust: Path | None, at: str | None, disclosure: Path | None) -> None:
     from ledger.errors import UnprovenRecordError
     from ledger.proof import check_proof
 
@@ -131,13 +136,40 @@ def _check(file: Path, trust: Path | None, at: str | None) -> None:
             max_age=pinned.max_age,
             at=pinned.at,
         )
+        shown = None if disclosure is None else _shown(proven, disclosure.read_bytes())
     except UnprovenRecordError as error:
         data(f"NOT PROVEN: {error}\n")
         raise typer.Exit(int(ExitCode.VIOLATED)) from error
-    data(_proven(proven))
+    data(_proven(proven, shown))
 
 
-def _proven(proven: "ProvenRecord") -> str:
+def _shown(proven: "ProvenRecord", raw: bytes) -> "Disclosure":
+    """Return what a disclosure shows of the proven record.
+
+    Raises:
+        SealedFormatError: It is no disclosure.
+        UnprovenRecordError: It is of another record, or of another value.
+    """
+    from ledger.encoding import decode
+    from ledger.errors import UnprovenRecordError, UnsealedError
+    from ledger.records import record_bytes
+    from ledger.sealed import check_opening, read_disclosure, sealed_in
+
+    disclosure = read_disclosure(raw)
+    if disclosure.record != proven.digest:
+        raise UnprovenRecordError("the disclosed values are of another record")
+    if proven.record is None:
+        raise UnprovenRecordError("the proof withholds the record: what it seals is not known")
+    sealed = dict(sealed_in(decode(record_bytes(proven.record))))
+    for one in disclosure.openings:
+        try:
+            check_opening(one, sealed.get(one.path, ""))
+        except UnsealedError as error:
+            raise UnprovenRecordError(str(error)) from error
+    return disclosure
+
+
+def _proven(proven: "ProvenRecord", shown: "Disclosure | None") -> str:
     head = proven.checkpoint.checkpoint
     lines = [
         f"PROVEN: entry {proven.index} of {head.origin}, in the head of {head.size:,} entries",
@@ -147,6 +179,7 @@ def _proven(proven: "ProvenRecord") -> str:
         f"  as authority document {proven.document} allows",
         "  It does not show that this key was never revoked, nor that the record is true.",
         *_body(proven.record),
+        *(f"  {one.path} is {one.value.decode()}" for one in (shown.openings if shown else ())),
     ]
     return "\n".join(lines) + "\n"
 
