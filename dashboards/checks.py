@@ -6,16 +6,18 @@ are opened again with the ledger's own means: a head is shown only if its signat
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
 from dashboards.tables import Tables
 from dashboards.words import count
-from ledger import AuthorityHistory, Store, open_checkpoint
+from ledger import AuthorityHistory, open_checkpoint
 from ledger.encoding import to_base64
 from ledger.errors import LedgerError
 from ledger.keys import fingerprint
 from ledger.records import Authority, Genesis, read_record
+from verifier.load import open_source
 from verifier.report import IntegrityVerdict, Report
 
 HEADS_SHOWN: Final = 50
@@ -346,7 +348,7 @@ def heads(source: str, tables: Tables) -> tuple[int, tuple[Head, ...]]:
     """
     size, origin = tables.report.ledger.size, tables.report.ledger.origin
     authority = history(tables)
-    with Store.open(source) as store:
+    with closing(open_source(source)) as store:
         notes = [(at, note) for at, note in store.checkpoints() if at <= size]
     chosen = notes[-HEADS_SHOWN:][::-1]
     return len(notes), tuple(_opened(tables, authority, origin, chosen))

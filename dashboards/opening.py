@@ -6,6 +6,7 @@ its own, and says how far it is. What comes out is one of three: `Shown`, `Broke
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import Final, Generic, TypeVar
 from dashboards import checks
 from dashboards.streams import Stream, read_streams
 from dashboards.tables import Tables
-from ledger import Store, leaf_hash
+from ledger import leaf_hash
 from ledger.clock import system_clock
 from ledger.encoding import digest
 from ledger.errors import LedgerError
 from verifier.errors import NotVerifiedError, TrustError, VerifierError
-from verifier.load import open_ledger, verify_ledger
+from verifier.load import open_ledger, open_source, verify_ledger
 from verifier.report import Report
 from verifier.trust import Trust, parse_trust
 
@@ -189,7 +190,7 @@ def end_of(source: Source) -> End:
     Raises:
         LedgerError: It cannot be read.
     """
-    with Store.open(source.ledger) as store:
+    with closing(open_source(source.ledger)) as store:
         size = store.size()
         return End(size, leaf_hash(store.row(size - 1).header).hex() if size else "")
 
@@ -200,7 +201,7 @@ def continues(source: Source, before: End) -> bool:
     Raises:
         LedgerError: It cannot be read.
     """
-    with Store.open(source.ledger) as store:
+    with closing(open_source(source.ledger)) as store:
         last = before.size - 1
         return last < 0 or leaf_hash(store.row(last).header).hex() == before.leaf
 

@@ -5,14 +5,17 @@ They are read once more here, and their root is compared with the one that was v
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger import Store, leaf_hash, parse_header
+from ledger import leaf_hash, parse_header
 from ledger.encoding import to_base64
 from ledger.entry import Header
 from ledger.merkle import Frontier
+from ledger.source import Source
 from verifier.errors import SourceError
+from verifier.load import open_source
 from verifier.report import LedgerFacts
 
 MARK: Final = b'"kind":"stream-close"'
@@ -66,7 +69,7 @@ def read_streams(source: str, ledger: LedgerFacts) -> tuple[Stream, ...]:
         SourceError: It holds other entries than those that were verified.
     """
     reading = _Reading()
-    with Store.open(source) as store:
+    with closing(open_source(source)) as store:
         for header, closes in _headers(store, ledger.size, reading.frontier):
             _take(reading.found, header, closes=closes)
     if to_base64(reading.frontier.root()) != ledger.root:
@@ -74,7 +77,7 @@ def read_streams(source: str, ledger: LedgerFacts) -> tuple[Stream, ...]:
     return tuple(sorted(reading.found.values(), key=lambda stream: stream.first))
 
 
-def _headers(store: Store, size: int, frontier: Frontier) -> Iterator[tuple[Header, bool]]:
+def _headers(store: Source, size: int, frontier: Frontier) -> Iterator[tuple[Header, bool]]:
     for row in store.rows(stop=size):
         frontier.append(leaf_hash(row.header))
         yield parse_header(row.header), MARK in (row.record or b"")

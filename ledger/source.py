@@ -50,6 +50,10 @@ class Source(Protocol):
         """Yield index and bytes of the records in which these bytes stand. Raises `StoreError`."""
         ...
 
+    def index_of(self, record: str) -> int | None:
+        """Return the index of the first entry for the record with this digest, if any."""
+        ...
+
     def checkpoints(self) -> Iterator[tuple[int, bytes]]:
         """Yield size and note of the checkpoints held, smallest first. Raises `StoreError`."""
         ...

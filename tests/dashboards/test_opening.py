@@ -9,7 +9,9 @@ import pytest
 
 from dashboards import checks, opening
 from dashboards.opening import End, Opening, Problem, Shown, Source
+from ledger.bundle_writing import write_bundle
 from ledger.errors import StoreError
+from ledger.store import Store
 from tests.dashboards.ledgers import desk, empty
 from tests.verifier.forge import witness_of
 from verifier.errors import TrustError
@@ -37,6 +39,26 @@ def test_a_verification_says_how_far_it_is(tmp_path: Path) -> None:
         "reading who wrote it",
     ]
     result.tables.close()
+
+
+def test_a_bundle_is_shown_like_the_ledger_it_was_made_from(tmp_path: Path) -> None:
+    """Its streams and heads are the same, and where it ends."""
+    forge = desk()
+    path, trust = forge.save(tmp_path / "desk.db"), forge.trust()
+    with Store.open(path) as store:
+        write_bundle(store, tmp_path / "b.zip")
+    found: list[Shown] = []
+    for name in ("desk.db", "b.zip"):
+        source = Source(str(tmp_path / name))
+        result = opening.opened(source, trust, lambda _part, _share: None)
+        assert isinstance(result, Shown)
+        assert opening.continues(source, opening.end_of(source))
+        found.append(result)
+        result.tables.close()
+    whole, carried = found
+    assert whole.streams
+    assert (carried.streams, carried.heads) == (whole.streams, whole.heads)
+    assert opening.end_of(Source(str(path))) == opening.end_of(Source(str(tmp_path / "b.zip")))
 
 
 def test_cosignatures_are_as_old_as_they_are_when_one_looks(tmp_path: Path) -> None:

@@ -84,6 +84,23 @@ def test_one_run_goes_with_all_that_is_of_it(writ: Run, tmp_path: Path, desk: De
     assert not any("withheld" in found.reason for found in report.findings)
 
 
+def test_what_is_withheld_is_shown_as_such_and_proved(writ: Run, desk: Desk) -> None:
+    """Of a bundle entries and findings are shown, and of what it withholds place and signer."""
+    from ledger.encoding import digest  # noqa: PLC0415 - the run's name, here alone
+
+    trust = ("--trust", "trust.json")
+    writ("export", "ledger.db", "--out", "one.zip", "--runs", digest(desk.records[10]))
+    assert '"kind": "run"' in writ("show", "one.zip", 10)[1]
+    code, said, _ = writ("show", "one.zip", 5)
+    assert (code, "\n  withheld\n" in said) == (ExitCode.HOLDS, True)
+    found = writ("findings", "one.zip", *trust)[1].split()[0]
+    assert "entry 1" in writ("show", "one.zip", found, *trust)[1]
+    code, _, told = writ("proof", "one.zip", 5, "--out", "p")
+    assert (code, "withholds the record" in told) == (ExitCode.HOLDS, True)
+    code, said, _ = writ("proof", "--check", "p", *trust)
+    assert (code, "The record is withheld" in said) == (ExitCode.HOLDS, True)
+
+
 @pytest.mark.usefixtures("desk")
 def test_a_condition_chooses_records_and_what_they_name(writ: Run, tmp_path: Path) -> None:
     """A payment brings along its run; what the condition cannot answer is left out, and said."""

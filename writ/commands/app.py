@@ -105,11 +105,11 @@ def _readable(ledger: str) -> None:
     """Look for the ledger before a browser is sent there.
 
     Raises:
-        StoreError: There is none, or it cannot be opened.
+        SourceError: There is none, or it cannot be opened.
     """
-    from ledger.store import Store
+    from verifier.load import open_source
 
-    Store.open(ledger).close()
+    open_source(ledger).close()
 
 
 def _absolute(ledger: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -32,12 +33,13 @@ def show(
     if which.startswith("F-"):
         data("\n".join(_finding(ledger, which, trust)) + "\n")
         return
-    from ledger.store import Store
+    from verifier.load import open_source
 
-    with Store.open(ledger) as store:
+    with closing(open_source(ledger)) as store:
         index = int(which) if which.isdecimal() else _index_of(store.index_of, which)
         row = store.row(index)
-        data("\n".join(_entry(index, row.header, row.record)) + "\n")
+        lines = _entry(index, row.header, row.record, withheld=store.withheld(index))
+        data("\n".join(lines) + "\n")
 
 
 def _index_of(find: Any, digest: str) -> int:  # noqa: ANN401 - the store's own method
@@ -53,13 +55,13 @@ def _index_of(find: Any, digest: str) -> int:  # noqa: ANN401 - the store's own 
     return int(index)
 
 
-def _entry(index: int, header: bytes, record: bytes | None) -> Iterator[str]:
+def _entry(index: int, header: bytes, record: bytes | None, *, withheld: bool) -> Iterator[str]:
     yield f"entry {index}"
     yield "header"
     yield from _opened(header)
     yield "record"
     if record is None:
-        yield "  not in this store"
+        yield "  withheld" if withheld else "  not in this store"
         return
     yield from _opened(record)
 
@@ -100,7 +102,7 @@ def _indented(text: str) -> Iterator[str]:
 
 
 def _finding(ledger: str, which: str, trust: Path | None) -> Iterator[str]:
-    from ledger.store import Store
+    from verifier.load import open_source
     from verifier.reports.json import finding_body
 
     report = verified(ledger, trust_of(trust, current()))
@@ -113,8 +115,11 @@ def _finding(ledger: str, which: str, trust: Path | None) -> Iterator[str]:
         )
     yield f"finding {which}"
     yield from _indented(json.dumps(finding_body(found), ensure_ascii=False, indent=2))
-    with Store.open(ledger) as store:
+    with closing(open_source(ledger)) as store:
         for index in sorted({found.index, *(basis.index for basis in found.rests_on)}):
             row = store.row(index)
             yield f"entry {index}"
-            yield from _opened(row.record or b"{}")
+            if store.withheld(index):
+                yield "  withheld"
+            else:
+                yield from _opened(row.record or b"{}")
