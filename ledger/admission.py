@@ -26,7 +26,7 @@ from ledger.errors import (
     RefusedError,
     StaleHeadError,
 )
-from ledger.keys import verify_signature
+from ledger.keys import fingerprint, verify_signature
 from ledger.merkle import Frontier
 from ledger.records import AnyRecord, Authority, Genesis, StreamClose, parse_record
 from ledger.rows import Added, Head, StreamState
@@ -164,6 +164,25 @@ class Turn:
         self.genesis = genesis
         self.authority = authority
         self.head = head
+
+    def root(self) -> bytes:
+        """Return the root of the tree as it is now."""
+        return self._frontier.root()
+
+    def refuse_head_key(self, public_key: bytes) -> None:
+        """Refuse to have the head as it is now signed by a key that may not.
+
+        Raises:
+            AuthorityError: The authority names others (`authority.head-key`).
+        """
+        if self.authority is None or public_key in self.authority.head_keys(self.head.size):
+            return
+        raise AuthorityError(
+            f"the key {fingerprint(public_key)} may not sign the head of {self.head.size} entries: "
+            "hand its memory over to the key that the authority names: `writ keys apply` with "
+            "--head-key",
+            code="authority.head-key",
+        )
 
     def admitted(self, submission: Submission, text: bytes) -> list[Receipt] | None:
         """Return the receipts of a submission that the ledger has already, else None.

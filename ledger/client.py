@@ -372,11 +372,12 @@ class LedgerClient:
         Raises:
             ValueError: This client has no head signer.
             InconsistentHeadError: The store does not continue the last signed head.
+            AuthorityError: The ledger's authority names another head key (`authority.head-key`).
         """
         if self._head_signer is None:
             raise ValueError("this client has no head signer: give it one, or ask who has")
         with self._lock:
-            note = self._with_true_root(self._head_signer.sign)
+            note = self._with_true_root(self._head_signer.sign, self._to_sign)
             size = parse_checkpoint(parse_note(note).text).size
             # If the process dies here the signer remembers the head, and gives it out again next
             # time.
@@ -384,18 +385,27 @@ class LedgerClient:
             self._signed_size = max(self._signed_size, size)
             return note
 
-    def _with_true_root(self, ask: Callable[[ReadHead, ReadLeaves], T]) -> T:
+    def _with_true_root(
+        self, ask: Callable[[ReadHead, ReadLeaves], T], head: ReadHead | None = None
+    ) -> T:
         """Ask the head signer. Where it refuses, ask again with a root made from all entries."""
+        head = head or self._current
         try:
-            return ask(self._current, self._store.leaves)
+            return ask(head, self._store.leaves)
         except InconsistentHeadError:
             # The edge of the tree that the store keeps is a cache, and may be what is wrong.
             self._store.rebuild()
-            return ask(self._current, self._store.leaves)
+            return ask(head, self._store.leaves)
 
     def _current(self) -> tuple[int, bytes]:
         head, frontier = self._store.head()
         return head.size, frontier.root()
+
+    def _to_sign(self) -> tuple[int, bytes]:
+        """Return the head if it is this signer's to sign: a ledger with another's is broken."""
+        with self._admission.open() as turn:
+            turn.refuse_head_key(self._head_signer.public_key if self._head_signer else b"")
+            return turn.head.size, turn.root()
 
     def _sign_if_possible(self) -> None:
         """Sign a head after an append, whose records are durable either way."""

@@ -5,9 +5,10 @@ store's backups, and signs only what continues them.
 Source: docs/spec/ledger-format.md, *Checkpoint*.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.encoding import decode, encode
@@ -19,14 +20,25 @@ from ledger.stopping import Stop, turn
 
 ReadHead = Callable[[], tuple[int, bytes]]
 ReadLeaves = Callable[[int, int], Iterable[bytes]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """The last head signed (empty before the first), and the edge of its tree."""
+    """The last head signed (empty before the first), and the edge of its tree.
+
+    Attributes:
+        note: The head, signed.
+        frontier: The edge.
+        signed_by: The key that signed it; empty before the first.
+        owner: The key that signs the next one: the same, unless it took the memory over since.
+            Empty before the first: whoever signs it.
+    """
 
     note: bytes
     frontier: Frontier
+    signed_by: bytes = b""
+    owner: bytes = b""
 
 
 class HeadSigner:
@@ -64,6 +76,32 @@ class HeadSigner:
         if memory.exists():
             raise KeyFileError(f"{memory}: this signer has signed heads before; keep its memory")
         _write(memory, _Memory(b"", Frontier()))
+        return cls(signer, origin, memory)
+
+    @classmethod
+    def take_over(
+        cls, signer: Signer, origin: str, memory: Path, before: Iterable[bytes]
+    ) -> "HeadSigner":
+        """Take up the memory of the head key before, which from then on signs nothing more.
+
+        Done again it changes nothing. Whether the ledger's authority names the new key is for
+        `ledger.handover` to ask first.
+
+        Args:
+            signer: The new key.
+            origin: The ledger's.
+            memory: Where the key before remembers.
+            before: Public keys of which one signed the last head.
+
+        Raises:
+            KeyFileError: There is no memory (`head.no-memory`), it holds no head that one of these
+                keys signed (`head.memory`), or it cannot be written (`head.unwritable`).
+        """
+        new = signer.public_key
+        with turn(memory):
+            found = _read(memory, lambda raw: _opened(raw, origin, (new, *before)))
+            if found.owner != new:
+                _write(memory, replace(found, owner=new))
         return cls(signer, origin, memory)
 
     @property
@@ -106,7 +144,7 @@ class HeadSigner:
             memory = self._read()
             size, root = head()
             frontier = self._grown(memory, size, root, leaves)
-            if memory.note and size == memory.frontier.size:
+            if memory.signed_by == self.public_key and size == memory.frontier.size:
                 # Whoever remembered it may have died before the memory's name was on the disk.
                 sync_folder(self._path.parent)
                 return memory.note
@@ -114,7 +152,7 @@ class HeadSigner:
             # INVARIANT: a head leaves this function only once it is remembered. If the process
             # dies after this line, the head was never shown to anybody and is given out at the
             # next call.
-            memory = _Memory(note, frontier)
+            memory = _Memory(note, frontier, self.public_key, self.public_key)
             self._known = _write(self._path, memory), memory
             return note
 
@@ -140,42 +178,58 @@ class HeadSigner:
         return frontier
 
     def _read(self) -> _Memory:
-        try:
-            raw = self._path.read_bytes()
-            # Other processes sign too, so the file is read each time. Bytes that were read or
-            # written before need no second check.
-            if self._known is None or self._known[0] != raw:
-                self._known = raw, self._opened(raw)
-            return self._known[1]
-        except FileNotFoundError as error:
-            raise KeyFileError(
-                f"{self._path}: the memory of what this head key has signed is missing; "
-                "put it back from where the key was kept",
-                code="head.no-memory",
-            ) from error
-        except (LedgerError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise KeyFileError(
-                f"{self._path}: not the memory of this head key ({error})", code="head.memory"
-            ) from error
+        return _read(self._path, self._remembered)
 
-    def _opened(self, raw: bytes) -> _Memory:
-        memory = decode(raw)
-        note = memory["note"].encode()
-        frontier = Frontier.from_bytes(bytes.fromhex(memory["frontier"]))
-        if note:
-            self._check_note(note, frontier)
-        return _Memory(note, frontier)
+    def _remembered(self, raw: bytes) -> _Memory:
+        # Other processes sign too, so the file is read each time. Bytes that were read or written
+        # before need no second check.
+        if self._known is None or self._known[0] != raw:
+            memory = _opened(raw, self._origin, (self.public_key,))
+            self._known = raw, memory
+        return self._known[1]
 
-    def _check_note(self, note: bytes, frontier: Frontier) -> None:
-        head = open_checkpoint(note, self._origin, [self.public_key]).checkpoint
-        if (head.size, head.root) != (frontier.size, frontier.root()):
-            raise ValueError("the tree's edge is not that of the head")
+
+def _read(path: Path, opened: Callable[[bytes], T]) -> T:
+    try:
+        return opened(path.read_bytes())
+    except FileNotFoundError as error:
+        raise KeyFileError(
+            f"{path}: the memory of what this head key has signed is missing; "
+            "put it back from where the key was kept",
+            code="head.no-memory",
+        ) from error
+    except (LedgerError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise KeyFileError(
+            f"{path}: not the memory of this head key ({error})", code="head.memory"
+        ) from error
+
+
+def _opened(raw: bytes, origin: str, keys: Sequence[bytes]) -> _Memory:
+    """Return the memory of one of these keys."""
+    memory = decode(raw)
+    note = memory["note"].encode()
+    frontier = Frontier.from_bytes(bytes.fromhex(memory["frontier"]))
+    taken = memory.get("taken", {"by": "", "from": ""})
+    owner, before = bytes.fromhex(taken["by"]), bytes.fromhex(taken["from"])
+    if owner and owner not in keys:
+        raise ValueError("another head key has taken it over: sign with that one")
+    if not note:
+        return _Memory(note, frontier, owner=owner)
+    found = open_checkpoint(note, origin, [before] if owner else keys)
+    if (found.checkpoint.size, found.checkpoint.root) != (frontier.size, frontier.root()):
+        raise ValueError("the tree's edge is not that of the head")
+    return _Memory(note, frontier, found.key, owner or found.key)
 
 
 def _write(path: Path, memory: _Memory) -> bytes:
     """Replace the memory in one step, and return what stands in it."""
-    raw = encode(
-        {"v": 1, "note": memory.note.decode(), "frontier": memory.frontier.to_bytes().hex()}
-    )
+    value: dict[str, Any] = {
+        "v": 1,
+        "note": memory.note.decode(),
+        "frontier": memory.frontier.to_bytes().hex(),
+    }
+    if memory.owner != memory.signed_by:
+        value["taken"] = {"by": memory.owner.hex(), "from": memory.signed_by.hex()}
+    raw = encode(value)
     replace_file(path, raw)
     return raw

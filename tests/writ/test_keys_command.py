@@ -187,6 +187,31 @@ def test_the_keys_that_append_rotate_themselves(
     assert holds(writ)
 
 
+def test_a_new_head_key_takes_over(writ: Run, ledger: str, roots: list[Path]) -> None:
+    """With the document, or after it by the same command; heads are signed, and it holds."""
+    old = named(key_path(Path("l.db.keys"), "head"))
+    for name, signers in (("one", roots[:2]), ("two", roots[1:])):
+        writ("keys", "new", "--out", f"{name}.pem")
+        swap = f"{old[:12]}={public(Path(f'{name}.pem'))}"
+        assert writ("keys", "propose", ledger, "--out", name, "--rotate", swap)[0] == 0
+        for signer in signers:
+            assert writ("keys", "sign", name, "--key", signer)[0] == 0
+        code, _, err = writ("keys", "apply", ledger, name, "--head-key", roots[0])
+        assert (code, "authority.head-key" in err) == (4, True)
+        if name == "two":
+            assert "--head-key" in writ("keys", "apply", ledger, name)[2]
+        for _ in range(2):
+            code, _, err = writ("keys", "apply", ledger, name, "--head-key", f"{name}.pem")
+            assert (code, "signed the head" in err) == (0, True)
+        old = named(Path(f"{name}.pem"))
+        assert named(key_path(Path("l.db.keys"), "head")) == old
+        out = writ("verify", ledger)[1]
+        assert "Integrity: HOLDS" in out
+    samples = SAMPLES / "data" / "samples" / "conversations.jsonl"
+    assert writ("import", "transcripts", samples, "--ledger", "l.db", *SOURCE)[0] == 0
+    assert holds(writ)
+
+
 def test_a_delegation(writ: Run, ledger: str, roots: list[Path]) -> None:
     """Its window is listed; a time without zone is none."""
     window = ("--since", "2026-01-01T01:00:00+01:00", "--until", "2027-01-01T00:00:00Z")

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from writ.applying import applied
 from writ.asking import new_passphrase, other_passphrase, passphrase
 from writ.commands.init import KeysOption, PlainOption
 from writ.errors import CommandError, UsageError
 from writ.output import data, message
 
 if TYPE_CHECKING:
-    from ledger.founding import Founded
     from ledger.proposal import Proposal
     from writ.amending import Asked
 
@@ -237,10 +237,16 @@ def apply(
         str, typer.Option("--as", metavar="NAME", help="Who appends it: a steward.")
     ] = "steward",
     keys: KeysOption = None,
+    head_key: Annotated[
+        Path | None,
+        typer.Option("--head-key", metavar="KEYFILE", help="The new head key, if there is one."),
+    ] = None,
 ) -> None:
     """Append a signed proposal to its ledger; one that founds a ledger makes it.
 
-    The ledger checks it again: signatures, threshold, and that nothing came in between.
+    The ledger checks it again: signatures, threshold, and that nothing came in between. With
+    --head-key that key takes over from the head key before, and signs the head; after an
+    interruption the same command goes on from where it was.
     """
     proposal = _read(file)
     if proposal.missing:
@@ -252,7 +258,7 @@ def apply(
     if proposal.genesis is None:
         _begin(ledger, proposal, keys)
     else:
-        _append(ledger, proposal, by, keys)
+        _append(ledger, proposal, by, keys, head_key)
 
 
 def _begin(ledger: str, proposal: "Proposal", keys: Path | None) -> None:
@@ -265,7 +271,9 @@ def _begin(ledger: str, proposal: "Proposal", keys: Path | None) -> None:
     data(f"genesis {founded.genesis}\n")
 
 
-def _append(ledger: str, proposal: "Proposal", by: str, keys: Path | None) -> None:
+def _append(
+    ledger: str, proposal: "Proposal", by: str, keys: Path | None, head_key: Path | None
+) -> None:
     from ledger.founding import open_founded
 
     if keys is None and "://" in ledger:
@@ -275,30 +283,4 @@ def _append(ledger: str, proposal: "Proposal", by: str, keys: Path | None) -> No
         raise CommandError("proposal.ledger", f"{ledger}: the proposal is for another ledger")
     if by not in founded.identities:
         raise CommandError("ledger.identity", f"{ledger}: has no identity called {by}")
-    index = _submitted(founded, proposal, by)
-    data(
-        f"authority document {proposal.document.number} is entry {index}: it holds for the "
-        "entries after it\n"
-    )
-
-
-def _submitted(founded: "Founded", proposal: "Proposal", by: str) -> int:
-    from ledger.client import LedgerClient
-    from ledger.founding import proposed_record
-    from ledger.store import Store
-
-    listed = {entry.key for entry in proposal.document.keys}
-    head = founded.head_signer()
-    writer = founded.key(by)
-    with Store.open(founded.location, writable=True) as store:
-        name = founded.identities[by]
-        client = LedgerClient(store, writer, name, head_signer=head, checkpoint_every=0)
-        receipt = client.submit([proposed_record(client, proposal)])[0]
-        # Whoever is no longer listed can neither end its stream nor sign a head.
-        if head.public_key.hex() not in listed:
-            message("writ: the key of the heads is another one now: sign the next head with it")
-        elif writer.public_key.hex() not in listed:
-            client.checkpoint()
-        else:
-            client.close()
-    return receipt.index
+    data(applied(founded, proposal, by, head_key))
