@@ -1,7 +1,7 @@
 """Operations in processes that are stopped at a counted point of what they do to their files.
 
-With WRIT_CRASH_ALL set every point is tried, else of many points only some: the first and last
-ones, and of the others as many as the time allows, spread evenly.
+With WRIT_CRASH_ALL set every point is tried, else of many points only some: the first and the last,
+and of those before and after a sync, a renaming or a removal a few, spread evenly.
 """
 
 import json
@@ -9,18 +9,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.crash.disk import RENAME, SYNC, UNLINK, read_log
 from tests.crash.killable import FAILED
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIM = Path(__file__).with_name("shim.c")
 KILLED = -9
 # How many points of one operation are tried where not all of them are.
-SOME = 8
+SOME = 6
 
 
 class NoCompilerError(Exception):
@@ -146,9 +147,23 @@ def stopper(folder: Path) -> Generator[Stopper]:
         process.stdin.close()
 
 
-def chosen(points: int, some: int = SOME) -> Sequence[int]:
-    """Return the points to try, of 1 to `points`."""
+def chosen(points: int, some: int = SOME, around: Iterable[int] = ()) -> Sequence[int]:
+    """Return the points to try, of 1 to `points`.
+
+    Args:
+        points: How many there are.
+        some: How many of them, where not all are tried.
+        around: Points before and after which something is decided: these go first.
+    """
     if os.environ.get("WRIT_CRASH_ALL") or points <= some:
         return range(1, points + 1)
-    spread = {1 + place * (points - 1) // (some - 1) for place in range(some)}
-    return sorted(spread)
+    telling = {1, points, *around, *(point + 1 for point in around)}
+    of = sorted(point for point in telling if 1 <= point <= points)
+    if len(of) < some:
+        of = list(range(1, points + 1))
+    return sorted({of[place * (len(of) - 1) // (some - 1)] for place in range(some)})
+
+
+def deciding(log: Path) -> list[int]:
+    """Return the points of a log that bring something to the disk, or a name to a file."""
+    return [step.point for step in read_log(log) if step.kind in {SYNC, RENAME, UNLINK}]

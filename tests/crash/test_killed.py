@@ -1,23 +1,25 @@
 """Killed before each write, sync, creation, renaming and removal: nothing is lost or torn."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.crash.catalogue import OPERATIONS
 from tests.crash.conftest import Fresh
 from tests.crash.operations import note_is_whole
-from tests.crash.stopping import KILLED, Stopper, chosen
+from tests.crash.stopping import KILLED, Stopper, chosen, deciding
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_killed_at_a_counted_point(name: str, stop: Stopper, fresh: Fresh) -> None:
+def test_killed_at_a_counted_point(name: str, stop: Stopper, fresh: Fresh, tmp_path: Path) -> None:
     """Wherever it dies: what it acknowledged is there, all verifies, and work goes on."""
     operation = OPERATIONS[name]
-    folder = fresh(name)
-    whole = stop.run(name, folder)
+    folder, log = fresh(name), tmp_path / "log"
+    whole = stop.run(name, folder, log=log)
     assert whole.code == 0, whole.failure
     assert whole.points > 0
     operation.check(folder, whole.acknowledged)
-    for at in chosen(whole.points):
+    for at in chosen(whole.points, around=deciding(log)):
         folder = fresh(name)
         ended = stop.run(name, folder, at=at)
         assert ended.code == KILLED, (at, ended)

@@ -11,7 +11,7 @@ from tests.crash.killable import FAILED
 from tests.crash.stopping import Ended, Stopper, chosen
 
 # How many points of one operation the disk refuses at, where not all are tried.
-SOME = 3
+SOME = 2
 # With what number a disk refuses, and whether it goes on refusing.
 REFUSALS: Mapping[str, tuple[int, bool]] = {
     "full": (errno.ENOSPC, True),
