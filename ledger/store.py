@@ -20,7 +20,7 @@ from ledger.entry import leaf_hash
 from ledger.errors import MissingEntryError, StoreError, StrayRowError, UnreadableEntryError
 from ledger.merkle import Frontier
 from ledger.rows import Head, Row, Tip
-from ledger.transaction import adding, failures, reading
+from ledger.transaction import Transaction, adding, failures, nothing_outside, reading, spanned
 from ledger.writing import Writer
 
 _CHUNK = 256
@@ -34,10 +34,7 @@ _CONTAINING_SQLITE = (
 _CONTAINING_POSTGRESQL = (
     "SELECT idx, body FROM records WHERE idx >= ? AND position(? in body) > 0 ORDER BY idx"
 )
-_SPAN = (
-    "SELECT e.idx, e.header, r.body FROM entries e JOIN records r ON r.idx = e.idx "
-    "WHERE e.idx >= ? AND e.idx < ? ORDER BY e.idx"
-)
+_ONE = "SELECT 1 FROM entries WHERE idx = ?"
 
 
 class Store:
@@ -139,7 +136,7 @@ class Store:
         return cls(location, engine, writable=True)
 
     def close(self) -> None:
-        """Give up all connections."""
+        """Give up all connections. Who asks something after that opens one again."""
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -153,6 +150,14 @@ class Store:
     def _fetch(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
         with reading(self._engine) as asked:
             return asked.all(query, *values)
+
+    @contextmanager
+    def _asking(self) -> Generator[Transaction]:
+        try:
+            with reading(self._engine) as asked:
+                yield asked
+        except self._failures as error:
+            raise self._unreadable(error) from error
 
     def size(self) -> int:
         """Return the number of entries that the table claims: the last index plus one.
@@ -215,17 +220,21 @@ class Store:
             self._check_end(at)
 
     def span(self, start: int, stop: int) -> Sequence[Sequence[Any]]:
-        """Return index, header and record of the entries from `start` to before `stop`, as found.
+        """Return index, header and record from `start` to before `stop`, as found.
 
-        It looks at nothing; who finds something missing or odd asks `rows`, which names it.
+        Who finds something missing or odd asks `rows`, which names it. Raises as `size` does.
+        """
+        with self._asking() as asked:
+            return spanned(asked, start, stop)
+
+    def ends_at(self, end: int) -> bool:
+        """Return whether there is no row but of 0 to before `end`, without counting those.
 
         Raises:
-            StoreError: The database cannot give them back.
+            StoreError: The database cannot say.
         """
-        try:
-            return self._fetch(_SPAN, start, stop)
-        except self._failures as error:
-            raise self._unreadable(error) from error
+        with self._asking() as asked:
+            return nothing_outside(asked, end)
 
     def _chunk(self, at: int) -> Sequence[Row]:
         try:
@@ -278,7 +287,7 @@ class Store:
                 f"entry {end}: the store cannot read on ({_reason(error)})", index=end
             ) from error
         # Another process may have appended since the last chunk: that is no gap.
-        if entries and (_is_negative(entries[0][0]) or not self._fetch_idx(end)):
+        if entries and (_is_negative(entries[0][0]) or not self._fetch(_ONE, end)):
             self._raise_beyond(end, entries[0][0])
         if records:
             idx = records[0][0]
@@ -287,9 +296,6 @@ class Store:
         if odd:
             what = f"{odd[0]}: there are rows without an index of their own"
             raise StrayRowError(what, index=end)
-
-    def _fetch_idx(self, idx: int) -> bool:
-        return bool(self._fetch("SELECT 1 FROM entries WHERE idx = ?", idx))
 
     def _raise_beyond(self, end: int, found: object) -> None:
         if isinstance(found, int) and found < 0:
@@ -334,15 +340,11 @@ class Store:
 
         It narrows a search and decides nothing: the bytes may stand inside a text.
         """
-        sqlite = self._engine.dialect.name == "sqlite"
-        query = _CONTAINING_SQLITE if sqlite else _CONTAINING_POSTGRESQL
-        try:
-            with reading(self._engine) as asked:
-                for idx, body in asked.each(query, start, needle):
-                    if isinstance(body, bytes) and isinstance(idx, int):
-                        yield idx, body
-        except self._failures as error:
-            raise self._unreadable(error) from error
+        with self._asking() as asked:
+            query = _CONTAINING_SQLITE if asked.is_sqlite else _CONTAINING_POSTGRESQL
+            for idx, body in asked.each(query, start, needle):
+                if isinstance(body, bytes) and isinstance(idx, int):
+                    yield idx, body
 
     def index_of(self, record: str) -> int | None:
         """Return the index of the first entry for the record with this digest, reading all."""

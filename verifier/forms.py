@@ -95,19 +95,14 @@ def said(raw: bytes) -> tuple[str, Named]:
     Raises:
         LedgerError: It is no record in strict form, or something in it is sealed.
     """
-    kind = _kind(raw)
+    # What kind it may be; whether it is, the expression says.
+    at = raw.find(_KIND) + len(_KIND)
+    kind = _LABELS.get(raw[at : at + 3])
+    if kind is None:
+        kind = "opened" if b'"phase":"opened"' in raw else "closed"
     form = form_of(kind)
     found = None if form is None else form(raw)
     return _asked(raw) if found is None else (kind, found)
-
-
-def _kind(raw: bytes) -> str:
-    """Return what it may be; what it is then has to be seen."""
-    at = raw.find(_KIND) + len(_KIND)
-    label = _LABELS.get(raw[at : at + 3])
-    if label is None:
-        return "opened" if b'"phase":"opened"' in raw else "closed"
-    return label
 
 
 def _asked(raw: bytes) -> tuple[str, Named]:

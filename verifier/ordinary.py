@@ -6,13 +6,14 @@ never depends on which way was taken, nor on how many processes took it.
 Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0014.
 """
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -173,8 +174,10 @@ class _Reading:
         self._compromised()
         self._no_boxes()
         self._tables.check()
-        for _ in self._store.rows(self.size, self.size):
-            raise UnusualError
+        if not self._store.ends_at(self.size):
+            # More may have been appended; rows that belong to no entry are named there.
+            for _ in self._store.rows(self.size, self.size):
+                raise UnusualError
         return Proved(
             self.founding, self._heads, self.size, self._frontier.root(), self._submissions
         )
@@ -271,10 +274,23 @@ def _spans(store: Store, reading: _Reading, jobs: int, span: int) -> Generator[I
         return
     with ExitStack() as ended:
         pool = ProcessPoolExecutor(
-            jobs, get_context("spawn"), initializer=_begin, initargs=(store.location,)
+            jobs, get_context(_how(store)), initializer=_begin, initargs=(store.location,)
         )
         ended.callback(pool.shutdown, cancel_futures=True)
         yield _from(pool, reading, jobs, span)
+
+
+def _how(store: Store) -> str:
+    """Return how processes are begun: as copies of this one, where nothing in it hinders that.
+
+    A copy has everything loaded already. Other threads may hold locks that it would wait for, and
+    it must not have connections of ours: these are closed, and opened again when something is
+    asked.
+    """
+    if threading.active_count() > 1 or "fork" not in get_all_start_methods():
+        return "spawn"
+    store.close()
+    return "fork"
 
 
 def _from(pool: ProcessPoolExecutor, reading: _Reading, jobs: int, span: int) -> Iterator[Span]:

@@ -9,7 +9,7 @@ Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0014.
 
 import re
 from binascii import unhexlify
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import cast
@@ -42,8 +42,8 @@ _SHIFT = 2
 _NOTHING = bytes(merkle.HASH_SIZE)
 _RUN, _ACTION, _OBSERVATION, _CLOSED = (bytes([kind]) for kind in range(RUN, CLOSED + 1))
 _CLAIMED = b'"clock":"claimed"'
-# Any of these a span holds is looked at again, by the exact code.
-_GOVERNANCE = frozenset({"genesis", "authority", "contract", "activation"})
+# What a span holds of governance is looked at again, by the exact code.
+_RARE = frozenset({"genesis", "authority", "contract", "activation", "erasure", "stream-close"})
 
 # Strict JSON leaves one way to write an opening header, so that an expression says all of it.
 _OPENING = re.compile(
@@ -189,9 +189,7 @@ class SpanReader:
         self._leaves += leaves
         self._prev = leaves[-1].hex()
         self._closes = False
-        key = found["key"]
-        for index, header, raw, hashed in zip(indexes, headers, raws, digests, strict=True):
-            self._said(key, index, header, raw, hashed)
+        self._follow(found["key"], zip(indexes, headers, raws, digests, strict=True))
         self._sign(first, found, digests)
         return count
 
@@ -235,26 +233,34 @@ class SpanReader:
 
     # ------------------------------------------------------------ what a record says
 
-    def _said(self, key: str, index: int, header: bytes, raw: bytes, hashed: bytes) -> None:
-        """Read a record, note who spoke, and follow what it names."""
-        kind, named = _read(raw)
-        told = (key, named[0], kind, kind == "opened" and named[2] is not None)
-        before = self.span.spoke.get(told)
-        if before is None:
-            at = self.span.latest
-            self.span.spoke[told] = Spoke(raw, index, at, index, at)
-        else:
-            before.last, before.until = index, self.span.latest
-        handle = self._handlers.get(kind)
-        if handle is not None:
-            handle(named, hashed, index)
-        elif kind in _GOVERNANCE:
-            self.span.governance.append((index, header, raw))
-        elif kind == "stream-close":
+    def _follow(self, key: str, entries: Iterable[tuple[int, bytes, bytes, bytes]]) -> None:
+        """Read records, note who spoke, and follow what they name. Of all loops the hottest."""
+        spoke, at, handlers = self.span.spoke, self.span.latest, self._handlers
+        for index, header, raw, hashed in entries:
+            try:
+                kind, named = said(raw)
+            except LedgerError as error:
+                raise UnusualError from error
+            told = (key, named[0], kind, kind == "opened" and named[2] is not None)
+            before = spoke.get(told)
+            if before is None:
+                spoke[told] = Spoke(raw, index, at, index, at)
+            else:
+                before.last, before.until = index, at
+            handle = handlers.get(kind)
+            if handle is not None:
+                handle(named, hashed, index)
+            elif kind in _RARE:
+                self._rare(kind, index, header, raw)
+
+    def _rare(self, kind: str, index: int, header: bytes, raw: bytes) -> None:
+        if kind == "stream-close":
             self._closes = True
         elif kind == "erasure":
             # It may name a record of any kind, and so one that is not remembered here.
             raise UnusualError
+        else:
+            self.span.governance.append((index, header, raw))
 
     def _opened_run(self, named: Named, hashed: bytes, index: int) -> None:
         _, parent, imported = named
@@ -365,14 +371,6 @@ def _compare(
     ]
     if [header.decode("latin-1") for header in headers[1:]] != expected:
         raise UnusualError
-
-
-def _read(raw: bytes) -> tuple[str, Named]:
-    try:
-        read = said(raw)
-    except LedgerError as error:
-        raise UnusualError from error
-    return read
 
 
 def check_signed(public: bytes, text: bytes, signature: str) -> None:

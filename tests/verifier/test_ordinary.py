@@ -1,7 +1,9 @@
 """The quick verification: it proves sound ledgers, and never says more than the exact one."""
 
 import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +94,36 @@ def test_other_processes_read_the_same(tmp_path: Path) -> None:
     assert two is not None
     assert (one.size, one.root(), one.submissions) == (two.size, two.root(), two.submissions)
     assert (one.heads.size, one.heads.root) == (two.heads.size, two.heads.root)
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_processes_are_begun_either_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """As copies where nothing hinders that; anew where there are other threads. All is read."""
+    monkeypatch.setattr("verifier.ordinary.get_all_start_methods", lambda: [how])
+    desk = worked()
+    path = desk.save(tmp_path / "l.db")
+    with Store.open(path) as store:
+        found = proved(store, desk.trust(), span=9, jobs=2)
+        assert found is not None
+        # The store was closed for it, and answers all the same.
+        assert found.size == store.size() == len(desk.headers)
+
+
+@pytest.mark.parametrize("table", ["entries", "records"])
+@pytest.mark.parametrize("index", [-1, 99, None])
+def test_rows_of_no_entry_are_noticed(tmp_path: Path, table: str, index: int | None) -> None:
+    """Before the first, after the last, and nowhere, where the tables were made otherwise."""
+    desk = worked()
+    path = desk.save(tmp_path / "l.db")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"CREATE TABLE copied AS SELECT * FROM {table}")  # noqa: S608
+        connection.execute(f"DROP TABLE {table}")
+        connection.execute(f"ALTER TABLE copied RENAME TO {table}")
+        connection.execute(f"INSERT INTO {table} VALUES (?, ?)", (index, b"{}"))  # noqa: S608
+    with Store.open(path) as store:
+        assert proved(store, desk.trust()) is None
 
 
 def test_without_a_trust_file_the_reports_agree(tmp_path: Path) -> None:
