@@ -264,6 +264,20 @@ def test_a_head_that_is_not_kept_yet_is_no_loss(
     assert (told.word, signer.stop.said()) == (Word.REFUSED, None)
 
 
+def test_a_head_of_another_key_is_no_evidence(
+    store: Store, near: Near, signer: HeadSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A witness shows what this ledger never signed: it stops appends, and that is not kept."""
+    forged = sign_checkpoint(Checkpoint(ORIGIN, 999, b"\1" * 32), throwaway_key("other"))
+    near.instead = answering(409, b"999\n")
+    monkeypatch.setattr(near, "checkpoint", answering(200, forged))
+    (told,) = ask_witnesses(store, signer, [near])
+    assert told.word is Word.AHEAD
+    said = signer.stop.said()
+    assert said is not None
+    assert said[1] == b""
+
+
 def test_a_forged_line_is_not_kept(store: Store, near: Near, signer: HeadSigner) -> None:
     """One that names the witness's key, and is not its signature."""
     good = near.witness.add_checkpoint(request_bytes(request_for(store, 0)))
