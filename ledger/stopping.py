@@ -78,7 +78,8 @@ class Stop:
         with turn(self._memory):
             if not self._path.exists():
                 return None
-            said = self._path.read_bytes().decode(errors="replace")
+            # A damaged record may be anything, such as zeros, which strict JSON has no text for.
+            said = self._path.read_bytes().decode(errors="replace").replace("\0", "\ufffd")
             kept = self._memory.with_suffix(f".{_OVERRIDDEN}{at:%Y%m%dT%H%M%S%fZ}")
             if kept.exists():
                 raise KeyFileError(f"{kept} is there already", code="head.unwritable")

@@ -21,7 +21,10 @@ def stop(tmp_path: Path) -> Stop:
     return Stop(tmp_path / "head.memory")
 
 
-@given(why=st.text(st.characters(exclude_categories=["Cs"])), note=st.text("ab\n—", max_size=30))
+@given(
+    why=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    note=st.text("ab\n—", max_size=30),
+)
 def test_what_is_set_is_said(tmp_path_factory: pytest.TempPathFactory, why: str, note: str) -> None:
     """In every process with that memory: nothing of it is kept in the object."""
     memory = tmp_path_factory.mktemp("stop") / "head.memory"
@@ -50,7 +53,7 @@ def test_overridden(stop: Stop, tmp_path: Path) -> None:
     assert first is not None
     assert "first" in first.read_text("utf-8")
     stop.refuse()
-    (tmp_path / "head.stopped").write_bytes(b"\xff{")
+    (tmp_path / "head.stopped").write_bytes(b"\xff{\0\0")
     later = NOW + timedelta(seconds=1)
     assert stop.override("a knave", later) is not None
     assert [(one.reason, one.at) for one in stop.overridden()] == [
