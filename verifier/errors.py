@@ -27,6 +27,12 @@ class SourceError(VerifierError):
     code = "source.unreadable"
 
 
+class StateError(VerifierError):
+    """What an auditor kept of earlier verifications cannot be used."""
+
+    code = "state.damaged"
+
+
 class NotVerifiedError(VerifierError):
     """The ledger does not hold, so nothing may be built on it."""
 

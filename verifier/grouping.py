@@ -4,6 +4,7 @@ The entries of a submission stand next to each other: an append is one transacti
 Source: docs/spec/ledger-format.md, *Submission*.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ledger import merkle
@@ -104,6 +105,20 @@ class Streams:
         if submission.number > expected:
             self.gaps.append((first, expected, submission.number))
         self._streams[submission.key, submission.stream] = _Stream(submission.number, text, closed)
+
+    def kept(self) -> tuple[tuple[str, str, int, str, bool], ...]:
+        """Return key, stream, last number, its text's digest and whether closed, of each."""
+        return tuple(
+            (key, stream, state.number, state.text, state.closed)
+            for (key, stream), state in self._streams.items()
+        )
+
+    def take_up(self, kept: Iterable[tuple[str, str, int, str, bool]]) -> None:
+        """Take up the streams where an earlier verification left them."""
+        self._streams = {
+            (key, stream): _Stream(number, text, closed)
+            for key, stream, number, text, closed in kept
+        }
 
     def unclosed(self) -> list[tuple[str, str, int]]:
         """Return key, stream and last number of the streams that nobody closed, in order."""

@@ -5,7 +5,7 @@ that the auditor pins as well: a ledger that was cut off, or begun anew, cannot 
 Source: docs/spec/ledger-format.md, *Checkpoint*.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ledger.checkpoint import (
     Checkpoint,
@@ -34,8 +34,16 @@ class Heads:
         root: Its root, base64.
     """
 
-    def __init__(self, store: Source, founding: Founding, trust: Trust | None) -> None:
-        """Take the checkpoints that the store holds, and the one that the trust file pins.
+    def __init__(
+        self, store: Source, founding: Founding, trust: Trust | None, pins: Iterable[Pin] = ()
+    ) -> None:
+        """Take the checkpoints that the store holds, and those that are pinned.
+
+        Args:
+            store: What is read.
+            founding: Step 0, passed.
+            trust: The trust file, which pins some.
+            pins: Others that the ledger must still contain.
 
         Raises:
             TrustError: The pinned checkpoint is none.
@@ -48,7 +56,7 @@ class Heads:
         self._lines = _lines(store, self.witnessed)
         self._notes = _notes(store)
         self._next = next(self._notes, None)
-        self._pinned = _pinned(trust)
+        self._pinned = _pinned(trust, founding.origin, pins)
         self._largest = max((pin.size for _, pin in self._pinned), default=0)
         self._leaves = bytearray()
         self.size = 0
@@ -185,11 +193,10 @@ def _lines(store: Source, witnessed: Witnessed) -> dict[int, list[NoteSignature]
     return found
 
 
-def _pinned(trust: Trust | None) -> list[tuple[str, Checkpoint]]:
+def _pinned(trust: Trust | None, origin: str, pins: Iterable[Pin]) -> list[tuple[str, Checkpoint]]:
     """Return the pinned checkpoints. Who signed them does not matter: the auditor vouches."""
-    if trust is None:
-        return []
-    return [(pin.name, _pin(pin, trust.origin)) for pin in trust.all_pins()]
+    trusted = trust.all_pins() if trust is not None else ()
+    return [(pin.name, _pin(pin, origin)) for pin in (*trusted, *pins)]
 
 
 def _pin(pin: Pin, origin: str) -> Checkpoint:

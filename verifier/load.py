@@ -35,8 +35,9 @@ from verifier.report import (
     Report,
 )
 from verifier.sealed import Opener, SealedValues
+from verifier.state import State
 from verifier.tiled import check_tiles
-from verifier.trust import Trust
+from verifier.trust import Pin, Trust
 from verifier.witnessed import written
 
 PINNED = "pinned"
@@ -128,6 +129,7 @@ def verify_ledger(
     opener: Opener | None = None,
     disclosures: Iterable[Disclosure] = (),
     jobs: int = 1,
+    state: State | None = None,
 ) -> Report:
     """Verify a ledger: its integrity, and every record in it decided again.
 
@@ -139,9 +141,12 @@ def verify_ledger(
         progress: Called now and then with how many entries were read, and how many there are.
         opener: Opens sealed values: `ledger.sealing.Sealing`, with the sealing key.
         disclosures: Sealed values that were shown to whoever verifies.
+        state: What was kept of earlier verifications of integrity alone: it is gone on from.
 
     Raises:
-        SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another.
+        SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another;
+            or there is a state, and more is asked than a store's integrity.
+        StateError: The state is of another ledger.
         TrustError: The trust file cannot be used.
     """
     store = open_source(source)
@@ -154,6 +159,7 @@ def verify_ledger(
             conformance=conformance,
             jobs=jobs,
             sealed=SealedValues(store, opener, shown) if shown or opener is not None else None,
+            state=state,
         )
     finally:
         store.close()
@@ -167,13 +173,20 @@ def verify(
     conformance: bool = True,
     jobs: int = 1,
     sealed: SealedValues | None = None,
+    state: State | None = None,
 ) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
     if not conformance and isinstance(store, Store) and sealed is None:
-        found = proved(store, trust, jobs=jobs, progress=progress)
+        found = proved(store, trust, jobs=jobs, progress=progress, state=state)
         if found is not None:
             return _sound(store, found, trust)
-    return _verified(store, trust, progress, conformance=conformance, sealed=sealed)[0]
+        if state is not None:
+            state.ordinary = False
+    elif state is not None:
+        what = f"{store.location}: what is kept is for a store's integrity, and for that alone"
+        raise SourceError(what, code="state.source")
+    pins = state.pins() if state is not None else ()
+    return _verified(store, trust, progress, conformance=conformance, sealed=sealed, pins=pins)[0]
 
 
 def _carried(source: Source) -> Iterator[Disclosure]:
@@ -204,12 +217,13 @@ def _verified(
     *,
     conformance: bool = True,
     sealed: SealedValues | None = None,
+    pins: Iterable[Pin] = (),
 ) -> tuple[Report, Founding | None, dict[str, Contract]]:
     founding: Founding | None = None
     reading: Reading | None = None
     try:
         founding = Founding.read(store, trust)
-        heads = Heads(store, founding, trust)
+        heads = Heads(store, founding, trust, pins)
         reading = Reading(store, founding, heads, progress, sealed)
         judge = Judge(founding, reading) if conformance else None
         for valid in reading.entries():

@@ -8,7 +8,7 @@ Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0014.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -18,23 +18,26 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ledger.authority import Standing
-from ledger.entry import ZEROS, parse_header
+from ledger.encoding import digest, from_base64, to_base64
+from ledger.entry import ZEROS, leaf_hash, parse_header
 from ledger.errors import LedgerError
 from ledger.merkle import HASH_SIZE, Frontier
 from ledger.records import AnyRecord, Authority, parse_record
 from ledger.store import Store
 from verifier.entries import Entry
-from verifier.errors import VerifierError
+from verifier.errors import StateError, VerifierError
 from verifier.founding import Founding
 from verifier.governance import Governance
 from verifier.grouping import Streams
 from verifier.heads import Heads
 from verifier.sealed import BOXED_SINCE
 from verifier.span import Row, Span, SpanReader, UnusualError, check_signed
+from verifier.state import State, Verified
 from verifier.tables import Tables
 from verifier.trust import Trust
 
 Progress = Callable[[int, int], None]
+_Document = tuple[int, bytes, bytes]
 # Entries of a span: enough that what is done once for each does not count, few enough to hold.
 SPAN = 8_192
 # Spans that are read ahead of those that were put together, for each process.
@@ -78,6 +81,7 @@ def proved(
     jobs: int = 1,
     span: int = SPAN,
     progress: Progress | None = None,
+    state: State | None = None,
 ) -> Proved | None:
     """Verify a ledger in the quick way.
 
@@ -87,32 +91,60 @@ def proved(
         jobs: How many processes read.
         span: How many entries are read as one.
         progress: Called now and then with how many entries were read, and how many there are.
+        state: What was kept of earlier verifications: it is gone on from, and replaced.
 
     Returns:
         What was proved; None where the exact reading has to be done.
 
+    Raises:
+        StateError: The state is of another ledger.
     """
-    with TemporaryDirectory(prefix="writ-") as folder, Tables(Path(folder)) as tables:
+    with _folder(state) as folder:
         try:
-            reading = _Reading(store, trust, tables)
-            with _spans(store, reading, jobs, span) as spans:
-                for found in spans:
-                    reading.take(found)
-                    if progress is not None:
-                        progress(reading.size, reading.total)
-            return reading.finish()
+            with Tables(folder) as tables:
+                reading = _Reading(store, trust, tables, state)
+                with _spans(store, reading, jobs, span) as spans:
+                    for found in spans:
+                        reading.take(found)
+                        if progress is not None:
+                            progress(reading.size, reading.total)
+                proof = reading.finish()
+        except StateError:
+            raise
         except (UnusualError, VerifierError, LedgerError, BrokenProcessPool):
             return None
+        if state is not None and reading.kept is not None:
+            state.keep(*reading.kept)
+        return proof
+
+
+@contextmanager
+def _folder(state: State | None) -> Generator[Path]:
+    """Give a folder for tables: that of the state, or one for the time being."""
+    if state is not None:
+        yield state.work
+        return
+    with TemporaryDirectory(prefix="writ-") as folder:
+        yield Path(folder)
 
 
 class _Reading:
-    """Puts spans together, in their order."""
+    """Puts spans together, in their order.
 
-    def __init__(self, store: Store, trust: Trust | None, tables: Tables) -> None:
+    Attributes:
+        kept: What can be kept of it once all was proved, with the tables' lengths: up to the last
+            head, if one is newer than what was kept before.
+    """
+
+    def __init__(
+        self, store: Store, trust: Trust | None, tables: Tables, state: State | None
+    ) -> None:
         self._store = store
         self._tables = tables
         self.founding = Founding.begun(store, trust)
-        self._heads = Heads(store, self.founding, trust)
+        if state is not None:
+            state.check_ledger(self.founding.genesis, self.founding.origin)
+        self._heads = Heads(store, self.founding, trust, state.pins() if state else ())
         self._streams = _FiledStreams(self.founding.genesis, tables)
         self._governance = Governance()
         self._frontier = Frontier()
@@ -120,8 +152,71 @@ class _Reading:
         self._latest = ""
         self._spoke: dict[str, int] = {}
         self._submissions = 0
+        self._documents: list[_Document] = []
+        self.kept: tuple[Verified, dict[str, int]] | None = None
         self.total = self.founding.size or 0
         self.size = 0
+        self.cut, self._note = _last_head(store, self.total) if state else (0, "")
+        if state is not None and state.verified is not None:
+            self._take_up(state.verified)
+
+    def _take_up(self, before: Verified) -> None:
+        """Go on from what was verified up to a head: it is still there, and all heads hold.
+
+        Raises:
+            UnusualError: The entry before that head is another one.
+            BrokenLedgerError: A head does not hold.
+            LedgerError: That entry cannot be read.
+        """
+        last = self._store.row(before.size - 1)
+        named = parse_header(last.header).record
+        leaf = leaf_hash(last.header)
+        if leaf != self._tables.leaf(before.size - 1) or digest(last.record or b"") != named:
+            raise UnusualError
+        self._documents = [
+            (index, from_base64(header), from_base64(raw))
+            for index, header, raw in before.governance
+        ]
+        documents = self._folded(self._documents)
+        for leaves in self._tables.leaves():
+            self._grow(leaves)
+        for index, header, record in documents:
+            self._govern(index, header, record)
+        self._streams.take_up(before.streams)
+        self._spoke = dict(before.spoke)
+        self._submissions = before.submissions
+        self._previous, self._latest = leaf.hex(), before.latest
+        self.size = before.size
+
+    def _keep(self) -> None:
+        """Note what is known, where the last head is: later entries might still be changed."""
+        if self.size != self.cut or self._heads.size != self.size:
+            return
+        verified = Verified(
+            genesis=self.founding.genesis,
+            origin=self.founding.origin,
+            note=self._note,
+            size=self.size,
+            submissions=self._submissions,
+            latest=self._latest,
+            streams=self._streams.kept(),
+            spoke=dict(self._spoke),
+            governance=tuple(
+                (index, to_base64(header), to_base64(raw)) for index, header, raw in self._documents
+            ),
+        )
+        head = verified.head()
+        if (head.size, head.root) != (self.size, self._frontier.root()):
+            raise UnusualError
+        self.kept = verified, self._tables.lengths()
+
+    def _folded(self, found: Sequence[_Document]) -> list[tuple[int, bytes, AnyRecord]]:
+        """Step 0, for these governance records."""
+        documents = [(index, header, parse_record(raw)) for index, header, raw in found]
+        for index, _, record in documents:
+            if isinstance(record, Authority):
+                self.founding.fold(index, record)
+        return documents
 
     def keys(self) -> Mapping[str, bytes]:
         """Return the public keys that are known so far, by fingerprint."""
@@ -147,10 +242,8 @@ class _Reading:
             raise UnusualError
         if span.earliest < self._latest:
             raise UnusualError
-        documents = [(index, header, parse_record(raw)) for index, header, raw in span.governance]
-        for index, _, record in documents:
-            if isinstance(record, Authority):
-                self.founding.fold(index, record)
+        documents = self._folded(span.governance)
+        self._documents.extend(span.governance)
         self._grow(span.leaves)
         self._tables.add(span.leaves, span.known, span.pending)
         self._order(span)
@@ -159,6 +252,7 @@ class _Reading:
             self._govern(index, header, record)
         self._previous, self._latest = span.leaves[-HASH_SIZE:].hex(), span.latest
         self.size = span.stop
+        self._keep()
 
     def finish(self) -> Proved:
         """Check what can only be checked at the end.
@@ -265,19 +359,16 @@ class _Reading:
 def _spans(store: Store, reading: _Reading, jobs: int, span: int) -> Generator[Iterator[Span]]:
     """Read spans, here or in other processes, and give them in their order."""
     genesis = reading.founding.genesis
-    starts = range(0, reading.total, span)
-    if jobs == 1 or len(starts) == 1:
-        yield (
-            read_span(store, genesis, reading.keys(), start, min(start + span, reading.total))
-            for start in starts
-        )
+    places = _places(reading, span)
+    if jobs == 1 or len(places) <= 1:
+        yield (read_span(store, genesis, reading.keys(), *place) for place in places)
         return
     with ExitStack() as ended:
         pool = ProcessPoolExecutor(
             jobs, get_context(_how(store)), initializer=_begin, initargs=(store.location,)
         )
         ended.callback(pool.shutdown, cancel_futures=True)
-        yield _from(pool, reading, jobs, span)
+        yield _from(pool, reading, jobs, places)
 
 
 def _how(store: Store) -> str:
@@ -293,10 +384,32 @@ def _how(store: Store) -> str:
     return "fork"
 
 
-def _from(pool: ProcessPoolExecutor, reading: _Reading, jobs: int, span: int) -> Iterator[Span]:
+def _places(reading: _Reading, span: int) -> list[tuple[int, int]]:
+    """Return from where to where spans are read; one ends at the last head, to be kept there."""
+    ends = sorted({reading.cut, reading.total}) if reading.cut > reading.size else [reading.total]
+    found: list[tuple[int, int]] = []
+    for end in ends:
+        start = found[-1][1] if found else reading.size
+        found.extend((at, min(at + span, end)) for at in range(start, end, span))
+    return found
+
+
+def _last_head(store: Store, total: int) -> tuple[int, str]:
+    """Return size and note of the last head over what is read; 0 where there is none."""
+    found = [(size, note) for size, note in store.checkpoints() if size <= total]
+    if not found:
+        return 0, ""
+    try:
+        return found[-1][0], found[-1][1].decode()
+    except UnicodeDecodeError as error:
+        raise UnusualError from error
+
+
+def _from(
+    pool: ProcessPoolExecutor, reading: _Reading, jobs: int, places: Sequence[tuple[int, int]]
+) -> Iterator[Span]:
     waiting: deque[Future[Span]] = deque()
-    for start in range(0, reading.total, span):
-        stop = min(start + span, reading.total)
+    for start, stop in places:
         waiting.append(
             pool.submit(_elsewhere, reading.founding.genesis, reading.keys(), start, stop)
         )

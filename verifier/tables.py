@@ -3,7 +3,7 @@
 Leaf hashes lie one after the other. What can be pointed at, and what is pointed at from another
 span, lie in parts by the first bits of a digest; at the end each part is held against the other,
 alone. The files are the reader's own: what is wrong in them was wrong when it was put there, or is
-found by whoever takes them up again (`verifier.state`).
+found by whoever takes them up again (`verifier.state`), before they are opened here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,8 +38,10 @@ class Tables:
         self._leaves = self._file("leaves")
         self._known = [self._file(f"known-{part:02}") for part in range(PARTS)]
         self._pending = [self._file(f"pending-{part:02}") for part in range(PARTS)]
-        self._tail = b""
-        self._size = self._leaves.seek(0, 2) // HASH_SIZE
+        end = self._leaves.seek(0, 2)
+        self._size = end // HASH_SIZE
+        self._leaves.seek(max(end - _AT_HAND, 0))
+        self._tail = self._leaves.read()
 
     def __enter__(self) -> Self:
         return self
@@ -50,10 +52,16 @@ class Tables:
     def _file(self, name: str) -> BinaryIO:
         return self._open.enter_context((self._folder / name).open("a+b"))
 
-    def kept(self) -> Iterator[tuple[str, BinaryIO]]:
-        """Yield name and file of all that a later reading needs."""
-        yield "leaves", self._leaves
-        yield from ((f"known-{part:02}", file) for part, file in enumerate(self._known))
+    def lengths(self) -> dict[str, int]:
+        """Return how long each file is now that a later reading needs, by its name."""
+        known = {f"known-{part:02}": file for part, file in enumerate(self._known)}
+        return {name: file.seek(0, 2) for name, file in {"leaves": self._leaves, **known}.items()}
+
+    def leaves(self) -> Iterator[bytes]:
+        """Yield all leaf hashes that were taken in, some at a time."""
+        self._leaves.seek(0)
+        while leaves := self._leaves.read(_AT_HAND):
+            yield leaves
 
     def add(self, leaves: bytes, known: Mapping[int, bytes], pending: Sequence[Pending]) -> None:
         """Take in what a span found."""

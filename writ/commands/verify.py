@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +58,15 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
         int,
         typer.Option("--jobs", metavar="N", min=1, help="Processes that read, for --integrity."),
     ] = 1,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="DIR",
+            help="With --integrity: what you keep of earlier verifications; only what is new "
+            "since is read.",
+        ),
+    ] = None,
     at: AtOption = None,
     checkpoint: CheckpointOption = None,
     receipts: Annotated[
@@ -78,21 +88,50 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     decided, 4 when it cannot be read.
     """
     settings = current()
-    chosen = settings.get("format", format_)
+    chosen = _format(settings, format_)
+    if not integrity:
+        _refuse_without_integrity(jobs, state)
+    pinned = with_time(trust_of(trust, settings), at, checkpoint or ())
+    sealed = opened(unseal, disclosures)
+    report = verified(
+        ledger, pinned, conformance=not integrity, jobs=jobs, sealed=sealed, state=state
+    )
+    if pinned is not None and checkpoint and report.integrity.verdict == "broken":
+        _say_contained(ledger, pinned)
+    dropped = 0 if receipts is None else _dropped(ledger, receipts)
+    data(_written(report, chosen, ledger, trust, settings), out)
+    raise typer.Exit(int(ExitCode.VIOLATED if dropped else report.exit_code()))
+
+
+def _format(settings: Settings, flag: str | None) -> str:
+    """Return how the report is written.
+
+    Raises:
+        UsageError: There is no such format.
+    """
+    chosen = settings.get("format", flag)
     if chosen.value not in FORMATS:
         raise UsageError(
             "format.unknown",
             f"{chosen.origin}: there is no format {chosen.value!r}",
             do=f"The formats are: {', '.join(FORMATS)}.",
         )
-    pinned = with_time(trust_of(trust, settings), at, checkpoint or ())
-    sealed = opened(unseal, disclosures)
-    report = verified(ledger, pinned, conformance=not integrity, jobs=jobs, sealed=sealed)
-    if pinned is not None and checkpoint and report.integrity.verdict == "broken":
-        _say_contained(ledger, pinned)
-    dropped = 0 if receipts is None else _dropped(ledger, receipts)
-    data(_written(report, chosen.value, ledger, trust, settings), out)
-    raise typer.Exit(int(ExitCode.VIOLATED if dropped else report.exit_code()))
+    return chosen.value
+
+
+def _refuse_without_integrity(jobs: int, state: Path | None) -> None:
+    """Refuse what only `--integrity` can do, rather than pass over it in silence.
+
+    Raises:
+        UsageError: It was asked for.
+    """
+    for flag, asked in (("--jobs", jobs != 1), ("--state", state is not None)):
+        if asked:
+            raise UsageError(
+                "verify.integrity",
+                f"{flag} is for --integrity: records are decided again in one process, all of them",
+                do=f"Add --integrity, or leave {flag} away.",
+            )
 
 
 def _dropped(ledger: str, receipts: Path) -> int:
@@ -206,24 +245,34 @@ def verified(
     conformance: bool = True,
     jobs: int = 1,
     sealed: Opened | None = None,
+    state: Path | None = None,
 ) -> Report:
     """Verify a ledger, with a progress bar where somebody is watching.
 
+    With a state only what is new is read, and what was done is said.
+
     Raises:
         CommandError: The ledger or the trust file cannot be read.
+        StateError: The state cannot be used.
     """
     from verifier.load import verify_ledger
+    from verifier.state import State
 
-    with progress("verifying") as step:
-        return verify_ledger(
+    with ExitStack() as held:
+        kept = None if state is None else held.enter_context(State.open(state, pinned))
+        report = verify_ledger(
             ledger,
             pinned,
-            progress=step,
+            progress=held.enter_context(progress("verifying")),
             conformance=conformance,
             jobs=jobs,
             opener=sealed.sealing if sealed else None,
             disclosures=sealed.disclosures if sealed else (),
+            state=kept,
         )
+    if kept is not None:
+        message(f"writ: {kept.said()}")
+    return report
 
 
 def trust_of(flag: Path | None, settings: Settings) -> Trust | None:
