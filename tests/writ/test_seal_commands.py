@@ -148,3 +148,16 @@ def test_a_bundle_with_a_false_disclosure_is_named(
     code, out, err = run(capsys, "verify", tmp_path / "bundle.zip")
     assert code == expected
     assert "integrity.sealed" in out or "disclosure" in err
+
+
+def test_an_entry_is_shown_with_what_is_kept_of_its_sealed_values(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kept and erased are told apart for each path; nothing else is said where nothing is."""
+    location, keys = desk.founded.location, desk.sealing_key.parent
+    own = ("--keys", keys, "--reason", "asked")
+    assert run(capsys, "erase", location, desk.action, EMAIL_PATH, *own)[0] == 0
+    _, out, _ = run(capsys, "show", location, desk.action)
+    assert f"  {EMAIL_PATH}: erased\n" in out
+    assert "  /params/customer/lines/0: withheld" in out
+    assert "sealed values" not in run(capsys, "show", location, "0")[1]

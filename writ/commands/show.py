@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -12,6 +12,9 @@ from writ.commands.verify import LedgerArgument, TrustOption, trust_of, verified
 from writ.errors import CommandError, UsageError
 from writ.output import data
 from writ.settings import current
+
+if TYPE_CHECKING:
+    from ledger.source import Source
 
 DIGEST_DIGITS = 64
 
@@ -38,7 +41,10 @@ def show(
     with closing(open_source(ledger)) as store:
         index = int(which) if which.isdecimal() else _index_of(store.index_of, which)
         row = store.row(index)
-        lines = _entry(index, row.header, row.record, withheld=store.withheld(index))
+        lines = [
+            *_entry(index, row.header, row.record, withheld=store.withheld(index)),
+            *_sealed(store, row.record or b"{}"),
+        ]
         data("\n".join(lines) + "\n")
 
 
@@ -64,6 +70,40 @@ def _entry(index: int, header: bytes, record: bytes | None, *, withheld: bool) -
         yield "  withheld" if withheld else "  not in this store"
         return
     yield from _opened(record)
+
+
+def _sealed(source: "Source", raw: bytes) -> Iterator[str]:
+    """Say what the store has of each sealed value of a record: on its word, like all shown here."""
+    from ledger.encoding import decode, digest
+    from ledger.errors import EncodingError
+    from ledger.sealed import sealed_in
+    from ledger.store import Store
+
+    try:
+        found = dict(sealed_in(decode(raw)))
+    except EncodingError:
+        return
+    if not found:
+        return
+    record = digest(raw)
+    kept = set(found)  # a bundle has no boxes: what is not erased is withheld
+    if isinstance(source, Store):
+        with source.boxes() as boxes:
+            held = boxes.of_record(record)
+        kept = {box.path for box in held if box.commitment == found.get(box.path)}
+    said = (decode(one) for _, one in source.records_containing(record.encode()))
+    erasures = [one for one in said if one.get("kind") == "erasure" and one["record"] == record]
+    erased = {path for one in erasures for path in one["paths"]}
+    yield "sealed values"
+    states = {
+        (True, False): "withheld",
+        (False, True): "erased",
+        (True, True): "erased-but-present",
+        (False, False): "lost",
+    }
+    for path in found:
+        there = path in kept and (isinstance(source, Store) or path not in erased)
+        yield f"  {path}: {states[there, path in erased]}"
 
 
 def _opened(raw: bytes) -> Iterator[str]:
