@@ -427,7 +427,8 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="the result as one last line of JSON")
     chosen = parser.parse_args()
-    result = measured(chosen.size, chosen.rounds, shutil.which(chosen.peer) or chosen.peer)
+    peer = str(chosen.peer)
+    result = measured(chosen.size, chosen.rounds, shutil.which(peer) or peer)
     told(result)
     if chosen.json:
         print(json.dumps(result, sort_keys=True))
