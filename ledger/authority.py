@@ -341,15 +341,20 @@ class AuthorityHistory:
                 return bytes.fromhex(found.keys[key].key)
         return None
 
-    def head_keys(self, size: int) -> tuple[bytes, ...]:
-        """Return the uncompromised keys that may sign the head of a ledger of this size."""
+    def head_keys(self, size: int, *, compromised: bool = False) -> tuple[bytes, ...]:
+        """Return the keys that may sign the head of a ledger of this size.
+
+        Args:
+            size: The head's size.
+            compromised: Return those instead that may have been in other hands by then.
+        """
         found = self.in_force(size)
         if found is None:
             return ()
         return tuple(
             bytes.fromhex(entry.key)
             for key, entry in found.keys.items()
-            if entry.use == "head" and not self.is_compromised(key, size)
+            if entry.use == "head" and self.is_compromised(key, size) is compromised
         )
 
     def is_compromised(self, key: str, index: int) -> bool:

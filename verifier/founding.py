@@ -125,9 +125,9 @@ class Founding:
         governs = isinstance(record, Authority | ContractText | Activation)
         return self._found.get(index, "") == (digest if governs else "")
 
-    def head_keys(self, size: int) -> tuple[bytes, ...]:
-        """Return the keys that may sign a head of this size."""
-        return self._history.head_keys(size)
+    def head_keys(self, size: int, *, compromised: bool = False) -> tuple[bytes, ...]:
+        """Return the keys that may sign a head of this size, or those that others may have had."""
+        return self._history.head_keys(size, compromised=compromised)
 
     def public_key(self, key: str) -> bytes | None:
         """Return the public key with this fingerprint, if any document ever named it."""

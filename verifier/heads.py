@@ -32,6 +32,7 @@ class Heads:
     Attributes:
         size: Size of the last checkpoint that was confirmed; 0 for none.
         root: Its root, base64.
+        doubtful: How many were passed over: their key may have been in other hands by then.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Heads:
         self._leaves = bytearray()
         self.size = 0
         self.root = ""
+        self.doubtful = 0
 
     def follow(self, leaves: bytearray) -> None:
         """Share the leaf hashes that the reading collects: they answer what a broken link asks."""
@@ -141,8 +143,7 @@ class Heads:
     def _confirm(self, size: int, said: int, note: bytes, frontier: Frontier) -> None:
         index = max(size - 1, 0)
         try:
-            keys = self._founding.head_keys(said)
-            checkpoint = open_checkpoint(note, self._founding.origin, keys).checkpoint
+            checkpoint, sound = self._opened(said, note)
         except LedgerError as error:
             what = f"the checkpoint at size {said}: {error}"
             raise BrokenLedgerError(index, 1, "checkpoint", what) from error
@@ -150,14 +151,32 @@ class Heads:
             what = f"a checkpoint of size {checkpoint.size} is kept as one of size {said}"
             raise BrokenLedgerError(index, 1, "checkpoint", what)
         self._compare(checkpoint, frontier, f"the checkpoint at size {size}")
-        self.size, self.root = size, to_base64(checkpoint.root)
+        root = to_base64(checkpoint.root)
+        if sound:
+            self.size, self.root = size, root
+        self.doubtful += not sound
         parsed = parse_note(note)
         lines = (*parsed.signatures, *self._lines.pop(size, ()))
         try:
-            self.witnessed.confirm(size, self.root, parsed.text, lines)
+            self.witnessed.confirm(size, root, parsed.text, lines)
         except LedgerError as error:
             what = f"a cosignature of the head of {size} entries does not hold: {error}"
             raise BrokenLedgerError(index, 1, "cosignature", what) from error
+
+    def _opened(self, size: int, note: bytes) -> tuple[Checkpoint, bool]:
+        """Open a head, and say whether it counts.
+
+        One that only a key signed that may have been in other hands by then says nothing, and was
+        right to be kept: it is passed over, and a later one covers the same entries.
+        """
+        origin = self._founding.origin
+        try:
+            return open_checkpoint(note, origin, self._founding.head_keys(size)).checkpoint, True
+        except LedgerError:
+            suspected = self._founding.head_keys(size, compromised=True)
+            if not suspected:
+                raise
+            return open_checkpoint(note, origin, suspected).checkpoint, False
 
     def _compare(self, checkpoint: Checkpoint, frontier: Frontier, name: str) -> None:
         if checkpoint.root == frontier.root():

@@ -293,7 +293,12 @@ def _reasons(store: Source, heads: Heads, trust: Trust | None) -> Iterator[str]:
             "a bundle cannot vouch for itself: get the ledger's trust file from somebody who does "
             "not depend on whoever made the bundle, and name it with --trust"
         )
-    if heads.size == 0:
+    if heads.size == 0 and heads.doubtful:
+        yield (
+            "every head of this ledger was signed by a key that may have been in other hands: "
+            "have a new one signed by the key that followed"
+        )
+    elif heads.size == 0:
         yield "no head of this ledger was ever signed: its entries can be compared with nothing"
     yield from heads.witnessed.reasons()
 

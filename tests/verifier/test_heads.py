@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from ledger.checkpoint import VerifierKey
+from ledger.authority import KeyEntry
+from ledger.checkpoint import Checkpoint, VerifierKey, parse_note
 from ledger.cosignature import with_lines
+from ledger.signing import sign_checkpoint
 from ledger.testing import mangle
-from tests.verifier.forge import Desk, witness_of
+from tests.verifier.forge import Desk, identity, key_of, witness_of
 from verifier.load import verify_ledger
 from verifier.report import ExitCode, IntegrityVerdict, Report
 from verifier.trust import Pin
@@ -233,3 +235,40 @@ def test_a_time_beyond_the_calendar(desk: Desk, tmp_path: Path) -> None:
     desk.cosign("w1.example", 2**62)
     said = " ".join(judged(desk, tmp_path, W1, at=None).integrity.not_excluded)
     assert f"{2**62} seconds after 1970" in said
+
+
+def _stolen_head_key(desk: Desk, since: int) -> None:
+    """Replace the head key, and say since when somebody else may have had it."""
+    document = desk.next_document(revoke="head", since=since)
+    new = KeyEntry(key=key_of("new head").public_key.hex(), identity=identity("head"), use="head")
+    document = document.model_copy(update={"keys": (*document.keys, new)})
+    desk.submit("steward", desk.authority(document))
+
+
+def test_heads_of_a_stolen_key_are_passed_over(desk: Desk, tmp_path: Path) -> None:
+    """They were right when they were made: the next key's head covers what they covered."""
+    _stolen_head_key(desk, 4)
+    desk.sign_head("new head")
+    report = judged(desk, tmp_path)
+    assert report.integrity.verdict is IntegrityVerdict.HOLDS
+    assert report.ledger.checkpoint_size == len(desk.headers)
+
+
+def test_a_ledger_whose_heads_are_all_of_a_stolen_key(desk: Desk, tmp_path: Path) -> None:
+    """Nothing vouches for it, and that is said."""
+    _stolen_head_key(desk, 4)
+    report = judged(desk, tmp_path)
+    assert report.integrity.verdict is IntegrityVerdict.UNDECIDABLE
+    assert any("other hands" in reason for reason in report.integrity.reasons)
+
+
+def test_another_history_under_a_stolen_key_breaks(desk: Desk, tmp_path: Path) -> None:
+    """A kept head that is not of these entries is never passed over."""
+    size, note = desk.notes[-1]
+    _stolen_head_key(desk, 4)
+    other = Checkpoint(parse_note(note).text.split("\n")[0], size, b"\0" * 32)
+    desk.notes[-1] = size, sign_checkpoint(other, key_of("head"))
+    desk.sign_head("new head")
+    broken = judged(desk, tmp_path).integrity.broken
+    assert broken is not None
+    assert (broken.index, broken.check) == (size - 1, "root")
