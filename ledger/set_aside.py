@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.encoding import MAX_RECORD, decode, digest, encode, to_base64
-from ledger.errors import LedgerError, SpoolError
+from ledger.errors import EncodingError, LedgerError, SpoolError
 from ledger.files import sync_folder
 
 SUFFIX = ".refused"
@@ -48,7 +48,8 @@ def set_aside(spool: Path, raw: bytes, error: LedgerError) -> SetAside:
         SpoolError: It cannot be kept there.
     """
     path = spool.with_suffix(SUFFIX)
-    kept = SetAside(path, digest(raw), error.code, str(error))
+    # What is quoted in a message may be anything, and a line of strict JSON holds no U+0000.
+    kept = SetAside(path, digest(raw), error.code, str(error).replace("\0", "\ufffd"))
     try:
         before = path.read_bytes() if path.exists() else b""
         if any(one.record == kept.record for one in _lines(path, before)):
@@ -80,12 +81,11 @@ def all_set_aside(folder: Path) -> list[SetAside]:
 
 
 def _line(kept: SetAside, raw: bytes) -> bytes:
+    line = {"code": kept.code, "record": kept.record, "why": kept.why}
     try:
-        text = {"text": raw.decode()}
-    except UnicodeDecodeError:
-        text = {"base64": to_base64(raw)}
-    line = {"code": kept.code, "record": kept.record, "why": kept.why, **text}
-    return encode(line, _MAX_LINE) + b"\n"
+        return encode({**line, "text": raw.decode()}, _MAX_LINE) + b"\n"
+    except (UnicodeDecodeError, EncodingError):
+        return encode({**line, "base64": to_base64(raw)}, _MAX_LINE) + b"\n"
 
 
 def _lines(path: Path, raw: bytes) -> Iterator[SetAside]:

@@ -28,8 +28,8 @@ from verifier.integrity import Reading
 from verifier.trust import Trust
 
 BATCHES = 20
-ROWS_OF_A_BATCH = 200
-FILES_OF_A_BATCH = 300
+ROWS_OF_A_BATCH = 100
+FILES_OF_A_BATCH = 400
 
 Column = tuple[str, str, str]
 COLUMNS: tuple[Column, ...] = (
