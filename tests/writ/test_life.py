@@ -1,9 +1,7 @@
 """The life of a ledger from the command line: copied, put back, upgraded; what is lost is said."""
 
 import json
-import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,28 +12,8 @@ from ledger.store import Store
 from ledger.testing import BuiltLedger, build_ledger
 from tests.ledger.copies import fill_beside, make_old, rows
 from tests.ledger.test_backup import write
+from tests.writ.conftest import Run
 from verifier.report import ExitCode
-from writ import cli
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def writ(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Run:
-    """Run a command in an empty folder, and return exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("WRIT_")]:
-        monkeypatch.delenv(name)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.run([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture
