@@ -20,7 +20,7 @@ DEMO := .cache/demo
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo app test pictures system bench fuzz fmt lock clean venv python-version
+.PHONY: help demo app test check-types check-rest pictures system bench fuzz fmt lock clean venv python-version
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,16 +38,22 @@ $(DEMO)/truth.json: | $(VENV)/app.stamp
 	$(BIN)/writ demo --dir $(DEMO) $(DEMO_FLAGS)
 
 test: $(VENV)/dev.stamp system ## Run every gate: lint, types, import direction, tests, coverage
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/lint-imports
-	$(BIN)/mypy
-	$(BIN)/pyright --warnings
+	@$(MAKE) --no-print-directory --jobs=2 check-types check-rest
 	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n auto --cov --cov-report= --ignore=$(MONTHS)
 	@set -e; for package in $(COVERED); do \
 	  echo "== coverage of $$package"; $(BIN)/coverage report --include="$$package/*"; \
 	done
 	$(BIN)/pytest -n auto $(MONTHS)
+
+# Side by side: one takes as long as the others together.
+check-types: $(VENV)/dev.stamp
+	$(BIN)/pyright --warnings
+
+check-rest: $(VENV)/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 pictures: $(VENV)/dev.stamp system $(DEMO)/truth.json ## Take the pictures of the app in docs/pictures again
 	$(BIN)/python -m tests.browser.pictures --demo $(DEMO)
