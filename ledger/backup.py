@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import schema
 from ledger.errors import StoreError
-from ledger.files import sync_folder
+from ledger.files import sync_file, sync_folder
 from ledger.store import Store
 
 PARTIAL = ".partial"
@@ -226,11 +226,7 @@ def _settle(partial: Path) -> None:
         connection.execute("PRAGMA journal_mode = DELETE").fetchone()
         # Free pages are copied too, and may still hold what was deleted from them.
         connection.execute("VACUUM")
-    descriptor = os.open(partial, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(partial)
 
 
 def _fill(copy: Path, location: str | Path) -> None:

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -34,12 +34,12 @@ from ledger.bundle_readme import readme
 from ledger.cosignature import with_lines
 from ledger.encoding import digest
 from ledger.errors import BundleError
+from ledger.files import sync_file
 from ledger.members import ZipWriter
 from ledger.rows import Row
 from ledger.source import Source
 from ledger.tiles import CHECKPOINT, tiles
 
-_CHUNK = 1_048_576
 Chosen = Callable[[int], bool]
 
 
@@ -206,11 +206,8 @@ def _names(folder: Path) -> list[str]:
 
 
 def _digest(path: Path) -> str:
-    found = sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _zipped(folder: Path, target: Path) -> None:
@@ -221,15 +218,10 @@ def _zipped(folder: Path, target: Path) -> None:
         # The README first: it is what somebody who opens the zip should see.
         for name in (README, MANIFEST, *(one for one in names if one not in {README, MANIFEST})):
             archive.add(name, folder / name)
-    _sync_file(part)
+    sync_file(part)
     os.link(part, target)  # unlike a rename it takes no name that somebody else took meanwhile
 
 
 def _sync(folder: Path) -> None:
     for name in _names(folder):
-        _sync_file(folder / name)
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+        sync_file(folder / name)

@@ -25,6 +25,19 @@ def replace_file(path: Path, raw: bytes) -> None:
     sync_folder(path.parent)
 
 
+def create_private(path: Path, raw: bytes) -> None:
+    """Write a file that must not exist yet and that only its owner reads; its bytes are synced.
+
+    Raises:
+        OSError: There is something at `path`, or it cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(descriptor)
+
+
 class NamedFile:
     """A file and the name that it was opened under, which may come to name another one."""
 
@@ -50,7 +63,12 @@ class NamedFile:
 
 def sync_folder(folder: Path) -> None:
     """Have the names in a folder on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Have what was written to a file on the disk, by whomever."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

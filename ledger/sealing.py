@@ -6,7 +6,6 @@ Source: docs/spec/ledger-format.md, *Sealed values*.
 """
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from ledger.boxes import Box, Boxes
 from ledger.encoding import SEALED_MARK, decode
 from ledger.errors import EncodingError, KeyFileError, SealedFormatError, UnsealedError
+from ledger.files import create_private, sync_folder
 from ledger.sealed import (
     SALT_SIZE,
     Disclosure,
@@ -77,14 +77,8 @@ class SealingKey:
         """
         made = cls(key)
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(key)
-                file.flush()
-                os.fsync(descriptor)
-            folder = os.open(path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
+            create_private(path, key)
+            sync_folder(path.parent)
         except OSError as error:
             raise KeyFileError(
                 f"{path}: cannot write a new sealing key there ({error.strerror})", code="seal.key"

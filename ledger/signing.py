@@ -31,7 +31,7 @@ from ledger.checkpoint import (
     note_bytes,
 )
 from ledger.errors import KeyFileError
-from ledger.files import replace_file, sync_folder
+from ledger.files import create_private, replace_file, sync_folder
 
 _OTHERS = 0o077
 
@@ -153,11 +153,7 @@ class FileKey(MemoryKey):
         private_key = Ed25519PrivateKey.from_private_bytes(seed)
         pem = _pem(private_key, path, passphrase)
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(pem)
-                file.flush()
-                os.fsync(descriptor)
+            create_private(path, pem)
         except OSError as error:
             raise KeyFileError(
                 f"{path}: cannot write a new key there ({error.strerror})"

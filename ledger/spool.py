@@ -20,6 +20,7 @@ from typing import Self
 from ledger.encoded import EncodedRecord
 from ledger.encoding import MAX_RECORD, decode, encode
 from ledger.errors import LedgerError, SpoolError
+from ledger.files import sync_folder
 
 _MARK = b"WRITSPL1"
 _LENGTH = 4
@@ -99,7 +100,7 @@ class Spool:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for one in made:
-                _sync_folder(one.parent)
+                sync_folder(one.parent)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -107,7 +108,7 @@ class Spool:
         spool = cls(path, descriptor, _Contents(by, since, [], (), 0, 0))
         try:
             spool._append(_frame(0, encode({"v": 1, "by": by, "since": since})))
-            _sync_folder(folder)
+            sync_folder(folder)
         except SpoolError:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
@@ -376,11 +377,3 @@ def _unwritable(path: Path, error: OSError) -> SpoolError:
         f"{path}: cannot be written ({error.strerror}): nothing was spooled",
         code="spool.full" if full else "",
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
