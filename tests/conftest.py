@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -52,3 +53,12 @@ def location(server_url: str) -> Iterator[str]:
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give where a ledger may be made, on each kind of store."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("location")
+        return url
+    return str(tmp_path / "ledger.db")

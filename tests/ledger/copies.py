@@ -6,6 +6,10 @@ from pathlib import Path
 from sqlalchemy import inspect, select, text
 
 from ledger import schema
+from ledger.client import LedgerClient
+from ledger.founding import Founded
+from ledger.records import Message
+from ledger.store import Store
 
 CARRIED = ("entries", "records", "checkpoints", "cosignatures", "sealed", "subjects")
 
@@ -59,3 +63,18 @@ def fill_beside(location: str | Path) -> None:
         )
         connection.execute(schema.SUBJECTS.insert().values(subject="carol", key=b"k" * 32))
     engine.dispose()
+
+
+def write(founded: Founded, count: int = 1) -> None:
+    """Add to a ledger."""
+    with (
+        Store.open(founded.location, writable=True) as store,
+        LedgerClient(
+            store,
+            founded.key("agent"),
+            founded.identities["agent"],
+            head_signer=founded.head_signer(),
+        ) as client,
+    ):
+        for turn in range(count):
+            client.submit([client.make(Message, run="ab" * 32, role="user", turn=turn)])

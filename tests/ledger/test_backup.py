@@ -12,22 +12,18 @@ from hypothesis import strategies as st
 
 from ledger import Store
 from ledger.backup import PARTIAL, back_up, restore, sealed_values
-from ledger.client import LedgerClient
 from ledger.errors import KeyFileError, StoreError
 from ledger.founding import Founded, create_ledger, default_founders
 from ledger.merkle import root
-from ledger.records import Message
 from ledger.remembered import Relation, head_of, relation, remembered_note
 from ledger.testing import BuiltLedger, build_ledger
-from tests.ledger.copies import fill_beside, make_old, rows
+from tests.ledger.copies import fill_beside, make_old, rows, write
 from tests.ledger.walk import walk
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Founded:
+@pytest.fixture
+def kept(place: str, tmp_path: Path) -> Founded:
     """Give a ledger with all that a store can hold."""
-    sqlite = request.param == "sqlite"
-    place = tmp_path / "ledger.db" if sqlite else request.getfixturevalue("location")
     founders = default_founders("anna@example.com", "bob@example.com")
     founded = create_ledger(
         place, origin="example.com/ledger", founders=founders, keys_dir=tmp_path / "keys"
@@ -35,21 +31,6 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Founded:
     write(founded)
     fill_beside(founded.location)
     return founded
-
-
-def write(founded: Founded, count: int = 1) -> None:
-    """Add to a ledger."""
-    with (
-        Store.open(founded.location, writable=True) as store,
-        LedgerClient(
-            store,
-            founded.key("agent"),
-            founded.identities["agent"],
-            head_signer=founded.head_signer(),
-        ) as client,
-    ):
-        for turn in range(count):
-            client.submit([client.make(Message, run="ab" * 32, role="user", turn=turn)])
 
 
 def whole(place: str) -> None:

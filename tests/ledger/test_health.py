@@ -24,8 +24,7 @@ from ledger.keys import fingerprint
 from ledger.testing import BuiltLedger, build_ledger
 from ledger.upgrading import upgrade
 from ledger.writers import writer_health
-from tests.ledger.copies import fill_beside, make_old
-from tests.ledger.test_backup import write
+from tests.ledger.copies import fill_beside, make_old, write
 
 # A while after the ledgers of `ledger.testing` were made.
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)

@@ -35,12 +35,10 @@ from tests.ledger.walk import walk
 RUN = "ab" * 32
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
+@pytest.fixture
+def desk(place: str, tmp_path: Path) -> Desk:
     """Give a ledger with sealed values, on either store."""
-    where = tmp_path / "ledger.db"
-    found = request.getfixturevalue("location") if request.param == "postgresql" else where
-    made = desk_at(found, tmp_path)
+    made = desk_at(place, tmp_path)
     made.work()
     return made
 

@@ -7,40 +7,22 @@ from sqlalchemy import Connection, create_engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from ledger import Store, schema
-from ledger.client import LedgerClient
 from ledger.errors import StoreError
 from ledger.founding import Founded, create_ledger, default_founders
-from ledger.records import Message
 from ledger.upgrading import STEPS, upgrade
-from tests.ledger.copies import make_old, rows
+from tests.ledger.copies import make_old, rows, write
 from tests.ledger.walk import walk
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def old(request: pytest.FixtureRequest, tmp_path: Path) -> Founded:
+@pytest.fixture
+def old(place: str, tmp_path: Path) -> Founded:
     """Give a ledger whose store is of version 1."""
-    sqlite = request.param == "sqlite"
-    place = tmp_path / "ledger.db" if sqlite else request.getfixturevalue("location")
     founders = default_founders("anna@example.com", "bob@example.com")
     founded = create_ledger(
         place, origin="example.com/ledger", founders=founders, keys_dir=tmp_path / "keys"
     )
     make_old(founded.location)
     return founded
-
-
-def write(founded: Founded) -> None:
-    """Add to a ledger."""
-    with (
-        Store.open(founded.location, writable=True) as store,
-        LedgerClient(
-            store,
-            founded.key("agent"),
-            founded.identities["agent"],
-            head_signer=founded.head_signer(),
-        ) as client,
-    ):
-        client.submit([client.make(Message, run="ab" * 32, role="user", turn=0)])
 
 
 def test_an_old_store_is_read_and_not_written(old: Founded) -> None:

@@ -21,12 +21,10 @@ from verifier.reports.text import text_report
 EMAIL_PATH = "/params/customer/email"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
+@pytest.fixture
+def desk(place: str, tmp_path: Path) -> Desk:
     """Give a ledger with four sealed values, on either store."""
-    where = tmp_path / "ledger.db"
-    found = request.getfixturevalue("location") if request.param == "postgresql" else where
-    made = desk_at(found, tmp_path)
+    made = desk_at(place, tmp_path)
     made.work()
     return made
 

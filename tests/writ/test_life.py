@@ -10,8 +10,7 @@ from ledger.founding import open_founded, trust_file
 from ledger.spool import Spool
 from ledger.store import Store
 from ledger.testing import BuiltLedger, build_ledger
-from tests.ledger.copies import fill_beside, make_old, rows
-from tests.ledger.test_backup import write
+from tests.ledger.copies import fill_beside, make_old, rows, write
 from tests.writ.conftest import Run
 from verifier.report import ExitCode
 
