@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # What builds it is in the locks: nothing is downloaded here.
 INSTALL_PROJECT = $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+# A lock names all that is needed: nothing is resolved again. (Where it is, an older pip takes a newer
+# version for `name[extra]` than the one that is locked, and then refuses it.)
+EXACTLY = --require-hashes --no-deps
 PACKAGES := ledger contracts verifier replay dashboards writ
 # Each of these must be covered by itself: a large package must not hide a small one.
 COVERED := ledger contracts verifier replay
@@ -94,7 +97,7 @@ $(VENV)/dev.stamp: $(VENV)/dev.lock.stamp pyproject.toml
 	@touch $(VENV)/run.stamp $(VENV)/app.stamp $@
 
 $(VENV)/dev.lock.stamp: requirements/dev.txt | $(BIN)/python
-	$(PIP) install --quiet --require-hashes --requirement $<
+	$(PIP) install --quiet $(EXACTLY) --requirement $<
 	@touch $(VENV)/run.lock.stamp $(VENV)/app.lock.stamp $@
 
 $(VENV)/app.stamp: $(VENV)/app.lock.stamp pyproject.toml
@@ -102,7 +105,7 @@ $(VENV)/app.stamp: $(VENV)/app.lock.stamp pyproject.toml
 	@touch $(VENV)/run.stamp $@
 
 $(VENV)/app.lock.stamp: requirements/app.txt | $(BIN)/python
-	$(PIP) install --quiet --require-hashes --requirement $<
+	$(PIP) install --quiet $(EXACTLY) --requirement $<
 	@touch $(VENV)/run.lock.stamp $@
 
 # dev.txt holds all of app.txt, and that all of run.txt, at the same versions: what was set up for
@@ -112,7 +115,7 @@ $(VENV)/run.stamp: $(VENV)/run.lock.stamp pyproject.toml
 	@touch $@
 
 $(VENV)/run.lock.stamp: requirements/run.txt | $(BIN)/python
-	$(PIP) install --quiet --require-hashes --requirement $<
+	$(PIP) install --quiet $(EXACTLY) --requirement $<
 	@touch $@
 
 $(BIN)/python: | python-version
