@@ -122,6 +122,20 @@ def decode(raw: bytes, limit: int = MAX_RECORD) -> Any:  # noqa: ANN401  (any JS
     return value
 
 
+def are_strict(raws: Sequence[bytes]) -> bool:
+    """Return whether all of these are strict JSON as far as `decode` takes them quickly.
+
+    It is what `decode` does to each, done to all at once: False says that one of them has to be
+    asked for, not that it is wrong. None is deeper than what is allowed: that is the caller's.
+    """
+    if any(_NUL in raw for raw in raws):
+        return False
+    try:
+        return [orjson.dumps(orjson.loads(raw), None, _OPTIONS) for raw in raws] == list(raws)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return False
+
+
 def call_digest(tool: str, params: object) -> str:
     """Return what makes two calls the same: the digest of tool and parameters as recorded."""
     return digest(encode({"params": params, "tool": tool}))

@@ -6,6 +6,7 @@ must name one key and one text.
 Source: docs/spec/ledger-format.md; RFC 8032 section 5.1.3.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
@@ -72,13 +73,29 @@ def verify_signature(public_key: bytes, message: bytes, signature: bytes) -> Non
         KeyFormatError: The key is refused as a key.
         InvalidSignatureError: It did not sign them.
     """
+    signature_check(public_key)(signature, message)
+
+
+def signature_check(public_key: bytes) -> Callable[[bytes, bytes], None]:
+    """Return what checks signatures of this key, given signature and message: for many of them.
+
+    It raises as `verify_signature` does.
+
+    Raises:
+        KeyFormatError: The key is refused as a key.
+    """
     check_public_key(public_key)
-    try:
-        _loaded(public_key).verify(signature, message)
-    except InvalidSignature as error:
-        raise InvalidSignatureError(
-            f"the key {fingerprint(public_key)} did not sign these bytes"
-        ) from error
+    verify = _loaded(public_key).verify
+
+    def check(signature: bytes, message: bytes) -> None:
+        try:
+            verify(signature, message)
+        except InvalidSignature as error:
+            raise InvalidSignatureError(
+                f"the key {fingerprint(public_key)} did not sign these bytes"
+            ) from error
+
+    return check
 
 
 @lru_cache(maxsize=4096)

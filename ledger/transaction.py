@@ -26,8 +26,10 @@ from ledger.files import NamedFile
 # How each driver wants a place for a value to be written. Here it is written `?`.
 _PLACES = {"sqlite": "?", "postgresql": "%s"}
 _ROWS = 256
-_HEADERS = "SELECT idx, header FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx"
-_RECORDS = "SELECT idx, body FROM records WHERE idx >= ? AND idx < ? ORDER BY idx"
+_SPAN = (
+    "SELECT e.idx, e.header, r.body FROM entries e LEFT JOIN records r ON r.idx = e.idx "
+    "WHERE e.idx >= ? AND e.idx < ? ORDER BY e.idx"
+)
 # Seconds between two attempts to take SQLite's lock; and what of an error's code is its kind.
 _POLL = 0.003
 _PRIMARY = 0xFF
@@ -117,16 +119,8 @@ def reading(engine: Engine) -> Generator[Transaction]:
 
 
 def spanned(asked: Transaction, start: int, stop: int) -> Sequence[Sequence[Any]]:
-    """Return index, header and record from `start` to before `stop`, as far as there are both.
-
-    Two queries, each in the order of its table, are quicker than one that joins them.
-    """
-    headers = asked.all(_HEADERS, start, stop)
-    records = asked.all(_RECORDS, start, stop)
-    return [
-        (idx, header, body if idx == same else None)
-        for (idx, header), (same, body) in zip(headers, records, strict=False)
-    ]
+    """Return index, header and record from `start` to before `stop`; None where no record is."""
+    return asked.all(_SPAN, start, stop)
 
 
 def nothing_outside(asked: Transaction, end: int) -> bool:

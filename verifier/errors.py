@@ -37,3 +37,7 @@ class NotVerifiedError(VerifierError):
     """The ledger does not hold, so nothing may be built on it."""
 
     code = "ledger.not-verified"
+
+
+class UnusualError(Exception):
+    """This is not what a sound ledger ordinarily holds: only the exact reading can judge it."""

@@ -8,18 +8,27 @@ Source: docs/spec/ledger-format.md, *Record*; docs/adr/0014.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
 from ledger import records
-from ledger.encoding import MAX_DEPTH, MAX_INTEGER, SEALED_MARK, decode, encode_checked
-from ledger.errors import LedgerError, RecordError
+from ledger.encoding import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    SEALED_MARK,
+    are_strict,
+    decode,
+    encode_checked,
+)
+from ledger.errors import RecordError
 
 Schema = Mapping[str, Any]
 # What following a record needs of it: its fields of `NAMED`, as bytes and without quotes.
 Named = Sequence[bytes | None]
-_Form = Callable[[bytes], Named | None]
+# One such field of many records.
+Column = Sequence[bytes | None]
 
 _DAY = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -74,6 +83,8 @@ _ALONE = ("by",)
 _KIND = b'"kind":"'
 # Where free JSON stands there is one such part, and the expression gives it this name.
 _FREE = "free"
+# So many bytes open and close less than the depth that is allowed.
+_LONG = 2 * (MAX_DEPTH - 1)
 _LABELS: Mapping[bytes, str] = {
     b"mes": "message",
     b"obs": "observation",
@@ -89,17 +100,22 @@ class _UnknownError(Exception):
     """A schema holds something that is not known here."""
 
 
+def label_of(raw: bytes) -> str:
+    """Return what kind a record may be (of a run: its phase); whether it is, its form says."""
+    at = raw.find(_KIND) + len(_KIND)
+    label = _LABELS.get(raw[at : at + 3])
+    if label is not None:
+        return label
+    return "opened" if b'"phase":"opened"' in raw else "closed"
+
+
 def said(raw: bytes) -> tuple[str, Named]:
     """Read a record: its kind (of a run: its phase), and its fields of `NAMED`.
 
     Raises:
         LedgerError: It is no record in strict form, or something in it is sealed.
     """
-    # What kind it may be; whether it is, the expression says.
-    at = raw.find(_KIND) + len(_KIND)
-    kind = _LABELS.get(raw[at : at + 3])
-    if kind is None:
-        kind = "opened" if b'"phase":"opened"' in raw else "closed"
+    kind = label_of(raw)
     form = form_of(kind)
     found = None if form is None else form(raw)
     return _asked(raw) if found is None else (kind, found)
@@ -118,48 +134,69 @@ def _asked(raw: bytes) -> tuple[str, Named]:
     ]
 
 
+class Form:
+    """What reads records of one kind.
+
+    Args:
+        expression: What matches such a record.
+        names: The fields of it that are to be found again.
+    """
+
+    def __init__(self, expression: str, names: Sequence[str]) -> None:
+        pattern = re.compile(expression.encode("ascii"))
+        # Every group has a name, so that all groups are a row to pick from.
+        self._match = pattern.fullmatch
+        self._picked = [pattern.groupindex[name] - 1 for name in names]
+        self._free = pattern.groupindex.get(_FREE, 0) - 1
+
+    def __call__(self, raw: bytes) -> Named | None:
+        """Return a record's fields; None where it has to be read otherwise."""
+        columns = self.columns([raw])
+        return None if columns is None else [column[0] for column in columns]
+
+    def columns(self, raws: Sequence[bytes]) -> Sequence[Column] | None:
+        """Return the fields of records, each as a column; None where one has none.
+
+        Args:
+            raws: The records, at least one.
+        """
+        matches = list(map(self._match, raws))
+        if None in matches or not _are_text(raws):
+            return None
+        found = list(zip(*[match.groups() for match in matches if match], strict=True))
+        if self._free >= 0 and not _are_strict([part for part in found[self._free] if part]):
+            return None
+        return [found[at] for at in self._picked]
+
+
 @cache
-def form_of(kind: str) -> _Form | None:
-    """Return what reads a record of this kind; None where there is no quick way."""
+def form_of(kind: str) -> Form | None:
+    """Return what reads records of this kind; None where there is no quick way."""
     names = NAMED.get(kind, _ALONE)
     try:
-        expression = _expression(QUICK[kind].__pydantic_core_schema__, {}, names)
+        return Form(_expression(QUICK[kind].__pydantic_core_schema__, {}, names), names)
     except _UnknownError:
         return None
-    pattern = re.compile(expression.encode("ascii"))
-    groups = [pattern.groupindex[name] for name in names]
-    free = pattern.groupindex.get(_FREE, 0)
-    match = pattern.fullmatch
-
-    def read(raw: bytes) -> Named | None:
-        found = match(raw)
-        if found is None or not (raw.isascii() or _is_text(raw)):
-            return None
-        if free and (part := found[free]) is not None and not _is_strict(part):
-            return None
-        # The whole match comes first, so that what follows is a row of fields also where one is.
-        return cast("Named", found.group(0, *groups)[1:])
-
-    return read
 
 
-def _is_text(raw: bytes) -> bool:
+def _are_text(raws: Sequence[bytes]) -> bool:
+    """Return whether all are UTF-8. No character goes over the line feed between two."""
     try:
-        raw.decode()
+        b"\n".join(raws).decode()
     except UnicodeDecodeError:
         return False
     return True
 
 
-def _is_strict(part: bytes) -> bool:
-    """Return whether a part is strict JSON, not deep, with nothing sealed."""
-    if SEALED_MARK in part or part.count(b"{") + part.count(b"[") >= MAX_DEPTH:
+def _are_strict(parts: Sequence[bytes]) -> bool:
+    """Return whether all parts are strict JSON, none deep, with nothing sealed."""
+    whole = b"\n".join(parts)
+    if SEALED_MARK in whole:
         return False
-    try:
-        decode(part)
-    except LedgerError:
+    # A part that is deep is long.
+    if any(part.count(b"{") + part.count(b"[") >= MAX_DEPTH for part in parts if len(part) > _LONG):
         return False
-    return True
+    return are_strict(parts)
 
 
 # ------------------------------------------------------------------ models as expressions
@@ -240,14 +277,49 @@ def _object(schema: Schema, known: Mapping[str, Schema], names: Sequence[str]) -
     fields = schema["schema"]
     if fields["type"] != "model-fields":
         raise _UnknownError(fields["type"])
-    pieces: list[str] = []
-    for name, field in sorted(
-        (field.get("validation_alias", name), field) for name, field in fields["fields"].items()
-    ):
-        value = _expression(field["schema"], known)
-        piece = f'"{name}":{_captured(name, value) if name in names else value}(?:,(?=")|(?=}}))'
-        pieces.append(piece if _required(field["schema"]) else f"(?:{piece})?+")
-    return rf"\{{{''.join(pieces)}\}}"
+    members = [
+        _Member(name, value, required=_required(field["schema"]), named=name in names)
+        for name, field in sorted(
+            (field.get("validation_alias", name), field) for name, field in fields["fields"].items()
+        )
+        for value in [_expression(field["schema"], known)]
+    ]
+    return rf"\{{{_members(members)}\}}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A member of an object: its name, the expression of its value, and whether it is there."""
+
+    name: str
+    value: str
+    required: bool
+    named: bool
+
+    def __str__(self) -> str:
+        value = _captured(self.name, self.value) if self.named else self.value
+        return f'"{self.name}":{value}'
+
+
+def _members(members: Sequence[_Member]) -> str:
+    """Return an expression for members in their order, with a comma between two.
+
+    Where one is always there, those before it end with a comma, and those after begin with one.
+    """
+    last = max((at for at, member in enumerate(members) if member.required), default=None)
+    if last is None:
+        return "".join(rf'(?:{member}(?:,(?=")|(?=\}})))?+' for member in members)
+    pieces = [
+        *((f"{member},", member) for member in members[:last]),
+        (str(members[last]), members[last]),
+        *((f",{member}", member) for member in members[last + 1 :]),
+    ]
+    return "".join(piece if member.required else _optional(piece) for piece, member in pieces)
+
+
+def _optional(piece: str) -> str:
+    # What is free ends where the rest fits: it may have to be tried again, shorter.
+    return f"(?:{piece})?" if f"(?P<{_FREE}>" in piece else f"(?:{piece})?+"
 
 
 def _captured(name: str, value: str) -> str:

@@ -6,6 +6,7 @@ Source: docs/spec/ledger-format.md, *Submission*.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ledger import merkle
 from ledger.entry import ZEROS
@@ -14,6 +15,25 @@ from ledger.submission import Submission, submission_of, submission_root, text_d
 from verifier.entries import Entry, Group, Problem
 
 _Place = tuple[str, str, int, int]
+
+
+class Numbered(Protocol):
+    """What a submission says of its place: in its stream, and after what its writer had seen."""
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def stream(self) -> str: ...  # noqa: D102
+    @property
+    def number(self) -> int: ...  # noqa: D102
+    @property
+    def previous(self) -> str: ...  # noqa: D102
+    @property
+    def seen_size(self) -> int: ...  # noqa: D102
+    @property
+    def seen_leaf(self) -> str: ...  # noqa: D102
+    @property
+    def exact(self) -> bool: ...  # noqa: D102
 
 
 class Grouping:
@@ -88,7 +108,7 @@ class Streams:
         """Check number, link and `seen`; note a gap where numbers are missing."""
         return self.order_at(group.entries[0].index, submission)
 
-    def order_at(self, first: int, submission: Submission) -> Problem | None:
+    def order_at(self, first: int, submission: Numbered) -> Problem | None:
         """Check number, link and `seen` of a submission whose first entry stands at `first`."""
         return self._numbered(submission) or self._seen(first, submission)
 
@@ -98,7 +118,7 @@ class Streams:
         text = text_digest(submission)
         self.take_at(group.entries[0].index, submission, text, closed=closed)
 
-    def take_at(self, first: int, submission: Submission, text: str, *, closed: bool) -> None:
+    def take_at(self, first: int, submission: Numbered, text: str, *, closed: bool) -> None:
         """Continue the stream with a submission: where it stands, and its text's digest."""
         last = self._streams.get((submission.key, submission.stream))
         expected = 0 if last is None else last.number + 1
@@ -128,7 +148,7 @@ class Streams:
             if not state.closed
         )
 
-    def _numbered(self, submission: Submission) -> Problem | None:
+    def _numbered(self, submission: Numbered) -> Problem | None:
         last = self._streams.get((submission.key, submission.stream))
         if last is None:
             return None
@@ -141,7 +161,7 @@ class Streams:
             return Problem(5, "number", "it does not name the submission before it in its stream")
         return None
 
-    def _seen(self, first: int, submission: Submission) -> Problem | None:
+    def _seen(self, first: int, submission: Numbered) -> Problem | None:
         size = submission.seen_size
         if first < size:
             return Problem(5, "seen", f"it had seen {size} entries, and stands at {first}")

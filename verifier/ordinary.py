@@ -6,6 +6,7 @@ never depends on which way was taken, nor on how many processes took it.
 Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0014.
 """
 
+import gc
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 from ledger.authority import Standing
 from ledger.encoding import digest, from_base64, to_base64
@@ -25,13 +27,13 @@ from ledger.merkle import HASH_SIZE, Frontier
 from ledger.records import AnyRecord, Authority, parse_record
 from ledger.store import Store
 from verifier.entries import Entry
-from verifier.errors import StateError, VerifierError
+from verifier.errors import StateError, UnusualError, VerifierError
 from verifier.founding import Founding
 from verifier.governance import Governance
 from verifier.grouping import Streams
 from verifier.heads import Heads
 from verifier.sealed import BOXED_SINCE
-from verifier.span import Row, Span, SpanReader, UnusualError, check_signed
+from verifier.span import Row, Span, SpanReader, check_signed, opening, opens, whole
 from verifier.state import State, Verified
 from verifier.tables import Tables
 from verifier.trust import Trust
@@ -40,6 +42,8 @@ Progress = Callable[[int, int], None]
 _Document = tuple[int, bytes, bytes]
 # Entries of a span: enough that what is done once for each does not count, few enough to hold.
 SPAN = 8_192
+# Entries that are read at a time: what is made of them has to lie near the processor.
+PIECE = 1_024
 # Spans that are read ahead of those that were put together, for each process.
 _AHEAD = 2
 
@@ -99,7 +103,7 @@ def proved(
     Raises:
         StateError: The state is of another ledger.
     """
-    with _folder(state) as folder:
+    with _uncollected(), _folder(state) as folder:
         try:
             with Tables(folder) as tables:
                 reading = _Reading(store, trust, tables, state)
@@ -116,6 +120,21 @@ def proved(
         if state is not None and reading.kept is not None:
             state.keep(*reading.kept)
         return proof
+
+
+@contextmanager
+def _uncollected() -> Generator[None]:
+    """Keep Python from looking for cycles among all that is read: it is made of none.
+
+    It would look each time that so many were made, and take a quarter of all the time for it.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager
@@ -291,15 +310,14 @@ class _Reading:
     def _order(self, span: Span) -> None:
         """Step 5, as far as it needs what came before."""
         for signed in span.signed:
-            submission = signed.submission
             if signed.unchecked is not None:
-                public = self.founding.public_key(submission.key)
+                public = self.founding.public_key(signed.key)
                 if public is None:
                     raise UnusualError
                 check_signed(public, *signed.unchecked)
-            if self._streams.order_at(signed.first, submission) is not None:
+            if self._streams.order_at(signed.first, signed) is not None:
                 raise UnusualError
-            self._streams.take_at(signed.first, submission, signed.text, closed=signed.closed)
+            self._streams.take_at(signed.first, signed, signed.text, closed=signed.closed)
         self._submissions += len(span.signed)
 
     def _entitle(self, span: Span) -> None:
@@ -385,12 +403,17 @@ def _how(store: Store) -> str:
 
 
 def _places(reading: _Reading, span: int) -> list[tuple[int, int]]:
-    """Return from where to where spans are read; one ends at the last head, to be kept there."""
-    ends = sorted({reading.cut, reading.total}) if reading.cut > reading.size else [reading.total]
+    """Return from where to where spans are read; one ends at the last head, to be kept there.
+
+    The first is short: the keys that are known after it check the signatures of all others.
+    """
+    first = min(PIECE, span, reading.total) if reading.size == 0 else 0
+    ends = sorted({first, reading.cut, reading.total} - {0})
     found: list[tuple[int, int]] = []
+    start = reading.size
     for end in ends:
-        start = found[-1][1] if found else reading.size
         found.extend((at, min(at + span, end)) for at in range(start, end, span))
+        start = max(start, end)
     return found
 
 
@@ -427,35 +450,35 @@ def read_span(store: Store, genesis: str, keys: Mapping[str, bytes], start: int,
         UnusualError: There is something in them that only the exact reading can judge.
         StoreError: They cannot be read.
     """
-    rows = list(store.span(start, stop))
-    at = 0
-    while at < len(rows) and b'"position":0,' not in _header(rows[at]):
-        at += 1
-    if at == len(rows):
-        # All of it belongs to a submission that began before.
+    reader: SpanReader | None = None
+    waiting: list[Row] = []
+    for at in range(start, stop, PIECE):
+        waiting += store.span(at, min(at + PIECE, stop))
+        if reader is None:
+            begins = next((at for at, row in enumerate(waiting) if opens(row)), None)
+            if begins is None:
+                # As far as this, all belongs to a submission that began before the span.
+                continue
+            reader = SpanReader(genesis, keys, start + begins)
+            del waiting[:begins]
+        ready = whole(waiting)
+        if ready:
+            reader.read(waiting[:ready])
+            del waiting[:ready]
+    if reader is None:
         return Span(stop, stop)
-    whole = rows[at:]
-    last = next(row for row in reversed(whole) if b'"position":0,' in _header(row))
-    reader = SpanReader(genesis, keys, start + at)
-    begun = len(whole) - whole.index(last)
-    missing = parse_header(_header(last)).count - begun
-    if missing > 0:
-        whole.extend(store.span(stop, stop + missing))
-    reader.read(whole)
+    if waiting:
+        count = int(opening(cast("bytes", waiting[0][1])).records)
+        reader.read([*waiting, *store.span(stop, stop + count - len(waiting))])
     return reader.finish()
-
-
-def _header(row: Row) -> bytes:
-    if not isinstance(row[1], bytes):
-        raise UnusualError
-    return row[1]
 
 
 _here: list[Store] = []
 
 
 def _begin(location: str) -> None:
-    """Open the store in a process that reads spans."""
+    """Open the store in a process that reads spans, and does nothing else."""
+    gc.disable()
     _here.append(Store.open(location))
 
 

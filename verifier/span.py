@@ -4,81 +4,99 @@ It is the quick way of reading: it accepts nothing but the ordinary, and does no
 with the rest. Who gets no answer reads exactly, with `verifier.integrity`. What a span alone
 cannot know (the link to the entry before, the stream's last number, a record of another span that
 is named) is handed on, for `verifier.ordinary` to compare.
+
+What is done once for each entry is done for all entries at once, as columns: of all that integrity
+alone costs, most is that Python does something once more.
 Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0014.
 """
 
 import re
-from binascii import unhexlify
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from binascii import a2b_base64
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import cast
+from typing import NamedTuple, cast
 
 from ledger import merkle
-from ledger.encoding import (
-    MAX_HEADER,
-    MAX_INTEGER,
-    MAX_RECORD,
-    digest,
-    from_base64,
-)
+from ledger.encoding import MAX_HEADER, MAX_INTEGER, MAX_RECORD
 from ledger.entry import MAX_SUBMISSION, ZEROS
 from ledger.errors import LedgerError
-from ledger.keys import verify_signature
-from ledger.submission import Submission
-from verifier.forms import TIME, Named, said
+from ledger.keys import signature_check
+from verifier.errors import UnusualError
+from verifier.following import GOVERNANCE, Following, Kind, Pending, Told, kinds_of
+from verifier.forms import TIME
 
 Row = Sequence[object]
 Rows = Sequence[Row]
-Pending = tuple[bytes, int, int, bytes, bytes]
-# Key, identity, kind, and whether what it wrote is imported.
-Told = tuple[str, bytes | None, str, bool]
-_Handler = Callable[[Named, bytes, int], None]
+_Check = Callable[[bytes, bytes], None]
 
-RUN, ACTION, OBSERVATION, CLOSED = range(1, 5)
 # Tables are kept in parts, by the first bits of a digest, so that each can be held in memory.
 PARTS = 64
 _SHIFT = 2
-_NOTHING = bytes(merkle.HASH_SIZE)
-_RUN, _ACTION, _OBSERVATION, _CLOSED = (bytes([kind]) for kind in range(RUN, CLOSED + 1))
-_CLAIMED = b'"clock":"claimed"'
-# What a span holds of governance is looked at again, by the exact code.
-_RARE = frozenset({"genesis", "authority", "contract", "activation", "erasure", "stream-close"})
+_HEX = 2 * merkle.HASH_SIZE
 
 # Strict JSON leaves one way to write an opening header, so that an expression says all of it.
 _OPENING = re.compile(
-    r'\{"count":(?P<count>[1-9][0-9]{0,3}),"exact":(?P<exact>true|false),'
-    r'"index":(?P<index>0|[1-9][0-9]{0,15}),"key":"(?P<key>[0-9a-f]{64})",'
-    r'"number":(?P<number>0|[1-9][0-9]{0,15}),"position":0,"prev":"(?P<prev>[0-9a-f]{64})",'
-    r'"previous":"(?P<previous>[0-9a-f]{64})","record":"(?P<record>[0-9a-f]{64})",'
-    rf'"recorded_at":"(?P<at>{TIME})","root":"(?P<root>[0-9a-f]{{64}})",'
-    r'"seen":\{"leaf":"(?P<leaf>[0-9a-f]{64})","size":(?P<size>0|[1-9][0-9]{0,15})\},'
-    r'"signature":"(?P<signature>[A-Za-z0-9+/]{85}[AQgw]==)","stream":"(?P<stream>[0-9a-f]{32})",'
-    r'"v":1\}'
+    r'\{"count":([1-9][0-9]{0,3}),"exact":(true|false),"index":(0|[1-9][0-9]{0,15}),'
+    r'"key":"([0-9a-f]{64})","number":(0|[1-9][0-9]{0,15}),"position":0,"prev":"([0-9a-f]{64})",'
+    r'"previous":"([0-9a-f]{64})","record":"([0-9a-f]{64})",'
+    rf'"recorded_at":"({TIME})","root":"([0-9a-f]{{64}})",'
+    r'"seen":\{"leaf":"([0-9a-f]{64})","size":(0|[1-9][0-9]{0,15})\},'
+    r'"signature":"([A-Za-z0-9+/]{85}[AQgw]==)","stream":"([0-9a-f]{32})","v":1\}'
 )
 
 
-class UnusualError(Exception):
-    """This is not what a sound ledger ordinarily holds: only the exact reading can judge it."""
+class Opening(NamedTuple):
+    """The fields of the header that opens a submission, as they are written there.
+
+    In the order of the bytes: the number of records, whether it was to follow what was seen, the
+    header's own index, the rest by their names.
+    """
+
+    records: str
+    exact: str
+    first: str
+    key: str
+    number: str
+    prev: str
+    previous: str
+    record: str
+    recorded_at: str
+    root: str
+    seen_leaf: str
+    seen_size: str
+    signature: str
+    stream: str
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A submission whose records and headers are what was signed for.
+class Signed(NamedTuple):
+    """A submission whose records and headers are what was signed for. Hashes are hex.
 
     Attributes:
         first: Index of its first entry.
-        submission: The signed text's fields.
+        key: Fingerprint of the writer's key.
+        stream: The writer's stream.
+        number: Its number there.
+        previous: Digest of the signed text before it in its stream.
+        seen_size: How many entries the writer had seen.
+        seen_leaf: The last one's leaf hash.
+        exact: Whether it was to follow that one immediately.
         text: Digest of the signed text.
         closed: Whether it closes its stream.
         unchecked: Text and signature, where the key was not known here: still to be checked.
     """
 
     first: int
-    submission: Submission
+    key: str
+    stream: str
+    number: int
+    previous: str
+    seen_size: int
+    seen_leaf: str
+    exact: bool
     text: str
     closed: bool
-    unchecked: tuple[bytes, str] | None = None
+    unchecked: tuple[bytes, str] | None
 
 
 @dataclass(slots=True)
@@ -126,221 +144,213 @@ class Span:
 
 
 class SpanReader:
-    """Reads the entries of a span.
+    """Reads a span's entries in pieces of whole submissions, in order.
 
     Args:
         genesis: Digest of the genesis record.
         keys: Public keys by fingerprint, as far as they are known.
-        start: Index of the first entry that is handed in.
+        start: Index of the first entry, which opens a submission.
     """
 
     def __init__(self, genesis: str, keys: Mapping[str, bytes], start: int) -> None:
         self._genesis = genesis
         self._keys = keys
-        self._at = start
-        self._prev = ""
+        self._checks: dict[str, _Check | None] = {}
         self._leaves: list[bytes] = []
-        self._known: list[list[bytes]] = [[] for _ in range(PARTS)]
-        self._actions: dict[bytes, tuple[bytes, int]] = {}
-        self._others: dict[bytes, int] = {}
-        self._closes = False
-        self._handlers: Mapping[str, _Handler] = {
-            "opened": self._opened_run,
-            "closed": self._closed_run,
-            "message": self._message,
-            "action": self._action,
-            "observation": self._observation,
-            "approval": self._approval,
-            "outcome": self._outcome,
-        }
+        self._prev = ""
+        self._following = Following(start, self._leaves)
         self.span = Span(start, start)
 
     def read(self, rows: Rows) -> None:
-        """Take whole submissions: header and record of each entry, in order.
+        """Take whole submissions: index, header and record of each entry.
 
         Raises:
-            UnusualError: Something is not as it ordinarily is.
+            UnusualError: These are no such rows, or something is not as it ordinarily is.
         """
-        at = 0
-        while at < len(rows):
-            at += self._submission(rows, at)
+        piece = _Piece(rows, self.span.stop)
+        openings = piece.openings(self._prev, self.span.latest)
+        kinds = kinds_of(piece.raws)
+        self._leaves += piece.leaves
+        self._following.follow(self.span.stop, piece.digests, kinds)
+        first, last = openings[0][1], openings[-1][1]
+        if not self.span.earliest:
+            self.span.prev, self.span.earliest = first.prev, first.recorded_at
+        self._sign(piece, openings, piece.closing(kinds))
+        self._spoke(piece, dict(openings), kinds)
+        self.span.governance += piece.governance(kinds)
+        self._prev, self.span.latest = piece.leaves[-1].hex(), last.recorded_at
+        self.span.stop += len(piece.raws)
 
     def finish(self) -> Span:
         """Return what was found."""
-        self.span.stop = self._at
         self.span.leaves = b"".join(self._leaves)
-        self.span.known = {part: b"".join(found) for part, found in enumerate(self._known) if found}
+        self.span.known = _in_parts(self._following.known)
+        self.span.pending = self._following.pending
         return self.span
 
-    def _submission(self, rows: Rows, at: int) -> int:
-        first = self._at
-        found = opening(rows[at][1])
-        count = int(found["count"])
-        indexes = range(first, first + count)
-        columns = list(zip(*rows[at : at + count], strict=True))
-        if int(found["index"]) != first or list(columns[0]) != list(indexes):
-            raise UnusualError
-        headers, raws = _bytes(columns[1]), _bytes(columns[2], MAX_RECORD)
-        self._follows(found)
-        digests = [sha256(raw).digest() for raw in raws]
-        leaves = [sha256(b"\x00" + header).digest() for header in headers]
-        _compare(headers, found, digests, leaves)
-        self._at += count
-        self._leaves += leaves
-        self._prev = leaves[-1].hex()
-        self._closes = False
-        self._follow(found["key"], zip(indexes, headers, raws, digests, strict=True))
-        self._sign(first, found, digests)
-        return count
-
-    def _follows(self, found: Mapping[str, str]) -> None:
-        """Compare an opening header with the entry before, or note what that has to be."""
-        if self._leaves:
-            if found["prev"] != self._prev or found["at"] < self.span.latest:
+    def _sign(
+        self, piece: "_Piece", openings: Sequence[tuple[int, Opening]], closing: set[int]
+    ) -> None:
+        """Step 5, as far as the submissions alone say it."""
+        nodes = [sha256(b"\x00" + one).digest() for one in piece.digests]
+        for place, header in openings:
+            count = int(header.records)
+            root = nodes[place] if count == 1 else merkle.root(nodes[place : place + count])
+            if root.hex() != header.root:
                 raise UnusualError
-        else:
-            self.span.prev, self.span.earliest = found["prev"], found["at"]
-        self.span.latest = found["at"]
-
-    def _sign(self, first: int, found: Mapping[str, str], digests: Sequence[bytes]) -> None:
-        """Step 5, as far as the submission alone says it."""
-        nodes = [sha256(b"\x00" + one).digest() for one in digests]
-        root = nodes[0] if len(nodes) == 1 else merkle.root(nodes)
-        if root.hex() != found["root"]:
-            raise UnusualError
-        text = _text(self._genesis, found)
-        unchecked = self._unchecked(found["key"], text, found["signature"])
-        submission = Submission(
-            genesis=self._genesis,
-            key=found["key"],
-            stream=found["stream"],
-            number=int(found["number"]),
-            previous=found["previous"],
-            seen_size=int(found["size"]),
-            seen_leaf=found["leaf"],
-            exact=found["exact"] == "true",
-            count=len(digests),
-            root=found["root"],
-        )
-        self.span.signed.append(Signed(first, submission, digest(text), self._closes, unchecked))
+            text = _text(self._genesis, header)
+            self.span.signed.append(
+                Signed(
+                    piece.start + place,
+                    header.key,
+                    header.stream,
+                    int(header.number),
+                    header.previous,
+                    int(header.seen_size),
+                    header.seen_leaf,
+                    header.exact == "true",
+                    sha256(text).hexdigest(),
+                    place in closing,
+                    self._unchecked(header.key, text, header.signature),
+                )
+            )
 
     def _unchecked(self, key: str, text: bytes, signature: str) -> tuple[bytes, str] | None:
-        public = self._keys.get(key)
-        if public is None:
+        """Check a signature, or return what is to be checked once its key is known."""
+        check = self._checks.get(key) or self._check_of(key)
+        if check is None:
             return text, signature
-        check_signed(public, text, signature)
+        _check(check, text, signature)
         return None
 
-    # ------------------------------------------------------------ what a record says
+    def _check_of(self, key: str) -> _Check | None:
+        public = self._keys.get(key)
+        check = self._checks[key] = None if public is None else _check_by(public)
+        return check
 
-    def _follow(self, key: str, entries: Iterable[tuple[int, bytes, bytes, bytes]]) -> None:
-        """Read records, note who spoke, and follow what they name. Of all loops the hottest."""
-        spoke, at, handlers = self.span.spoke, self.span.latest, self._handlers
-        for index, header, raw, hashed in entries:
-            try:
-                kind, named = said(raw)
-            except LedgerError as error:
-                raise UnusualError from error
-            told = (key, named[0], kind, kind == "opened" and named[2] is not None)
-            before = spoke.get(told)
-            if before is None:
-                spoke[told] = Spoke(raw, index, at, index, at)
-            else:
-                before.last, before.until = index, at
-            handle = handlers.get(kind)
-            if handle is not None:
-                handle(named, hashed, index)
-            elif kind in _RARE:
-                self._rare(kind, index, header, raw)
-
-    def _rare(self, kind: str, index: int, header: bytes, raw: bytes) -> None:
-        if kind == "stream-close":
-            self._closes = True
-        elif kind == "erasure":
-            # It may name a record of any kind, and so one that is not remembered here.
-            raise UnusualError
-        else:
-            self.span.governance.append((index, header, raw))
-
-    def _opened_run(self, named: Named, hashed: bytes, index: int) -> None:
-        _, parent, imported = named
-        # What a source says of its clock is followed through all its records.
-        if imported is not None and _CLAIMED in imported:
-            raise UnusualError
-        if parent is not None:
-            self._names(RUN, unhexlify(parent), index)
-        self._add(hashed, _RUN, index)
-        self._others[hashed] = RUN
-
-    def _closed_run(self, named: Named, _hashed: bytes, index: int) -> None:
-        run = self._run(named, index)
-        self._add(run, _CLOSED, index)
-
-    def _run(self, named: Named, index: int) -> bytes:
-        """Follow what a record names as its run, its first field after who speaks."""
-        run = unhexlify(cast("bytes", named[1]))
-        if self._others.get(run) != RUN:
-            self._names(RUN, run, index)
-        return run
-
-    def _message(self, named: Named, _hashed: bytes, index: int) -> None:
-        self._run(named, index)
-
-    def _action(self, named: Named, hashed: bytes, index: int) -> None:
-        run = self._run(named, index)
-        _, _, resumes, compensates, evidence = named
-        if resumes is not None:
-            self._names_action(unhexlify(resumes), index)
-        if compensates is not None:
-            self._names_action(unhexlify(compensates), index)
-        # Strict JSON, of texts alone: between them stand quotes and commas.
-        for one in evidence[2:-2].split(b'","') if evidence is not None else ():
-            if one:
-                self._names(OBSERVATION, unhexlify(one), index)
-        self._add(hashed, _ACTION, index, run)
-        self._actions[hashed] = (run, index)
-
-    def _observation(self, named: Named, hashed: bytes, index: int) -> None:
-        action = named[2]
-        run = _NOTHING if named[1] is None else self._run(named, index)
-        if action is not None:
-            self._names_action(unhexlify(action), index, run)
-        self._add(hashed, _OBSERVATION, index)
-        self._others[hashed] = OBSERVATION
-
-    def _approval(self, named: Named, _hashed: bytes, index: int) -> None:
-        self._names_action(unhexlify(cast("bytes", named[1])), index)
-
-    def _outcome(self, named: Named, _hashed: bytes, index: int) -> None:
-        run = self._run(named, index)
-        _, _, action, leaf = named
-        after = _NOTHING if leaf is None else unhexlify(leaf)
-        self._names_action(unhexlify(cast("bytes", action)), index, run, after)
-
-    def _names(self, kind: int, named: bytes, index: int) -> None:
-        found = self._others.get(named)
-        if found is None:
-            self.span.pending.append((named, kind, index, _NOTHING, _NOTHING))
-        elif found != kind:
-            raise UnusualError
-
-    def _names_action(
-        self, named: bytes, index: int, run: bytes = _NOTHING, leaf: bytes = _NOTHING
+    def _spoke(
+        self, piece: "_Piece", openings: Mapping[int, Opening], kinds: Mapping[str, Kind]
     ) -> None:
-        found = self._actions.get(named)
-        if found is None:
-            self.span.pending.append((named, ACTION, index, run, leaf))
-            return
-        if run not in {_NOTHING, found[0]}:
+        """Note who spoke, by kind: where and when first, and last."""
+        keys = [openings[place].key for place in piece.begins]
+        for label, kind in kinds.items():
+            imports = [False] * len(kind.places)
+            if label == "opened":
+                imports = [one is not None for one in kind.columns[2]]
+            told = list(
+                zip([keys[place] for place in kind.places], kind.columns[0], imports, strict=True)
+            )
+            last = dict(zip(told, kind.places, strict=True))
+            first = dict(zip(reversed(told), reversed(kind.places), strict=True))
+            for (key, by, imported), end in last.items():
+                at = openings[piece.begins[end]].recorded_at
+                before = self.span.spoke.get((key, by, label, imported))
+                if before is not None:
+                    before.last, before.until = piece.start + end, at
+                    continue
+                begin = first[key, by, imported]
+                self.span.spoke[key, by, label, imported] = Spoke(
+                    piece.raws[begin],
+                    piece.start + begin,
+                    openings[piece.begins[begin]].recorded_at,
+                    piece.start + end,
+                    at,
+                )
+
+
+class _Piece:
+    """Some whole submissions, as columns.
+
+    Args:
+        rows: Index, header and record of each entry.
+        start: The first one's index.
+
+    Attributes:
+        begins: Of each entry, the place where its submission begins.
+    """
+
+    def __init__(self, rows: Rows, start: int) -> None:
+        indexes, headers, raws = zip(*rows, strict=True)
+        if indexes != tuple(range(start, start + len(rows))):
             raise UnusualError
-        if leaf not in {_NOTHING, self._leaves[found[1] - self.span.start]}:
+        self.start = start
+        self._headers = _bytes(headers, MAX_HEADER)
+        self.raws = _bytes(raws, MAX_RECORD)
+        self.digests = [sha256(raw).digest() for raw in self.raws]
+        self.leaves = [sha256(b"\x00" + header).digest() for header in self._headers]
+        self.begins: list[int] = []
+
+    def openings(self, prev: str, latest: str) -> Sequence[tuple[int, Opening]]:
+        """Read all headers; return those that open a submission, with their places.
+
+        Args:
+            prev: Leaf hash of the entry before, hex; empty where it is not known.
+            latest: When that was recorded; empty likewise.
+        """
+        hashed, linked = _hex(self.digests), _hex(self.leaves)
+        found: list[tuple[int, Opening]] = []
+        place, end = 0, len(self._headers)
+        while place < end:
+            header = opening(self._headers[place])
+            count = int(header.records)
+            if int(header.first) != self.start + place or header.record != hashed[place]:
+                raise UnusualError
+            if count > end - place or header.recorded_at < latest or prev not in {"", header.prev}:
+                raise UnusualError
+            found.append((place, header))
+            stop = place + count
+            if count > 1:
+                expected = _following(header, hashed[place + 1 : stop], linked[place : stop - 1])
+                if b"".join(self._headers[place + 1 : stop]) != expected:
+                    raise UnusualError
+            self.begins += [place] * count
+            place, latest, prev = stop, header.recorded_at, linked[stop - 1]
+        return found
+
+    def closing(self, kinds: Mapping[str, Kind]) -> set[int]:
+        """Return the places where a submission begins that closes its stream."""
+        closing = kinds.get("stream-close")
+        return set() if closing is None else {self.begins[place] for place in closing.places}
+
+    def governance(self, kinds: Mapping[str, Kind]) -> list[tuple[int, bytes, bytes]]:
+        """Return index, header and record of each governance record.
+
+        Raises:
+            UnusualError: An erasure may name a record of any kind, also one not remembered here.
+        """
+        if "erasure" in kinds:
             raise UnusualError
+        places = sorted(
+            place for label in GOVERNANCE & kinds.keys() for place in kinds[label].places
+        )
+        return [(self.start + at, self._headers[at], self.raws[at]) for at in places]
 
-    def _add(self, named: bytes, kind: bytes, index: int, run: bytes = _NOTHING) -> None:
-        self._known[named[0] >> _SHIFT].append(named + kind + index.to_bytes(8, "big") + run)
+
+def whole(rows: Rows) -> int:
+    """Return how many of these rows, which begin with a submission, are of whole ones.
+
+    Raises:
+        UnusualError: A header is none.
+    """
+    for at in range(len(rows) - 1, -1, -1):
+        if opens(rows[at]):
+            ended = at + int(opening(cast("bytes", rows[at][1])).records) <= len(rows)
+            return len(rows) if ended else at
+    return 0
 
 
-def _bytes(values: Sequence[object], limit: int = MAX_HEADER) -> Sequence[bytes]:
+def opens(row: Row) -> bool:
+    """Return whether a row seems to open a submission.
+
+    Raises:
+        UnusualError: Its header is not bytes.
+    """
+    if not isinstance(row[1], bytes):
+        raise UnusualError
+    return b'"position":0,' in row[1]
+
+
+def _bytes(values: Sequence[object], limit: int) -> Sequence[bytes]:
     """Return what is all bytes, and not too long."""
     if set(map(type, values)) != {bytes}:
         raise UnusualError
@@ -350,27 +360,44 @@ def _bytes(values: Sequence[object], limit: int = MAX_HEADER) -> Sequence[bytes]
     return raws
 
 
-def _compare(
-    headers: Sequence[bytes],
-    found: Mapping[str, str],
-    digests: Sequence[bytes],
-    leaves: Sequence[bytes],
-) -> None:
-    """Compare a submission's headers with those that its first, and the records, ask for."""
-    if digests[0].hex() != found["record"]:
-        raise UnusualError
-    if len(headers) == 1:
-        return
-    first = int(found["index"])
-    start = f'{{"count":{found["count"]},"index":'
-    middle = f',"key":"{found["key"]}","number":{found["number"]},"position":'
-    end = f'","recorded_at":"{found["at"]}","stream":"{found["stream"]}","v":1}}'
-    expected = [
-        f'{start}{first + at}{middle}{at},"prev":"{prev.hex()}","record":"{hashed.hex()}{end}'
-        for at, (prev, hashed) in enumerate(zip(leaves, digests[1:], strict=False), 1)
-    ]
-    if [header.decode("latin-1") for header in headers[1:]] != expected:
-        raise UnusualError
+def _hex(hashes: Sequence[bytes]) -> Sequence[str]:
+    whole = b"".join(hashes).hex()
+    return [whole[at : at + _HEX] for at in range(0, len(whole), _HEX)]
+
+
+def _in_parts(known: Sequence[bytes]) -> dict[int, bytes]:
+    parts: list[list[bytes]] = [[] for _ in range(PARTS)]
+    for entry in known:
+        parts[entry[0] >> _SHIFT].append(entry)
+    return {part: b"".join(found) for part, found in enumerate(parts) if found}
+
+
+def _following(header: Opening, hashed: Sequence[str], linked: Sequence[str]) -> bytes:
+    """Write the headers that follow an opening one, all in one.
+
+    Args:
+        header: The opening header.
+        hashed: The records' digests.
+        linked: The leaf hashes of the entries before each.
+    """
+    first, count = int(header.first) + 1, len(hashed)
+    # They differ in four places: what stands between is written once, and joined.
+    pieces = [
+        f'{{"count":{header.records},"index":',
+        "",
+        f',"key":"{header.key}","number":{header.number},"position":',
+        "",
+        ',"prev":"',
+        "",
+        '","record":"',
+        "",
+        f'","recorded_at":"{header.recorded_at}","stream":"{header.stream}","v":1}}',
+    ] * count
+    pieces[1::9] = map(str, range(first, first + count))
+    pieces[3::9] = map(str, range(1, count + 1))
+    pieces[5::9] = linked
+    pieces[7::9] = hashed
+    return "".join(pieces).encode("ascii")
 
 
 def check_signed(public: bytes, text: bytes, signature: str) -> None:
@@ -379,36 +406,51 @@ def check_signed(public: bytes, text: bytes, signature: str) -> None:
     Raises:
         UnusualError: The key did not sign this text.
     """
+    _check(_check_by(public), text, signature)
+
+
+def _check_by(public: bytes) -> _Check:
     try:
-        verify_signature(public, text, from_base64(signature))
+        return signature_check(public)
     except LedgerError as error:
         raise UnusualError from error
 
 
-def opening(raw: object) -> Mapping[str, str]:
+def _check(check: _Check, text: bytes, signature: str) -> None:
+    try:
+        # Its form was found to be the one way of writing it.
+        check(a2b_base64(signature), text)
+    except LedgerError as error:
+        raise UnusualError from error
+
+
+def opening(raw: bytes) -> Opening:
     """Read the header of a submission's first entry.
 
     Raises:
         UnusualError: It is none that is in its form beyond doubt.
     """
-    if type(raw) is not bytes or len(raw) > MAX_HEADER or not raw.isascii():
+    found = _OPENING.fullmatch(raw.decode("latin-1"))
+    if found is None:
         raise UnusualError
-    found = _OPENING.fullmatch(raw.decode("ascii"))
-    if found is None or int(found["count"]) > MAX_SUBMISSION:
-        raise UnusualError
-    size, number = int(found["size"]), int(found["number"])
-    if max(size, number, int(found["index"])) > MAX_INTEGER:
+    header = Opening._make(found.groups())
+    if (
+        int(header.records) > MAX_SUBMISSION
+        or max(map(int, (header.seen_size, header.number, header.first))) > MAX_INTEGER
+    ):
         raise UnusualError
     # 64 zeros stand for nothing, and for nothing else.
-    if (size == 0) != (found["leaf"] == ZEROS) or (number == 0) != (found["previous"] == ZEROS):
+    if (header.seen_size == "0") != (header.seen_leaf == ZEROS):
         raise UnusualError
-    return found.groupdict()
+    if (header.number == "0") != (header.previous == ZEROS):
+        raise UnusualError
+    return header
 
 
-def _text(genesis: str, found: Mapping[str, str]) -> bytes:
+def _text(genesis: str, header: Opening) -> bytes:
     """Write the signed text of a submission whose fields were just found in their forms."""
     return (
-        f"writ/submission/v1\n{genesis}\n{found['key']}\n{found['stream']}\n{found['number']}\n"
-        f"{found['previous']}\n{found['size']} {found['leaf']}\n{found['exact']}\n"
-        f"{found['count']}\n{found['root']}\n"
+        f"writ/submission/v1\n{genesis}\n{header.key}\n{header.stream}\n{header.number}\n"
+        f"{header.previous}\n{header.seen_size} {header.seen_leaf}\n{header.exact}\n"
+        f"{header.records}\n{header.root}\n"
     ).encode("ascii")

@@ -9,10 +9,12 @@ found by whoever takes them up again (`verifier.state`), before they are opened 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 from ledger.merkle import HASH_SIZE
-from verifier.span import ACTION, OBSERVATION, PARTS, Pending, UnusualError
+from verifier.errors import UnusualError
+from verifier.following import ACTION, OBSERVATION, Pending
+from verifier.span import PARTS
 
 # Digest, kind, index, run.
 KNOWN = HASH_SIZE + 1 + 8 + HASH_SIZE
@@ -23,6 +25,43 @@ _NOTHING = bytes(HASH_SIZE)
 # Leaf hashes that are kept at hand: what writers have seen is mostly not long ago.
 _AT_HAND = 65_536 * HASH_SIZE
 _SHIFT = 2
+# Bytes of a part that wait to be written.
+_WAITING = 131_072
+
+
+class _Part:
+    """A file that is added to, and not there before it has to be: most ledgers are small."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting = bytearray()
+        self._file: BinaryIO | None = None
+
+    def add(self, entries: bytes) -> None:
+        """Add entries of the part."""
+        self._waiting += entries
+        if len(self._waiting) > _WAITING:
+            self.spill()
+
+    def spill(self) -> int:
+        """Write what waits, and return how long the file is now."""
+        if self._file is None:
+            self._file = self._path.open("a+b")
+        self._file.write(self._waiting)
+        self._waiting.clear()
+        return self._file.seek(0, 2)
+
+    def whole(self) -> bytes:
+        """Return all there is."""
+        if self._file is None and not self._path.exists():
+            return bytes(self._waiting)
+        self.spill()
+        return _whole(cast("BinaryIO", self._file))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
 
 
 class Tables:
@@ -33,11 +72,10 @@ class Tables:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._open = ExitStack()
-        self._leaves = self._file("leaves")
-        self._known = [self._file(f"known-{part:02}") for part in range(PARTS)]
-        self._pending = [self._file(f"pending-{part:02}") for part in range(PARTS)]
+        self._leaves = self._open.enter_context((folder / "leaves").open("a+b"))
+        self._known = [self._part(folder / f"known-{part:02}") for part in range(PARTS)]
+        self._pending = [self._part(folder / f"pending-{part:02}") for part in range(PARTS)]
         end = self._leaves.seek(0, 2)
         self._size = end // HASH_SIZE
         self._leaves.seek(max(end - _AT_HAND, 0))
@@ -49,13 +87,15 @@ class Tables:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def _file(self, name: str) -> BinaryIO:
-        return self._open.enter_context((self._folder / name).open("a+b"))
+    def _part(self, path: Path) -> _Part:
+        part = _Part(path)
+        self._open.callback(part.close)
+        return part
 
     def lengths(self) -> dict[str, int]:
         """Return how long each file is now that a later reading needs, by its name."""
-        known = {f"known-{part:02}": file for part, file in enumerate(self._known)}
-        return {name: file.seek(0, 2) for name, file in {"leaves": self._leaves, **known}.items()}
+        known = {f"known-{at:02}": part.spill() for at, part in enumerate(self._known)}
+        return {"leaves": self._leaves.seek(0, 2), **known}
 
     def leaves(self) -> Iterator[bytes]:
         """Yield all leaf hashes that were taken in, some at a time."""
@@ -69,10 +109,10 @@ class Tables:
         self._size += len(leaves) // HASH_SIZE
         self._tail = (self._tail + leaves)[-_AT_HAND:]
         for part, entries in known.items():
-            self._known[part].write(entries)
+            self._known[part].add(entries)
         for digest, kind, index, run, leaf in pending:
             asked = b"%b%c%b%b%b" % (digest, kind, index.to_bytes(8, "big"), run, leaf)
-            self._pending[digest[0] >> _SHIFT].write(asked)
+            self._pending[digest[0] >> _SHIFT].add(asked)
 
     def leaf(self, index: int) -> bytes:
         """Return the leaf hash of an entry that was taken in."""
@@ -91,8 +131,8 @@ class Tables:
                 names what is not before it.
         """
         for known, pending in zip(self._known, self._pending, strict=True):
-            there = _unique(_whole(known))
-            asked = _whole(pending)
+            there = _unique(known.whole())
+            asked = pending.whole()
             for at in range(0, len(asked), _PENDING):
                 self._check_one(asked[at : at + _PENDING], there)
 
@@ -115,11 +155,13 @@ def _whole(file: BinaryIO) -> bytes:
 
 def _unique(entries: bytes) -> dict[bytes, bytes]:
     """Return what there is by digest and kind. Only evidence may be recorded twice alike."""
-    there: dict[bytes, bytes] = {}
-    for at in range(0, len(entries), KNOWN):
-        key = entries[at : at + _KEY]
-        if key not in there:
-            there[key] = entries[at + _KEY : at + KNOWN]
-        elif key[HASH_SIZE] != OBSERVATION:
+    starts = range(0, len(entries), KNOWN)
+    keys = [entries[at : at + _KEY] for at in starts]
+    values = [entries[at + _KEY : at + KNOWN] for at in starts]
+    # The first of those alike: it is the one that what names it has to follow.
+    there = dict(zip(reversed(keys), reversed(values), strict=True))
+    if len(there) < len(keys):
+        others = [key for key in keys if key[HASH_SIZE] != OBSERVATION]
+        if len(set(others)) < len(others):
             raise UnusualError
     return there

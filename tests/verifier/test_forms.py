@@ -11,8 +11,9 @@ from ledger.entry import Header, header_bytes, parse_header
 from ledger.errors import LedgerError
 from ledger.records import parse_record
 from tests.ledger.strategies import headers, record_values, values
+from verifier.errors import UnusualError
 from verifier.forms import NAMED, QUICK, form_of, said
-from verifier.span import UnusualError, opening
+from verifier.span import opening
 
 ODD = st.one_of(
     values,
@@ -188,7 +189,7 @@ def test_an_opening_header_is_read(header: Header) -> None:
         zeros = header.previous == "0" * 64
         assert unusual or header.recorded_at[5:10] == "02-29" or zeros != (header.number == 0)
         return
-    assert found["record"] == header.record
+    assert found.record == header.record
     assert header.position == 0
 
 
@@ -206,4 +207,4 @@ def test_a_changed_header_is_never_accepted_alone(header: Header, data: st.DataO
         parsed = parse_header(bytes(raw))
     except LedgerError as error:
         raise AssertionError(raw) from error
-    assert (parsed.index, parsed.signature) == (int(found["index"]), found["signature"])
+    assert (parsed.index, parsed.signature) == (int(found.first), found.signature)
