@@ -44,6 +44,8 @@ _Document = tuple[int, bytes, bytes]
 SPAN = 8_192
 # Entries that are read at a time: what is made of them has to lie near the processor.
 PIECE = 1_024
+# So many spans are read by one process: the first has to be there before the others.
+_ALONE = 2
 # Spans that are read ahead of those that were put together, for each process.
 _AHEAD = 2
 
@@ -378,7 +380,7 @@ def _spans(store: Store, reading: _Reading, jobs: int, span: int) -> Generator[I
     """Read spans, here or in other processes, and give them in their order."""
     genesis = reading.founding.genesis
     places = _places(reading, span)
-    if jobs == 1 or len(places) <= 1:
+    if jobs == 1 or len(places) <= _ALONE:
         yield (read_span(store, genesis, reading.keys(), *place) for place in places)
         return
     with ExitStack() as ended:

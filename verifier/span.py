@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import NamedTuple, cast
 
 from ledger import merkle
-from ledger.encoding import MAX_HEADER, MAX_INTEGER, MAX_RECORD
+from ledger.encoding import MAX_HEADER, MAX_RECORD
 from ledger.entry import MAX_SUBMISSION, ZEROS
 from ledger.errors import LedgerError
 from ledger.keys import signature_check
@@ -35,13 +35,14 @@ PARTS = 64
 _SHIFT = 2
 _HEX = 2 * merkle.HASH_SIZE
 
-# Strict JSON leaves one way to write an opening header, so that an expression says all of it.
+# Strict JSON leaves one way to write an opening header, so that an expression says all of it. A
+# number of 16 digits may be too large: it is left to the exact reading.
 _OPENING = re.compile(
-    r'\{"count":([1-9][0-9]{0,3}),"exact":(true|false),"index":(0|[1-9][0-9]{0,15}),'
-    r'"key":"([0-9a-f]{64})","number":(0|[1-9][0-9]{0,15}),"position":0,"prev":"([0-9a-f]{64})",'
+    r'\{"count":([1-9][0-9]{0,3}),"exact":(true|false),"index":(0|[1-9][0-9]{0,14}),'
+    r'"key":"([0-9a-f]{64})","number":(0|[1-9][0-9]{0,14}),"position":0,"prev":"([0-9a-f]{64})",'
     r'"previous":"([0-9a-f]{64})","record":"([0-9a-f]{64})",'
     rf'"recorded_at":"({TIME})","root":"([0-9a-f]{{64}})",'
-    r'"seen":\{"leaf":"([0-9a-f]{64})","size":(0|[1-9][0-9]{0,15})\},'
+    r'"seen":\{"leaf":"([0-9a-f]{64})","size":(0|[1-9][0-9]{0,14})\},'
     r'"signature":"([A-Za-z0-9+/]{85}[AQgw]==)","stream":"([0-9a-f]{32})","v":1\}'
 )
 
@@ -434,10 +435,7 @@ def opening(raw: bytes) -> Opening:
     if found is None:
         raise UnusualError
     header = Opening._make(found.groups())
-    if (
-        int(header.records) > MAX_SUBMISSION
-        or max(map(int, (header.seen_size, header.number, header.first))) > MAX_INTEGER
-    ):
+    if int(header.records) > MAX_SUBMISSION:
         raise UnusualError
     # 64 zeros stand for nothing, and for nothing else.
     if (header.seen_size == "0") != (header.seen_leaf == ZEROS):

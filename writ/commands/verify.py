@@ -1,5 +1,6 @@
 """`writ verify` and `writ findings`: what holds, what was broken, and where."""
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -55,9 +56,14 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
         bool, typer.Option("--integrity", help="Integrity alone: decide no record again.")
     ] = False,
     jobs: Annotated[
-        int,
-        typer.Option("--jobs", metavar="N", min=1, help="Processes that read, for --integrity."),
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--jobs",
+            metavar="N",
+            min=1,
+            help="Processes that read, for --integrity. As many as there are processors.",
+        ),
+    ] = None,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -94,7 +100,12 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     pinned = with_time(trust_of(trust, settings), at, checkpoint or ())
     sealed = opened(unseal, disclosures)
     report = verified(
-        ledger, pinned, conformance=not integrity, jobs=jobs, sealed=sealed, state=state
+        ledger,
+        pinned,
+        conformance=not integrity,
+        jobs=jobs or (_processors() if integrity else 1),
+        sealed=sealed,
+        state=state,
     )
     if pinned is not None and checkpoint and report.integrity.verdict == "broken":
         _say_contained(ledger, pinned)
@@ -119,13 +130,19 @@ def _format(settings: Settings, flag: str | None) -> str:
     return chosen.value
 
 
-def _refuse_without_integrity(jobs: int, state: Path | None) -> None:
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _refuse_without_integrity(jobs: int | None, state: Path | None) -> None:
     """Refuse what only `--integrity` can do, rather than pass over it in silence.
 
     Raises:
         UsageError: It was asked for.
     """
-    for flag, asked in (("--jobs", jobs != 1), ("--state", state is not None)):
+    for flag, asked in (("--jobs", jobs is not None), ("--state", state is not None)):
         if asked:
             raise UsageError(
                 "verify.integrity",
