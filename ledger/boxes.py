@@ -23,6 +23,10 @@ _DESTROY_KEY = (
     "DELETE FROM subjects WHERE subject = ? "
     "AND NOT EXISTS (SELECT 1 FROM sealed WHERE sealed.subject = subjects.subject)"
 )
+_IDLE_KEYS = (
+    "SELECT count(*) FROM subjects "
+    "WHERE NOT EXISTS (SELECT 1 FROM sealed WHERE sealed.subject = subjects.subject)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,10 @@ class Boxes:
         """Return a subject's key as it is kept, wrapped; None where there is none."""
         found = self._transaction.all(_KEY, subject)
         return bytes(found[0][0]) if found else None
+
+    def idle_keys(self) -> int:
+        """Return how many subjects have a key and no box: none has, where all was done here."""
+        return int(self._transaction.all(_IDLE_KEYS)[0][0])
 
     def has(self, record: str, path: str) -> bool:
         """Tell whether there is a box for this place."""

@@ -4,7 +4,7 @@ What builds on a ledger (replay, dashboards) takes this type and no other, and o
 makes it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
@@ -34,7 +34,7 @@ from verifier.report import (
     LedgerFacts,
     Report,
 )
-from verifier.sealed import Opener, SealedValues
+from verifier.sealed import Opener, Place, SealedValues
 from verifier.state import State
 from verifier.tiled import check_tiles
 from verifier.trust import Pin, Trust
@@ -60,6 +60,7 @@ class VerifiedLedger:
     _store: Source
     _founding: Founding
     _trust: Trust | None
+    _erasures: frozenset[Place] | None = None
     _seal: object = field(repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -75,7 +76,8 @@ class VerifiedLedger:
             BrokenLedgerError: The store was changed since.
         """
         heads = Heads(self._store, self._founding, self._trust)
-        reading = Reading(self._store, self._founding, heads)
+        sealed = SealedValues(self._store, erasures=self._erasures)
+        reading = Reading(self._store, self._founding, heads, sealed=sealed)
         for valid in reading.entries():
             if valid.event.index >= self.report.ledger.size:
                 return
@@ -108,16 +110,19 @@ def open_ledger(
     """
     store = open_source(source)
     try:
-        report, founding, contracts = _verified(store, trust, progress)
+        found = _verified(store, trust, progress)
     except BaseException:
         store.close()
         raise
-    if founding is None or report.integrity.verdict is IntegrityVerdict.BROKEN:
+    report = found.report
+    if found.founding is None or report.integrity.verdict is IntegrityVerdict.BROKEN:
         store.close()
         broken = report.integrity.broken
         what = f"broken at entry {broken.index}: {broken.what}" if broken else "it is broken"
         raise NotVerifiedError(f"{source}: {what}")
-    return VerifiedLedger(report, contracts, store, founding, trust, _SEAL)
+    return VerifiedLedger(
+        report, found.contracts, store, found.founding, trust, found.erasures, _SEAL
+    )
 
 
 def verify_ledger(
@@ -186,7 +191,8 @@ def verify(
         what = f"{store.location}: what is kept is for a store's integrity, and for that alone"
         raise SourceError(what, code="state.source")
     pins = state.pins() if state is not None else ()
-    return _verified(store, trust, progress, conformance=conformance, sealed=sealed, pins=pins)[0]
+    read = _verified(store, trust, progress, conformance=conformance, sealed=sealed, pins=pins)
+    return read.report
 
 
 def _carried(source: Source) -> Iterator[Disclosure]:
@@ -210,6 +216,16 @@ def open_source(source: str | Path) -> Source:
         raise SourceError(str(error), code=error.code) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """The report, and what a `VerifiedLedger` needs beside it."""
+
+    report: Report
+    founding: Founding | None
+    contracts: dict[str, Contract] = field(default_factory=dict[str, Contract])
+    erasures: frozenset[Place] | None = None
+
+
 def _verified(
     store: Source,
     trust: Trust | None,
@@ -217,8 +233,8 @@ def _verified(
     *,
     conformance: bool = True,
     sealed: SealedValues | None = None,
-    pins: Iterable[Pin] = (),
-) -> tuple[Report, Founding | None, dict[str, Contract]]:
+    pins: Sequence[Pin] = (),
+) -> _Verified:
     founding: Founding | None = None
     reading: Reading | None = None
     try:
@@ -231,9 +247,12 @@ def _verified(
                 judge.observe(valid)
         check_tiles(store)
     except BrokenLedgerError as error:
-        return _broken(error, founding, reading, trust), founding, {}
+        return _Verified(_broken(error, founding, reading, trust), founding)
     except LedgerError as error:
         raise SourceError(str(error), code=error.code) from error
+    again = reading.sealed.again(reading.size)
+    if again is not None:
+        return _verified(store, trust, progress, conformance=conformance, sealed=again, pins=pins)
     judged, drafts = judge.finish() if judge is not None else (Conformance(performed=False), [])
     places = Places(store, reading)
     counts = reading.sealed.finish(reading.size)
@@ -246,7 +265,8 @@ def _verified(
         conformance=judged,
         findings=findings,
     )
-    return report, founding, judge.contracts if judge is not None else {}
+    contracts = judge.contracts if judge is not None else {}
+    return _Verified(report, founding, contracts, reading.sealed.erasures)
 
 
 def _sound(store: Source, found: Proved, trust: Trust | None) -> Report:

@@ -6,7 +6,8 @@ undecidable, and says which of these it is.
 Source: docs/spec/ledger-format.md, *Sealed values*.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, cast
@@ -31,6 +32,9 @@ ERASED = f"{SEALED}was erased"
 WITHHELD = f"{SEALED}was not disclosed"
 LOST = f"{SEALED}is lost"
 
+# A record's digest, and a path in it.
+Place = tuple[str, str]
+
 
 class Opener(Protocol):
     """Whoever has the sealing key."""
@@ -48,6 +52,7 @@ class _Value:
     there: bool = False
     opened: bool = False
     erased: bool = False
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class _Found:
     there: bool = False
     opening: Opening | None = None
     problem: str = ""
+    keyless: bool = False
 
 
 @dataclass
@@ -76,32 +82,36 @@ class SealedValues:
         source: What is read. A bundle has no boxes: what is not disclosed with it is withheld.
         opener: Opens the store's boxes; None where nobody gave the sealing key.
         disclosures: Values that were shown to whoever verifies.
+        erasures: Record and path of what valid erasures name, where an earlier reading has shown
+            that; else what any erasure names is read ahead.
         drafts: What was found.
     """
 
     source: Source
     opener: Opener | None = None
     disclosures: Iterable[Disclosure] = ()
+    erasures: frozenset[Place] | None = None
     drafts: list[Draft] = field(default_factory=list[Draft])
     _holders: dict[str, _Holder] = field(default_factory=dict[str, _Holder])
-    _places: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    _places: dict[str, Place] = field(default_factory=dict[str, Place])
 
     def __post_init__(self) -> None:
-        self._shown: Mapping[tuple[str, str], Opening] = {
-            (one.record, opening.path): opening
-            for one in self.disclosures
-            for opening in one.openings
-        }
+        self.disclosures = tuple(self.disclosures)
+        # Of one value there may be several: a false one is told whatever stands beside it.
+        self._shown: dict[Place, list[Opening]] = {}
+        for one in self.disclosures:
+            for opening in one.openings:
+                self._shown.setdefault((one.record, opening.path), []).append(opening)
         self._failure = ""
 
     @cached_property
-    def _announced(self) -> set[tuple[str, str]]:
+    def _announced(self) -> AbstractSet[Place]:
         """What erasures name, read ahead when the first sealed value is met: else never."""
-        return self._erasures(0)
+        return self._erasures(0) if self.erasures is None else self.erasures
 
-    def _erasures(self, start: int) -> set[tuple[str, str]]:
+    def _erasures(self, start: int) -> set[Place]:
         """Return what erasures say from an entry on. Nothing in them has been checked."""
-        found: set[tuple[str, str]] = set()
+        found: set[Place] = set()
         try:
             for _, raw in self.source.records_containing(_ERASURE, start):
                 value: Any = decode(raw)
@@ -111,6 +121,32 @@ class SealedValues:
             # The steps that read each record say what is wrong with it.
             return found
         return found
+
+    def again(self, size: int) -> "SealedValues | None":
+        """Return what another reading needs, where this one took the word of a false erasure.
+
+        What a rule may see was hidden from it because an erasure named it, and that erasure turned
+        out to be invalid: else who wrote a record could hide it from every rule that way.
+
+        Args:
+            size: How many entries were read. What is erased later is no part of it, and hidden.
+        """
+        if self.erasures is not None or "_announced" not in self.__dict__:
+            return None
+        valid = {
+            (record, path)
+            for record, holder in self._holders.items()
+            for path, value in holder.values.items()
+            if value.erased
+        } | self._erasures(size)
+        if not (self._announced & self._sealed_places()) - valid:
+            return None
+        return SealedValues(self.source, self.opener, self.disclosures, frozenset(valid))
+
+    def _sealed_places(self) -> set[Place]:
+        return {
+            (record, path) for record, holder in self._holders.items() for path in holder.values
+        }
 
     # -------------------------------------------------------------------------- step 7
 
@@ -153,6 +189,7 @@ class SealedValues:
         for path, value in values.items():
             found = self._found(entry.digest, path, value.commitment, boxes)
             value.there, value.opened = found.there, found.opening is not None
+            value.keyless = found.keyless
             if found.problem or value.commitment in self._places:
                 what = found.problem or "this commitment stands in an earlier record already"
                 self._refuse(entry.index, f"{path}: {what}")
@@ -167,8 +204,7 @@ class SealedValues:
         try:
             with self.source.boxes() as boxes:
                 return {
-                    box.commitment: (box, boxes.key(box.subject) if self.opener else None)
-                    for box in boxes.of_record(record)
+                    box.commitment: (box, boxes.key(box.subject)) for box in boxes.of_record(record)
                 }
         except (StoreError, SealedFormatError) as error:
             self._failure = str(error)
@@ -179,22 +215,28 @@ class SealedValues:
     ) -> _Found:
         found = _Found()
         box, wrapped = boxes.get(commitment, (None, None))
-        try:
-            if box is not None:
-                found.there = True
-                if box.path != path:
-                    found.problem = f"its box is kept for {box.path}"
-                elif self.opener is not None:
-                    found.opening = self.opener.open(box, wrapped)
-            opening = self._shown.get((record, path))
-            if opening is not None:
+        if box is not None:
+            found.there, found.keyless = True, wrapped is None
+            if box.path != path:
+                found.problem = f"its box is kept for {box.path}"
+            elif self.opener is not None and wrapped is not None:
+                self._unbox(found, self.opener, box, wrapped)
+        for opening in self._shown.get((record, path), ()):
+            try:
                 check_opening(opening, commitment)
                 found.there, found.opening = True, opening
+            except UnsealedError as error:
+                found.problem = str(error)
+        return found
+
+    @staticmethod
+    def _unbox(found: _Found, opener: Opener, box: Box, wrapped: bytes) -> None:
+        try:
+            found.opening = opener.open(box, wrapped)
         except UnsealedError as error:
             if error.code == "seal.key":
                 raise
             found.problem = str(error)
-        return found
 
     def _seen(self, record: str, path: str, value: _Value, found: _Found) -> object:
         name = path[1:].replace("/", ".")
@@ -202,7 +244,7 @@ class SealedValues:
             return Unseen(value.commitment, f"{name} {ERASED}")
         if found.opening is not None:
             return found.opening.read()
-        lost = isinstance(self.source, Store) and not found.there and not self._failure
+        lost = self._is_lost(there=found.there, keyless=found.keyless)
         return Unseen(value.commitment, f"{name} {LOST if lost else WITHHELD}")
 
     # -------------------------------------------------------------------------- judging
@@ -210,8 +252,10 @@ class SealedValues:
     def finish(self, size: int) -> dict[SealedState, int]:
         """Return how many values are in which state, once everything was read up to `size`."""
         counts = dict.fromkeys(SealedState, 0)
-        for record in sorted({record for record, _ in self._shown} - set(self._holders)):
-            self._refuse(0, f"a value of record {record[:12]}… is disclosed, which seals none here")
+        for record, path in sorted(set(self._shown) - self._sealed_places()):
+            holder = self._holders.get(record)
+            what = f"{path} of record {record[:12]}… is disclosed, where nothing is sealed here"
+            self._refuse(holder.index if holder else 0, what)
         if self._failure:
             self._refuse(0, f"the store's sealed values cannot be read: {self._failure}")
         later: set[tuple[str, str]] | None = None
@@ -223,7 +267,7 @@ class SealedValues:
                     # It was erased since: that erasure is no part of this verification.
                     state = SealedState.WITHHELD if (record, path) in later else state
                 counts[state] += 1
-                self._judge(holder.index, path, state)
+                self._judge(holder.index, path, value, state)
         self._judge_strays(size)
         return counts
 
@@ -232,12 +276,17 @@ class SealedValues:
             return SealedState.ERASED_BUT_PRESENT if value.there else SealedState.ERASED
         if value.opened:
             return SealedState.DISCLOSED
-        missing = isinstance(self.source, Store) and not value.there and not self._failure
-        return SealedState.LOST if missing else SealedState.WITHHELD
+        lost = self._is_lost(there=value.there, keyless=value.keyless)
+        return SealedState.LOST if lost else SealedState.WITHHELD
 
-    def _judge(self, index: int, path: str, state: SealedState) -> None:
+    def _is_lost(self, *, there: bool, keyless: bool) -> bool:
+        """Tell whether nobody will ever read a value again that was neither shown nor erased."""
+        return isinstance(self.source, Store) and not self._failure and (keyless or not there)
+
+    def _judge(self, index: int, path: str, value: _Value, state: SealedState) -> None:
         if state is SealedState.LOST:
-            what = f"{path}: neither the value nor an erasure of it is there"
+            gone = "its subject's key" if value.there else "the value"
+            what = f"{path}: neither {gone} nor an erasure of it is there"
             self.drafts.append(integrity_draft("lost", index, what, step=9))
         elif state is SealedState.ERASED_BUT_PRESENT:
             what = f"{path}: it was erased, and is there"
@@ -254,11 +303,18 @@ class SealedValues:
                     for box in boxes.each()
                     if self._places.get(box.commitment, ("", ""))[0] != box.record
                 ]
+                idle = boxes.idle_keys()
             # What was appended since is no part of this verification, and its boxes are not either.
             later = {digest(row.record or b"") for row in self.source.rows(size)} if strays else ()
         except (StoreError, SealedFormatError) as error:
             self._refuse(0, f"the store's sealed values cannot be read: {error}")
             return
+        if idle:
+            self._refuse(
+                0,
+                f"{idle} subjects' keys are kept without a box: what was erased about them can be "
+                "opened with these from any copy of its box",
+            )
         for record, path in strays:
             if record not in later:
                 holder = self._holders.get(record)

@@ -114,9 +114,17 @@ def save_sqlite(scene: Scene, folder: Path, _url: str) -> str:
 def save_postgresql(scene: Scene, _folder: Path, url: str) -> str:
     """Write the ledger to an empty database, around its guards."""
     Store.create(url).close()
+    fill_postgresql(scene, url)
+    return url
+
+
+def fill_postgresql(scene: Scene, url: str) -> None:
+    """Write the ledger to a database in which there may be another one: that one goes."""
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain) as connection, connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
+        for table in ("entries", "records", "checkpoints", "cosignatures", "sealed", "subjects"):
+            cursor.execute(f"DELETE FROM {table}".encode())  # noqa: S608
         desk = scene.desk
         tables: dict[str, Sequence[Sequence[object]]] = {
             "entries": list(enumerate(desk.headers)),
@@ -129,7 +137,6 @@ def save_postgresql(scene: Scene, _folder: Path, url: str) -> str:
             cursor.executemany(f"INSERT INTO {table} VALUES ({places})".encode(), rows)  # noqa: S608
         for statement, values in scene.statements:
             cursor.execute(statement.replace("?", "%s").encode(), tuple(values))
-    return url
 
 
 def save_bundle(scene: Scene, folder: Path, url: str) -> str:

@@ -35,7 +35,7 @@ ROLES = {
     "lead": ("refunds-lead",),
     "reviewer": ("reviewer", "eraser"),
 }
-OWNERS = {"activator": "Ada", "lead": "Lin"}
+OWNERS = {"activator": "Ada", "lead": "Lin", "eraser": "Dora"}
 
 
 def identity(name: str) -> str:
@@ -301,8 +301,10 @@ def contract_text(version: str = "1.0.0") -> str:
 class Desk(Forge):
     """A forge whose ledger has a contract in force, and agents that work under it."""
 
-    def __init__(self, *, imported: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self, *, imported: bool = False, roles: dict[str, tuple[str, ...]] | None = None
+    ) -> None:
+        super().__init__(roles)
         self.who = "importer" if imported else "agent"
         self.publish(imported=imported)
 

@@ -127,12 +127,13 @@ def test_what_is_gone_without_an_erasure_is_lost(desk: Desk) -> None:
     assert report.exit_code() == 1
 
 
-def test_a_key_that_is_gone_is_named_where_it_is_needed(desk: Desk) -> None:
-    """A box without its subject's key opens nothing."""
+def test_a_value_whose_key_is_gone_is_lost(desk: Desk) -> None:
+    """A box without its subject's key opens to nobody: that is seen without any key."""
     change(desk, "DELETE FROM subjects WHERE subject = 'customer:42'")
-    report = verified(desk, unseal=True)
-    assert codes(report) == ["integrity.sealed"]
-    assert states(report) == {"withheld": 1, "disclosed": 3}
+    for unseal, state in ((False, "withheld"), (True, "disclosed")):
+        report = verified(desk, unseal=unseal)
+        assert codes(report) == ["integrity.lost"]
+        assert states(report) == {"lost": 1, state: 3}
 
 
 def test_what_was_erased_and_is_there_is_named(local: Desk, tmp_path: Path) -> None:
@@ -198,9 +199,13 @@ def test_a_changed_box_does_not_open(local: Desk) -> None:
 
 
 def test_a_subject_that_was_changed_does_not_open(local: Desk) -> None:
-    """A box under another subject's name does not open with that one's key."""
+    """A box under another subject's name does not open with that one's key.
+
+    Its own subject's key stands there without a box, which is seen without any key.
+    """
     change(local, "UPDATE sealed SET subject = 'customer:41' WHERE subject = 'customer:42'")
-    assert codes(verified(local, unseal=True)) == ["integrity.sealed"]
+    assert codes(verified(local)) == ["integrity.sealed"]
+    assert codes(verified(local, unseal=True)) == ["integrity.sealed"] * 2
 
 
 def test_another_sealing_key_is_refused(local: Desk) -> None:
