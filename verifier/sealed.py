@@ -309,7 +309,7 @@ class SealedValues:
         except (StoreError, SealedFormatError) as error:
             self._refuse(0, f"the store's sealed values cannot be read: {error}")
             return
-        if idle:
+        if idle and self._holders:
             self._refuse(
                 0,
                 f"{idle} subjects' keys are kept without a box: what was erased about them can be "

@@ -6,9 +6,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
-from sqlalchemy import make_url
-
 from ledger.bundle_writing import write_bundle
 from ledger.encoding import decode, encode
 from ledger.store import Store
@@ -114,29 +111,8 @@ def save_sqlite(scene: Scene, folder: Path, _url: str) -> str:
 def save_postgresql(scene: Scene, _folder: Path, url: str) -> str:
     """Write the ledger to an empty database, around its guards."""
     Store.create(url).close()
-    fill_postgresql(scene, url)
+    scene.desk.fill(url, scene.statements)
     return url
-
-
-def fill_postgresql(scene: Scene, url: str) -> None:
-    """Write the ledger to a database in which there may be another one: that one goes."""
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain) as connection, connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        for table in ("entries", "records", "checkpoints", "cosignatures", "sealed", "subjects"):
-            cursor.execute(f"DELETE FROM {table}".encode())  # noqa: S608
-        desk = scene.desk
-        tables: dict[str, Sequence[Sequence[object]]] = {
-            "entries": list(enumerate(desk.headers)),
-            "records": list(enumerate(desk.records)),
-            "checkpoints": desk.notes,
-            "cosignatures": desk.cosignatures,
-        }
-        for table, rows in tables.items():
-            places = ", ".join(["%s"] * (5 if table == "cosignatures" else 2))
-            cursor.executemany(f"INSERT INTO {table} VALUES ({places})".encode(), rows)  # noqa: S608
-        for statement, values in scene.statements:
-            cursor.execute(statement.replace("?", "%s").encode(), tuple(values))
 
 
 def save_bundle(scene: Scene, folder: Path, url: str) -> str:

@@ -11,7 +11,7 @@ from ledger.encoding import digest, encode
 from ledger.sealed import Disclosure, Opening, write_disclosure
 from ledger.sealing import Sealing, SealingKey
 from ledger.store import Store
-from tests.tamper.scene import Scene, fill_postgresql, save_sqlite
+from tests.tamper.scene import Scene, save_sqlite
 from tests.verifier.forge import ROLES, Desk
 
 # Who may erase what the agent wrote: of another owner.
@@ -127,7 +127,7 @@ class SealedScene(Scene):
         for subject, key in self.keys.items():
             self.execute("INSERT INTO subjects (subject, key) VALUES (?, ?)", subject, key)
         if kind == "postgresql":
-            fill_postgresql(self, url)
+            self.desk.fill(url, self.statements)
             return url
         path = save_sqlite(self, folder, url)
         if kind == "sqlite":

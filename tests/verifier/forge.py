@@ -10,6 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
+import psycopg
+from sqlalchemy import make_url
+
 from ledger.authority import Document, IdentityEntry, KeyEntry, Revocation, document_text
 from ledger.authority import signed_bytes as signed_document
 from ledger.checkpoint import COSIGNATURE, Checkpoint, VerifierKey, parse_note
@@ -264,6 +267,31 @@ class Forge:
                 "INSERT INTO cosignatures VALUES (?, ?, ?, ?, ?)", self.cosignatures
             )
         return path
+
+    def fill(self, url: str, statements: Sequence[tuple[str, Sequence[object]]] = ()) -> None:
+        """Write the ledger to a database, around its guards; one that is there already goes.
+
+        Args:
+            url: Of a database with the tables of a store.
+            statements: What is done to the tables afterwards; a value's place is written `?`.
+        """
+        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        tables: dict[str, Sequence[Sequence[object]]] = {
+            "entries": list(enumerate(self.headers)),
+            "records": list(enumerate(self.records)),
+            "checkpoints": self.notes,
+            "cosignatures": self.cosignatures,
+            "sealed": [],
+            "subjects": [],
+        }
+        with psycopg.connect(plain) as connection, connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
+            for table, rows in tables.items():
+                places = ", ".join(["%s"] * (5 if table == "cosignatures" else 2))
+                cursor.execute(f"DELETE FROM {table}".encode())  # noqa: S608
+                cursor.executemany(f"INSERT INTO {table} VALUES ({places})".encode(), rows)  # noqa: S608
+            for statement, values in statements:
+                cursor.execute(statement.replace("?", "%s").encode(), tuple(values))
 
     def _numbered(self) -> Iterator[tuple[int, bytes]]:
         return iter(list(enumerate(self.headers)))

@@ -2,7 +2,7 @@
 
 import random
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -56,21 +56,22 @@ def _nothing(*_: object, **__: object) -> None:
     """Prove nothing."""
 
 
-def exact(path: Path, trust: Trust | None) -> Report:
+def exact(path: Path | str, trust: Trust | None) -> Report:
     """Verify without the quick way."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(load, "proved", _nothing)
         return verify_ledger(path, trust, conformance=False)
 
 
-def agreed(desk: Desk, path: Path, trust: Trust | None = None) -> bool:
+def agreed(
+    desk: Desk, path: Path | str, trust: Trust | None = None, spans: Sequence[int] = SPANS
+) -> bool:
     """Compare the two ways on a saved ledger; return whether the quick one proved it."""
     trust = trust or desk.trust()
     said = exact(path, trust)
     assert verify_ledger(path, trust, conformance=False) == said
-    found: set[bool] = set()
     with Store.open(path) as store:
-        found = {proved(store, trust, span=span) is not None for span in SPANS}
+        found = {proved(store, trust, span=span) is not None for span in spans}
     if said.integrity.verdict is IntegrityVerdict.BROKEN or said.findings:
         assert found == {False}
     return found == {True}
@@ -281,15 +282,21 @@ BAD: list[Callable[[Desk], None]] = [
 ]
 
 
+def spoiled(spoil: Callable[[Desk], None]) -> Desk:
+    """Return a ledger with one thing wrong at its end."""
+    desk = worked()
+    desk.submit("steward", _switch(desk))
+    spoil(desk)
+    desk.sign_head()
+    return desk
+
+
 @pytest.mark.parametrize("spoil", BAD)
 def test_what_is_wrong_is_left_to_the_exact_reading(
     spoil: Callable[[Desk], None], tmp_path: Path
 ) -> None:
     """Each step of the ten: the quick way proves nothing, and the report is the exact one."""
-    desk = worked()
-    desk.submit("steward", _switch(desk))
-    spoil(desk)
-    desk.sign_head()
+    desk = spoiled(spoil)
     path = desk.save(tmp_path / "l.db")
     said = exact(path, desk.trust())
     assert said.findings, "the test's ledger should have been bad"
@@ -305,7 +312,7 @@ def test_a_key_that_is_revoked_in_time_hinders_nothing(tmp_path: Path) -> None:
     assert agreed(desk, desk.save(tmp_path / "l.db"))
 
 
-def _changed(luck: random.Random, raw: bytes) -> bytes:
+def _otherwise(luck: random.Random, raw: bytes) -> bytes:
     """Return other bytes: one flipped, or another value somewhere, written strictly."""
     at = luck.randrange(len(raw))
     flipped = raw[:at] + bytes([raw[at] ^ (1 << luck.randrange(8))]) + raw[at + 1 :]
@@ -327,19 +334,12 @@ def _changed(luck: random.Random, raw: bytes) -> bytes:
         return raw + b" "
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(seed=st.integers(0, 2**32), links=st.booleans(), heads=st.booleans())
-def test_random_changes_are_judged_alike(
-    tmp_path: Path, seed: int, *, links: bool, heads: bool
-) -> None:
-    """Whatever is changed, linked anew or signed anew: one report."""
-    desk, luck = worked(), random.Random(seed)
+def changed(luck: random.Random, desk: Desk, *, links: bool, heads: bool) -> Desk:
+    """Change one or two headers or records; link all anew, and sign it anew, where asked to."""
     rows = luck.choice([desk.headers, desk.records])
     for _ in range(luck.randint(1, 2)):
         at = luck.randrange(len(rows))
-        rows[at] = _changed(luck, rows[at])
+        rows[at] = _otherwise(luck, rows[at])
     if links:
         try:
             desk.relink()
@@ -348,6 +348,18 @@ def test_random_changes_are_judged_alike(
     if heads:
         desk.notes.clear()
         desk.sign_head()
+    return desk
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 2**32), links=st.booleans(), heads=st.booleans())
+def test_random_changes_are_judged_alike(
+    tmp_path: Path, seed: int, *, links: bool, heads: bool
+) -> None:
+    """Whatever is changed, linked anew or signed anew: one report."""
+    desk = changed(random.Random(seed), worked(), links=links, heads=heads)
     path = tmp_path / f"{seed}-{links}-{heads}.db"
     path.unlink(missing_ok=True)
     agreed(desk, desk.save(path))
