@@ -57,7 +57,7 @@ class Heads:
         self._lines = _lines(store, self.witnessed)
         self._notes = _notes(store)
         self._next = next(self._notes, None)
-        self._pinned = _pinned(trust, founding.origin, pins)
+        self._pinned = pinned_heads(trust, founding.origin, pins)
         self._largest = max((pin.size for _, pin in self._pinned), default=0)
         self._leaves = bytearray()
         self.size = 0
@@ -212,8 +212,14 @@ def _lines(store: Source, witnessed: Witnessed) -> dict[int, list[NoteSignature]
     return found
 
 
-def _pinned(trust: Trust | None, origin: str, pins: Iterable[Pin]) -> list[tuple[str, Checkpoint]]:
-    """Return the pinned checkpoints. Who signed them does not matter: the auditor vouches."""
+def pinned_heads(
+    trust: Trust | None, origin: str, pins: Iterable[Pin] = ()
+) -> list[tuple[str, Checkpoint]]:
+    """Return the pinned checkpoints. Who signed them does not matter: the auditor vouches.
+
+    Raises:
+        TrustError: One is no checkpoint, or of another ledger.
+    """
     trusted = trust.all_pins() if trust is not None else ()
     return [(pin.name, _pin(pin, origin)) for pin in (*trusted, *pins)]
 

@@ -37,6 +37,7 @@ from verifier.report import (
 from verifier.sealed import Opener, Place, SealedValues
 from verifier.state import State
 from verifier.tiled import check_tiles
+from verifier.tiles_alone import is_tiles, verify_tiles
 from verifier.trust import Pin, Trust
 from verifier.witnessed import written
 
@@ -139,7 +140,7 @@ def verify_ledger(
     """Verify a ledger: its integrity, and every record in it decided again.
 
     Args:
-        source: A store's path or database URL.
+        source: A store's path or database URL, a bundle, or a directory of tiles.
         trust: What the verification rests on; None compares the ledger with itself alone.
         conformance: Whether records are decided again; else integrity alone is verified.
         jobs: How many processes verify integrity, where it is verified alone.
@@ -154,6 +155,9 @@ def verify_ledger(
         StateError: The state is of another ledger.
         TrustError: The trust file cannot be used.
     """
+    if is_tiles(source):
+        _refuse_with_tiles(source, state, sealed=opener is not None or bool(tuple(disclosures)))
+        return verify_tiles(source, trust, conformance=conformance, progress=progress)
     store = open_source(source)
     try:
         shown = (*disclosures, *_carried(store))
@@ -168,6 +172,15 @@ def verify_ledger(
         )
     finally:
         store.close()
+
+
+def _refuse_with_tiles(source: str | Path, state: State | None, *, sealed: bool) -> None:
+    if state is not None:
+        what = f"{source}: what is kept is for a store's integrity, and tiles are read whole"
+        raise SourceError(what, code="state.source")
+    if sealed:
+        what = f"{source}: tiles hold no records, and so no sealed values: ask for a bundle"
+        raise SourceError(what, code="tiles.sealed")
 
 
 def verify(
@@ -210,6 +223,9 @@ def open_source(source: str | Path) -> Source:
     Raises:
         SourceError: There is none.
     """
+    if is_tiles(source):
+        what = f"{source}: tiles alone hold no records, and can only be verified: ask for a bundle"
+        raise SourceError(what, code="tiles.alone")
     try:
         return Bundle.open(source) if is_bundle(source) else Store.open(source)
     except StoreError as error:

@@ -123,12 +123,16 @@ class JudgedContract:
 
 @dataclass(frozen=True, slots=True)
 class Conformance:
-    """Every record decided again. `performed` is false where integrity left nothing to rely on."""
+    """Every record decided again. `performed` is false where integrity left nothing to rely on.
+
+    `why` says why nothing could be judged, where that is neither this nor what was asked for.
+    """
 
     performed: bool
     contracts: tuple[JudgedContract, ...] = ()
     counts: tuple[RuleCount, ...] = ()
     records: Mapping[str, int] = field(default_factory=dict[str, int])
+    why: str = ""
 
     def total(self) -> Tally:
         """Return the sums over all rules."""

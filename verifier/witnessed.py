@@ -9,11 +9,11 @@ Source: C2SP tlog-cosignature; docs/spec/ledger-format.md, *Trust file*.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from ledger.checkpoint import NoteSignature
 from ledger.cosignature import SKEW, check_cosignatures
 from ledger.keys import fingerprint
-from verifier.founding import Founding
 from verifier.trust import Trust
 
 
@@ -34,6 +34,14 @@ class Accepted:
     as_of: int
 
 
+class OwnKeys(Protocol):
+    """Whoever knows the ledger's own keys."""
+
+    def public_key(self, key: str) -> bytes | None:
+        """Return the ledger's public key with this fingerprint; None where it has none."""
+        ...
+
+
 class Witnessed:
     """What the witnesses of a trust file say of the heads of a ledger.
 
@@ -42,12 +50,12 @@ class Witnessed:
         own: Names under which the trust file has a key of the ledger itself.
     """
 
-    def __init__(self, founding: Founding, trust: Trust | None) -> None:
+    def __init__(self, ledger: OwnKeys, trust: Trust | None) -> None:
         named = trust.witnesses if trust is not None else ()
         mine = {
             witness
             for witness in named
-            if founding.public_key(fingerprint(witness.public_key)) is not None
+            if ledger.public_key(fingerprint(witness.public_key)) is not None
         }
         self._trust = trust
         self._witnesses = tuple(witness for witness in named if witness not in mine)

@@ -47,6 +47,27 @@ def test_everything_is_exported_and_verifies_alike(
     assert writ("verify", name)[0] == ExitCode.UNDECIDABLE
 
 
+def test_tiles_alone_are_verified_for_what_they_prove(
+    writ: Run, desk: Desk, tmp_path: Path
+) -> None:
+    """Nobody vouches for them without a pinned head, and none of it says that rules were kept."""
+    writ("export", "ledger.db", "--out", "out", "--tiles", "--trust", "trust.json")
+    (tmp_path / "out" / "tiles").rename(tmp_path / "tiles")
+    (tmp_path / "head").write_bytes(desk.notes[-1][1])
+    trust, pinned = ("--trust", "trust.json"), ("--checkpoint", "head")
+    assert writ("verify", "tiles")[0] == ExitCode.UNDECIDABLE
+    assert writ("verify", "tiles", *trust, "--integrity")[0] == ExitCode.UNDECIDABLE
+    assert writ("verify", "tiles", *trust, *pinned)[0] == ExitCode.UNDECIDABLE
+    code, said, _ = writ("verify", "tiles", *trust, *pinned, "--integrity")
+    assert (code, "was checked, nor who was entitled" in said) == (ExitCode.HOLDS, True)
+    (tmp_path / "tiles" / "tile" / "0" / "000.p" / "16").write_bytes(b"x" * 512)
+    code, said, _ = writ("verify", "tiles", *trust, *pinned)
+    assert (code, "BROKEN at entry 0" in said) == (ExitCode.VIOLATED, True)
+    for refused in (("--state", "seen", "--integrity"), ("--receipts", "head")):
+        assert writ("verify", "tiles", *trust, *refused)[0] == ExitCode.UNREADABLE, refused
+    assert writ("proof", "tiles", 3)[0] == ExitCode.UNREADABLE
+
+
 @pytest.mark.usefixtures("desk")
 def test_one_run_goes_with_all_that_is_of_it(writ: Run, tmp_path: Path, desk: Desk) -> None:
     """Governance and the run's own records are there, and the rest is withheld and said to be."""

@@ -76,8 +76,12 @@ def _conformance(report: Report) -> Iterator[str]:
     conformance = report.conformance
     if not conformance.performed:
         broken = report.integrity.verdict is IntegrityVerdict.BROKEN
-        why = "the ledger has to hold before anything in it can be judged"
-        yield f"Conformance: NOT JUDGED · {why if broken else 'integrity alone was asked for'}"
+        why = (
+            "the ledger has to hold before anything in it can be judged"
+            if broken
+            else conformance.why or "integrity alone was asked for"
+        )
+        yield f"Conformance: NOT JUDGED · {why}"
         return
     total = conformance.total()
     broken_rules = len({count.rule for count in conformance.counts if count.tally.violated})

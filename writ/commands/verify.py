@@ -23,6 +23,12 @@ FORMATS = ("text", "json")
 LedgerArgument = Annotated[
     str, typer.Argument(metavar="LEDGER", help="A ledger: a .db file or a database URL.")
 ]
+_SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="LEDGER", help="A .db file, a database URL, a bundle, or a directory of tiles."
+    ),
+]
 AtOption = Annotated[
     str | None,
     typer.Option(
@@ -44,7 +50,7 @@ TrustOption = Annotated[
 
 
 def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
-    ledger: LedgerArgument,
+    ledger: _SourceArgument,
     trust: TrustOption = None,
     format_: Annotated[
         str | None, typer.Option("--format", metavar="text|json", help="How to write the report.")
