@@ -30,6 +30,7 @@ from ledger.keys import fingerprint, verify_signature
 from ledger.merkle import Frontier
 from ledger.records import AnyRecord, Authority, Genesis, StreamClose, parse_record
 from ledger.rows import Added, Head, StreamState
+from ledger.source import Source
 from ledger.store import Store
 from ledger.submission import Submission, parse_signed_text, submission_root
 from ledger.vault import Values, Vault
@@ -121,12 +122,12 @@ class Admission:
 
 
 def read_authority(
-    store: Store, known: tuple[AuthorityHistory, int] | None = None
+    store: Source, known: tuple[AuthorityHistory, int] | None = None
 ) -> AuthorityHistory:
     """Fold the authority records of a store, checking their root signatures and nothing else.
 
     Args:
-        store: The store; what its entries say is not checked here.
+        store: The ledger; what its entries say is not checked here.
         known: What was folded before, and the index from which to go on.
 
     Raises:

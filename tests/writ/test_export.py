@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ledger.bundle import Bundle
-from tests.verifier.forge import Desk
+from tests.verifier.forge import Desk, witness_of
 from tests.writ.conftest import Run
 from verifier.findings import Result
 from verifier.load import verify_ledger
@@ -66,6 +66,33 @@ def test_tiles_alone_are_verified_for_what_they_prove(
     for refused in (("--state", "seen", "--integrity"), ("--receipts", "head")):
         assert writ("verify", "tiles", *trust, *refused)[0] == ExitCode.UNREADABLE, refused
     assert writ("proof", "tiles", 3)[0] == ExitCode.UNREADABLE
+
+
+def test_a_proof_is_under_the_head_that_witnesses_cosigned(
+    writ: Run, desk: Desk, tmp_path: Path
+) -> None:
+    """Which head was taken is said; without a trust file it is the newest, and then refused."""
+    desk.cosign("w1.example", 1_700_000_000)
+    desk.submit("reviewer", desk.make("review", "reviewer", finding="F", state="open"))
+    desk.sign_head()
+    desk.save(tmp_path / "later.db")
+    witness = str(witness_of("w1.example"))
+    asks = (
+        f'{{"v":1,"origin":"shop.example/ledger","genesis":"{desk.genesis}","note":"a test",'
+        f'"witnesses":["{witness}"]}}'
+    )
+    (tmp_path / "witnessed.json").write_text(asks)
+    (tmp_path / "other.json").write_text(asks.replace(desk.genesis, "ab" * 32))
+    check = ("proof", "--trust", "witnessed.json", "--check")
+    code, _, told = writ("proof", "later.db", 5, "--trust", "witnessed.json", "--out", "p")
+    assert (code, "head of 16 entries, cosigned by 1" in told) == (ExitCode.HOLDS, True)
+    assert "the newest, of 17, is not yet" in told
+    assert writ(*check, "p")[0] == ExitCode.HOLDS
+    assert "head of 17 entries, the newest" in writ("proof", "later.db", 5, "--out", "q")[2]
+    assert writ(*check, "q")[0] == ExitCode.VIOLATED
+    told = writ("proof", "later.db", 16, "--trust", "witnessed.json", "--out", "r")[2]
+    assert "will refuse this proof" in told
+    assert "proof.trust" in writ("proof", "later.db", 5, "--trust", "other.json")[2]
 
 
 @pytest.mark.usefixtures("desk")

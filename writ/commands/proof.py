@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.proof import ProvenRecord
+    from ledger.proof_head import Asked, ProofHead
     from ledger.records import AnyRecord
     from ledger.sealed import Disclosure
     from ledger.source import Source
     from ledger.tiles import TiledTree
+    from verifier.trust import Trust
 
 
 def proof(
@@ -47,6 +49,7 @@ def proof(
 ) -> None:
     """Write a proof that one record is in a ledger, or check one with nothing but a trust file.
 
+    It is made under the newest head that has the cosignatures that a trust file asks for.
     Checking exits 0 when the proof holds, 1 when it does not, 4 when it is no proof.
     """
     if check is not None:
@@ -60,11 +63,14 @@ def proof(
             "it is not said what to prove",
             do="writ proof LEDGER INDEX, or writ proof --check FILE --trust FILE",
         )
-    data(_made(ledger, index, shown=not withhold), out)
+    asked = with_time(trust_of(trust, current()), at)
+    data(_made(ledger, index, asked, shown=not withhold), out)
 
 
-def _made(ledger: str, index: int, *, shown: bool) -> str:
+def _made(ledger: str, index: int, trust: "Trust | None", *, shown: bool) -> str:
+    from ledger.encoding import digest
     from ledger.proof import make_proof
+    from ledger.proof_head import choose_head
     from verifier.load import open_source
 
     source = open_source(ledger)
@@ -78,27 +84,41 @@ def _made(ledger: str, index: int, *, shown: bool) -> str:
                 f"writ: {ledger} withholds the record of entry {index}: the proof is of its "
                 "digest, of who signed it and of its place"
             )
-        note = _newest(source, index)
-        if note is None:
+        if trust is not None and digest(source.row(0).record or b"") != trust.genesis:
+            raise CommandError("proof.trust", f"{ledger}: the trust file is of another ledger")
+        head = choose_head(source, index, None if trust is None else _asked(trust))
+        if head is None:
             raise CommandError(
                 "proof.head",
                 f"no signed head of {ledger} covers entry {index}",
                 do="A head is signed when whoever writes the ledger closes it.",
             )
-        return make_proof(source, index, note, _tree(source, note), shown=shown).decode()
+        message(f"writ: {_said(head, trust)}")
+        return make_proof(source, index, head.note, _tree(source, head.note), shown=shown).decode()
     finally:
         source.close()
 
 
-def _newest(source: "Source", index: int) -> bytes | None:
-    """Return the newest signed head over an entry, with the cosignatures that are kept of it."""
-    from ledger.cosignature import with_lines
+def _asked(trust: "Trust") -> "Asked":
+    from ledger.proof_head import Asked
 
-    found = [(size, note) for size, note in source.checkpoints() if size > index]
-    if not found:
-        return None
-    size, note = found[-1]
-    return with_lines(note, (line for at, line in source.cosignatures() if at == size))
+    return Asked(trust.witnesses, trust.quorum, trust.max_age, trust.at)
+
+
+def _said(head: "ProofHead", trust: "Trust | None") -> str:
+    """Return under which head a proof is made, and why not under the newest."""
+    said = f"under the head of {head.size:,} entries"
+    if trust is None or not trust.quorum:
+        return f"{said}, the newest; no trust file asks for witnesses"
+    counted = f"{head.witnesses} of the witnesses, and {trust.quorum} are asked for"
+    if head.enough:
+        newer = "" if head.size == head.newest else f" (the newest, of {head.newest:,}, is not yet)"
+        return f"{said}, cosigned by {counted}{newer}"
+    why = "their cosignatures are too old" if head.witnesses >= trust.quorum else "too few"
+    return (
+        f"{said}, cosigned by {counted}: {why}, and no head over this entry has better: whoever "
+        "asks for that will refuse this proof"
+    )
 
 
 def _tree(source: "Source", note: bytes) -> "TiledTree | None":
