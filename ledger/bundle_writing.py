@@ -1,7 +1,8 @@
 """Writing a bundle: to a temporary name beside the place asked for, and renamed when it is whole.
 
 The same ledger and the same selection give the same bytes. A crash leaves a directory whose name
-ends in `.part`, and nothing under the name that was asked for.
+ends in `.part`, and nothing under the name that was asked for. What was written stays, whatever
+happens once `write_bundle` has returned.
 """
 
 import os
@@ -34,7 +35,7 @@ from ledger.bundle_readme import readme
 from ledger.cosignature import with_lines
 from ledger.encoding import digest
 from ledger.errors import BundleError
-from ledger.files import sync_file
+from ledger.files import make_folder, sync_file, sync_folder, sync_tree
 from ledger.members import ZipWriter
 from ledger.rows import Row
 from ledger.source import Source
@@ -79,13 +80,16 @@ def write_bundle(
         raise BundleError(f"{target}: there is something already", code="bundle.exists")
     part = target.with_name(f"{target.name}.{token_hex(4)}.part")
     try:
-        part.mkdir(parents=True)
+        make_folder(target.parent)
+        part.mkdir()
         written = _written(source, part, chosen, tiled=tiled, disclosures=disclosures or {})
         if target.suffix == ".zip":
             _zipped(part, target)
         else:
-            _sync(part)
+            sync_tree(part)
             part.rename(target)
+        # Until then a power cut takes the name away, and with it the bundle.
+        sync_folder(target.parent)
     except OSError as error:
         raise BundleError(f"{target}: {error.strerror or error}") from error
     finally:
@@ -220,8 +224,3 @@ def _zipped(folder: Path, target: Path) -> None:
             archive.add(name, folder / name)
     sync_file(part)
     os.link(part, target)  # unlike a rename it takes no name that somebody else took meanwhile
-
-
-def _sync(folder: Path) -> None:
-    for name in _names(folder):
-        sync_file(folder / name)

@@ -66,6 +66,22 @@ def sync_folder(folder: Path) -> None:
     sync_file(folder)
 
 
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder with those above it, where they are missing; their names are on the disk."""
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    for one in made:
+        sync_folder(one.parent)
+
+
+def sync_tree(folder: Path) -> None:
+    """Have a folder on the disk with all that is in it: bytes first, then names."""
+    for path, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            sync_file(Path(path) / name)
+        sync_folder(Path(path))
+
+
 def sync_file(path: Path) -> None:
     """Have what was written to a file on the disk, by whomever."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -20,7 +20,7 @@ from typing import Self
 from ledger.encoded import EncodedRecord
 from ledger.encoding import MAX_RECORD, decode, encode
 from ledger.errors import LedgerError, SpoolError
-from ledger.files import sync_folder
+from ledger.files import make_folder, sync_folder
 
 _MARK = b"WRITSPL1"
 _LENGTH = 4
@@ -96,11 +96,8 @@ class Spool:
             SpoolError: It cannot be written there.
         """
         path = folder / f"{secrets.token_hex(16)}{_SUFFIX}"
-        made = [one for one in (folder, *folder.parents) if not one.exists()]
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for one in made:
-                sync_folder(one.parent)
+            make_folder(folder, 0o700)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise _unwritable(path, error) from error

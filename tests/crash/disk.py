@@ -74,6 +74,7 @@ class Disk:
 
     def __init__(self, folder: Path) -> None:
         self._now: dict[str, _Bytes] = {}
+        self._folders = {path for path in folder.rglob("*") if path.is_dir()}
         for path in folder.rglob("*"):
             if path.is_file():
                 self._now[str(path)] = _Bytes(path.read_bytes())
@@ -120,6 +121,10 @@ class Disk:
             _apply(found, step, named)
         for path in [path for path in folder.rglob("*") if path.is_file()]:
             path.unlink()
+        # The deepest first. A folder that was made since is there if a name in it is.
+        for path in sorted(folder.rglob("*"), reverse=True):
+            if path.is_dir() and path not in self._folders:
+                path.rmdir()
         for name, file in found.items():
             path = Path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +138,11 @@ def _apply(names: dict[str, _Bytes], step: Step, named: _Bytes | None) -> None:
         names.pop(step.path, None)
     elif step.kind == CREATE and named is not None:
         names[step.path] = named
+    elif step.kind == RENAME and named is None:
+        # A folder: what is below it goes with it.
+        below = f"{step.path}/"
+        for name in [name for name in names if name.startswith(below)]:
+            names[step.to + name[len(step.path) :]] = names.pop(name)
     elif step.kind == RENAME and named is not None:
         names[step.to] = named
         # A hard link leaves the old name as well.
