@@ -17,7 +17,8 @@ from typing import Any, Protocol
 
 from ledger.errors import InvalidSignatureError, KeyFileError, KeyFormatError
 from ledger.keys import fingerprint, parse_public_key, verify_signature
-from ledger.signing import FileKey, Passphrase, Signer, from_environment
+from ledger.passphrase import Passphrase, from_environment
+from ledger.signing import FileKey, Signer
 
 _LIBRARY = "securesystemslib.signer"
 _MARK = b"writ-key:"

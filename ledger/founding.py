@@ -20,10 +20,11 @@ from ledger.errors import AuthorityError, KeyFileError, StoreError
 from ledger.external import load_key
 from ledger.head_signer import HeadSigner
 from ledger.keys import check_public_key
+from ledger.passphrase import Passphrase, from_environment
 from ledger.proposal import Proposal, parse_proposal, proposal_text, sign_proposal
 from ledger.records import Authority, Genesis, RootSignature, parse_record, record_bytes
 from ledger.schema import shown
-from ledger.signing import FileKey, Passphrase, Signer, from_environment
+from ledger.signing import FileKey, Signer
 from ledger.store import Store
 
 _SEED = 32

@@ -6,6 +6,7 @@ Source: docs/spec/ledger-format.md, *Sealed values*.
 """
 
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,12 +14,20 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from ledger.boxes import Box, Boxes
 from ledger.encoding import SEALED_MARK, decode
 from ledger.errors import EncodingError, KeyFileError, SealedFormatError, UnsealedError
-from ledger.files import create_private, sync_folder
+from ledger.files import create_private, replace_file, sync_folder
+from ledger.passphrase import (
+    Passphrase,
+    from_environment,
+    locked,
+    unlocked,
+    wrong_passphrase,
+)
 from ledger.sealed import (
     SALT_SIZE,
     Disclosure,
@@ -37,6 +46,8 @@ _NONCE = 12
 _ID = 8
 _MAX_SUBJECT = 2_048
 _OTHERS = 0o077
+_MAX_FILE = 8192
+_NAMED = re.compile(rb"^writ-sealing-key: ([0-9a-f]{16})\n\Z", re.MULTILINE)
 # Values of records that were made and never handed in are forgotten, the oldest first.
 _MAX_WAITING = 65_536
 
@@ -58,26 +69,32 @@ class Wrapper(Protocol):
 
 
 class SealingKey:
-    """A sealing key that this process holds: 32 bytes, in a file that only its owner reads."""
+    """A sealing key that this process holds: 32 bytes, from a file that only its owner reads."""
 
     def __init__(self, key: bytes, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
         if len(key) != KEY_SIZE:
             raise KeyFileError(f"a sealing key has {KEY_SIZE} bytes", code="seal.key")
         self._aead = ChaCha20Poly1305(key)
         self._random = random
-        # It names the key and tells nothing of it: another key is then told from a changed box.
-        self.id = hashlib.sha256(b"writ/sealing-key/v1" + key).digest()[:_ID]
+        self.id = _name_of(key)
 
     @classmethod
-    def create(cls, path: Path, key: bytes) -> "SealingKey":
+    def create(cls, path: Path, key: bytes, passphrase: Passphrase | None = None) -> "SealingKey":
         """Write a new key, 32 secret random bytes, to a file that must not exist yet.
 
+        Args:
+            path: Where.
+            key: The secret bytes.
+            passphrase: What the file is encrypted under; None: only its mode protects it.
+
         Raises:
-            KeyFileError: There is something at `path`, or it cannot be written.
+            KeyFileError: There is something at `path`, or it cannot be written, or the passphrase
+                is too short to be one.
         """
         made = cls(key)
+        raw = _file_bytes(path, key, passphrase)
         try:
-            create_private(path, key)
+            create_private(path, raw)
             sync_folder(path.parent)
         except OSError as error:
             raise KeyFileError(
@@ -86,23 +103,18 @@ class SealingKey:
         return made
 
     @classmethod
-    def load(cls, path: Path) -> "SealingKey":
+    def load(cls, path: Path, passphrase: Passphrase = from_environment) -> "SealingKey":
         """Read a key.
 
+        Args:
+            path: Where it lies.
+            passphrase: Asked only where the file is under one.
+
         Raises:
-            KeyFileError: Missing, not 32 bytes, or open to other users of the machine.
+            KeyFileError: Missing, not a sealing key, open to other users of the machine, or under
+                another passphrase (`key.passphrase-wrong`).
         """
-        try:
-            mode, key = path.stat().st_mode, path.read_bytes()
-        except OSError as error:
-            raise KeyFileError(
-                f"{path}: cannot read the sealing key ({error.strerror})", code="seal.key"
-            ) from error
-        if mode & _OTHERS:
-            raise KeyFileError(
-                f"{path}: other users can reach this key; run chmod 600 on it", code="seal.key"
-            )
-        return cls(key)
+        return cls(_read_key(path, passphrase))
 
     def wrap(self, key: bytes, subject: str) -> bytes:
         """Return a subject's key as it may lie in the store."""
@@ -118,6 +130,78 @@ class SealingKey:
             return self._aead.decrypt(nonce, sealed, _of_subject(subject))
         except (InvalidTag, ValueError) as error:
             raise UnsealedError("a subject's key was changed, or is another's") from error
+
+
+def is_sealing_key(path: Path) -> bool:
+    """Tell whether a file looks like that of a sealing key, with a passphrase or without."""
+    try:
+        raw = _read_file(path)
+    except KeyFileError:
+        return False
+    return len(raw) == KEY_SIZE or _NAMED.search(raw) is not None
+
+
+def relock(path: Path, passphrase: Passphrase, new: Passphrase | None) -> None:
+    """Put a sealing key's file under another passphrase, or under none, in one step.
+
+    Raises:
+        KeyFileError: As for `SealingKey.load`; or it cannot be written, or the new passphrase is
+            too short to be one.
+    """
+    raw = _file_bytes(path, _read_key(path, passphrase), new)
+    try:
+        replace_file(path, raw)
+    except OSError as error:
+        raise KeyFileError(
+            f"{path}: cannot write it ({error.strerror})", code="seal.key"
+        ) from error
+
+
+def _file_bytes(path: Path, key: bytes, passphrase: Passphrase | None) -> bytes:
+    """Return a key's file: its bytes; or, locked, the PEM of an X25519 key, with its name below.
+
+    That kind, so that nobody takes it for a signing key. The name tells another key that a damaged
+    file, or a wrong passphrase, could open to: with that one new values would be lost.
+    """
+    if passphrase is None:
+        return key
+    pem = locked(X25519PrivateKey.from_private_bytes(key), path, passphrase)
+    return pem + f"writ-sealing-key: {_name_of(key).hex()}\n".encode()
+
+
+def _read_key(path: Path, passphrase: Passphrase) -> bytes:
+    raw = _read_file(path)
+    named = _NAMED.search(raw)
+    if named is None:
+        if len(raw) != KEY_SIZE:
+            raise KeyFileError(f"{path}: is no sealing key of {KEY_SIZE} bytes", code="seal.key")
+        return raw
+    found = unlocked(path, raw, passphrase)
+    key = found.private_bytes_raw() if isinstance(found, X25519PrivateKey) else b""
+    if _name_of(key).hex().encode() != named[1]:
+        raise wrong_passphrase(path)
+    return key
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        mode = path.stat().st_mode
+        with path.open("rb") as file:
+            raw = file.read(_MAX_FILE)
+    except OSError as error:
+        raise KeyFileError(
+            f"{path}: cannot read the sealing key ({error.strerror})", code="seal.key"
+        ) from error
+    if mode & _OTHERS:
+        raise KeyFileError(
+            f"{path}: other users can reach this key; run chmod 600 on it", code="seal.key"
+        )
+    return raw
+
+
+def _name_of(key: bytes) -> bytes:
+    """Name a key and tell nothing of it: another key is then told from a changed box."""
+    return hashlib.sha256(b"writ/sealing-key/v1" + key).digest()[:_ID]
 
 
 def _of_subject(subject: str) -> bytes:

@@ -1,26 +1,15 @@
-"""Private keys: the only module that sees one, and the passphrases that some lie under.
+"""Signing keys: the only module that sees one.
 
-Neither stands in any message, log or repr: what goes wrong is said of the file, never of what it
-holds or of what was entered.
+None stands in any message, log or repr: what goes wrong is said of the file, never of what it
+holds.
 Source: docs/spec/ledger-format.md, *Checkpoint*.
 """
 
-import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ledger.checkpoint import (
     Checkpoint,
@@ -32,15 +21,9 @@ from ledger.checkpoint import (
 )
 from ledger.errors import KeyFileError
 from ledger.files import create_private, replace_file, sync_folder
+from ledger.passphrase import Passphrase, from_environment, locked, unlocked
 
 _OTHERS = 0o077
-
-# The file format stretches a passphrase by little: it has to be long in itself.
-MIN_PASSPHRASE, MAX_PASSPHRASE = 12, 1000
-PASSPHRASE, PASSPHRASE_FILE = "WRIT_PASSPHRASE", "WRIT_PASSPHRASE_FILE"
-
-# Gives the passphrase of the file that it is called with, when it is needed and not before.
-Passphrase = Callable[[Path], bytes]
 
 
 class Signer(Protocol):
@@ -54,54 +37,6 @@ class Signer(Protocol):
     def sign(self, message: bytes) -> bytes:
         """Return the 64 bytes of the signature over exactly `message`."""
         ...
-
-
-def from_environment(path: Path, environment: Mapping[str, str] = os.environ) -> bytes:
-    """Return the passphrase that the environment names, in a variable or in a file of its own.
-
-    Raises:
-        KeyFileError: There is none (`key.passphrase-missing`), there are two, or its file is open
-            to other users.
-    """
-    return passphrase_in(environment, PASSPHRASE, path)
-
-
-def passphrase_in(environment: Mapping[str, str], variable: str, path: Path) -> bytes:
-    """Return the passphrase for `path` in this variable, or in the file that `…_FILE` names.
-
-    Raises:
-        KeyFileError: As for `from_environment`.
-    """
-    given, file = environment.get(variable), environment.get(f"{variable}_FILE")
-    if given is not None and file is not None:
-        raise KeyFileError(
-            f"{variable} and {variable}_FILE are both set: keep one", code="key.passphrase"
-        )
-    if given is not None:
-        return os.fsencode(given)
-    if file is not None:
-        return _passphrase_of(Path(file), variable)
-    raise KeyFileError(
-        f"{path}: is under a passphrase; set {variable} or {variable}_FILE, or run this "
-        "at a terminal to be asked for it",
-        code="key.passphrase-missing",
-    )
-
-
-def _passphrase_of(file: Path, variable: str) -> bytes:
-    try:
-        if file.stat().st_mode & _OTHERS:
-            raise KeyFileError(
-                f"{file}: other users can reach this passphrase; run chmod 600 on it",
-                code="key.passphrase",
-            )
-        with file.open("rb") as opened:
-            return opened.read(MAX_PASSPHRASE + 2).removesuffix(b"\n").removesuffix(b"\r")
-    except OSError as error:
-        raise KeyFileError(
-            f"{file}: cannot read the passphrase that {variable}_FILE names ({error.strerror})",
-            code="key.passphrase",
-        ) from error
 
 
 class MemoryKey:
@@ -151,7 +86,7 @@ class FileKey(MemoryKey):
                 is too short to be one.
         """
         private_key = Ed25519PrivateKey.from_private_bytes(seed)
-        pem = _pem(private_key, path, passphrase)
+        pem = locked(private_key, path, passphrase)
         try:
             create_private(path, pem)
         except OSError as error:
@@ -179,7 +114,7 @@ class FileKey(MemoryKey):
             raise KeyFileError(f"{path}: cannot read the key ({error.strerror})") from error
         if mode & _OTHERS:
             raise KeyFileError(f"{path}: other users can reach this key; run chmod 600 on it")
-        private_key = _opened(path, pem, passphrase)
+        private_key = unlocked(path, pem, passphrase)
         if not isinstance(private_key, Ed25519PrivateKey):
             raise KeyFileError(f"{path}: a private key, but not one for Ed25519")
         return cls(private_key, path)
@@ -190,40 +125,11 @@ class FileKey(MemoryKey):
         Raises:
             KeyFileError: It cannot be written, or the passphrase is too short to be one.
         """
-        pem = _pem(self._private_key, self.path, passphrase)
+        pem = locked(self._private_key, self.path, passphrase)
         try:
             replace_file(self.path, pem)
         except OSError as error:
             raise KeyFileError(f"{self.path}: cannot write it ({error.strerror})") from error
-
-
-def _pem(private_key: Ed25519PrivateKey, path: Path, passphrase: Passphrase | None) -> bytes:
-    encryption: KeySerializationEncryption = NoEncryption()
-    if passphrase is not None:
-        secret = passphrase(path)
-        if not MIN_PASSPHRASE <= len(secret) <= MAX_PASSPHRASE:
-            raise KeyFileError(
-                f"{path}: a passphrase has {MIN_PASSPHRASE} to {MAX_PASSPHRASE} bytes",
-                code="key.passphrase",
-            )
-        encryption = BestAvailableEncryption(secret)
-    return private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
-
-
-def _opened(path: Path, pem: bytes, passphrase: Passphrase) -> object:
-    if b"ENCRYPTED" not in pem:
-        try:
-            return load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise KeyFileError(f"{path}: not a private key in PEM") from error
-    secret = passphrase(path)
-    try:
-        return load_pem_private_key(pem, password=secret)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        # Without its cause: what a library says of a passphrase is not ours to pass on.
-        raise KeyFileError(
-            f"{path}: another passphrase, or the file is damaged", code="key.passphrase-wrong"
-        ) from None
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> bytes:

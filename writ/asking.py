@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from ledger.signing import PASSPHRASE, passphrase_in
+from ledger.passphrase import PASSPHRASE, passphrase_in
 from writ.errors import CommandError
 
 NEW_PASSPHRASE = "WRIT_NEW_PASSPHRASE"  # noqa: S105  (a variable's name)

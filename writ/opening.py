@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from writ.asking import passphrase
 from writ.errors import CommandError
 
 if TYPE_CHECKING:
@@ -35,11 +36,11 @@ def sealing_of(path: Path) -> "Sealing":
     """Take up a sealing key.
 
     Raises:
-        LedgerError: There is none, or others can read it.
+        LedgerError: There is none, others can read it, or it is under another passphrase.
     """
     from ledger.sealing import Sealing, SealingKey
 
-    return Sealing(SealingKey.load(path))
+    return Sealing(SealingKey.load(path, passphrase))
 
 
 def _disclosures(path: Path) -> "Sequence[Disclosure]":

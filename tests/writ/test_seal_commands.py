@@ -14,6 +14,7 @@ from ledger.store import Store
 from tests.ledger.secrets_desk import EMAIL, IBAN, SUBJECT, Desk, desk_at
 from writ.application import answer
 
+PASSPHRASE = "correct battery staple"
 EMAIL_PATH = "/params/customer/email"
 
 
@@ -44,13 +45,45 @@ def test_a_sealing_key_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixtur
     """It lies beside the other keys, for its owner alone, and is not made again."""
     ledger = tmp_path / "ledger.db"
     keys_beside(ledger).mkdir()
-    assert run(capsys, "seal", ledger)[0] == 0
+    assert run(capsys, "seal", ledger, "--plain")[0] == 0
     path = keys_beside(ledger) / KEY_FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     key = path.read_bytes()
-    code, _, err = run(capsys, "seal", ledger)
+    code, _, err = run(capsys, "seal", ledger, "--plain")
     assert (code, "seal.key" in err, path.read_bytes()) == (4, True, key)
     assert run(capsys, "seal", "postgresql://host/db")[0] == 2
+
+
+def test_a_sealing_key_lies_under_a_passphrase(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given by the environment, changed by `keys passwd`, and asked for by whatever opens boxes."""
+    location, key = desk.founded.location, desk.sealing_key
+    raw = key.read_bytes()
+    monkeypatch.setenv("WRIT_NEW_PASSPHRASE", PASSPHRASE)
+    assert run(capsys, "keys", "passwd", key)[0] == 0
+    assert raw not in key.read_bytes()
+    monkeypatch.setenv("WRIT_PASSPHRASE", PASSPHRASE)
+    assert sealed(capsys, desk, "--unseal", key) == {"disclosed": 4}
+    assert run(capsys, "disclose", location, desk.action, "--keys", key.parent)[0] == 0
+    for secret, expected in (("wrong horse battery", "wrong"), (None, "missing")):
+        monkeypatch.delenv("WRIT_PASSPHRASE")
+        if secret is not None:
+            monkeypatch.setenv("WRIT_PASSPHRASE", secret)
+        for command in (
+            ("verify", location, "--unseal", key),
+            ("disclose", location, desk.action, "--keys", key.parent),
+            ("keys", "passwd", key),
+        ):
+            code, out, err = run(capsys, *command)
+            assert (code, f"key.passphrase-{expected}" in err) == (4, True), command
+            assert not any(word in out + err for word in ("horse", PASSPHRASE, raw.hex()))
+        monkeypatch.setenv("WRIT_PASSPHRASE", PASSPHRASE)
+    assert run(capsys, "keys", "passwd", key, "--plain")[0] == 0
+    assert key.read_bytes() == raw
+    key.unlink()
+    assert run(capsys, "seal", location, "--keys", key.parent)[0] == 0
+    assert b"ENCRYPTED" in key.read_bytes()
 
 
 def test_values_are_shown_and_checked(

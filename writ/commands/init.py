@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ledger.signing import Passphrase
+from ledger.passphrase import Passphrase
 from writ.asking import new_passphrase
 from writ.errors import CommandError, UsageError
 from writ.output import data, message

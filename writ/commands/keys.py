@@ -94,10 +94,18 @@ def _named(public_key: bytes) -> str:
 
 @app.command("passwd")
 def passwd(file: KeyFileArgument, plain: PlainOption = False) -> None:
-    """Put a key file under another passphrase: WRIT_NEW_PASSPHRASE, or a prompt."""
+    """Put a key file under another passphrase: WRIT_NEW_PASSPHRASE, or a prompt.
+
+    A ledger's sealing key is such a file too.
+    """
+    from ledger.sealing import is_sealing_key, relock
     from ledger.signing import FileKey
 
-    FileKey.load(file, passphrase).rewrite(None if plain else other_passphrase)
+    new = None if plain else other_passphrase
+    if is_sealing_key(file):
+        relock(file, passphrase, new)
+    else:
+        FileKey.load(file, passphrase).rewrite(new)
     message(f"writ: {file} is under {'no passphrase' if plain else 'the new passphrase'}")
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from writ.asking import new_passphrase, passphrase
+from writ.commands.init import PlainOption
 from writ.commands.verify import LedgerArgument
 from writ.errors import UsageError
 from writ.opening import sealing_of
@@ -18,15 +20,16 @@ KeysOption = Annotated[
 RecordArgument = Annotated[str, typer.Argument(metavar="RECORD", help="The record's digest.")]
 
 
-def seal(ledger: LedgerArgument, keys: KeysOption = None) -> None:
+def seal(ledger: LedgerArgument, keys: KeysOption = None, plain: PlainOption = False) -> None:
     """Make the key under which a ledger's values are sealed, once.
 
-    Writers take it up with `ledger.sealing`; without it nothing that was sealed can be read.
+    Writers take it up with `ledger.sealing`; without it nothing that was sealed can be read. It
+    lies under a passphrase, as other keys do: `writ keys passwd` changes that.
     """
     from ledger.sealing import KEY_FILE, KEY_SIZE, SealingKey
 
     path = _folder(ledger, keys) / KEY_FILE
-    SealingKey.create(path, secrets.token_bytes(KEY_SIZE))
+    SealingKey.create(path, secrets.token_bytes(KEY_SIZE), None if plain else new_passphrase)
     message(f"writ: sealing key {path}. Keep it private, and not with copies of the ledger.")
 
 
@@ -63,7 +66,7 @@ def erase(
             "it is not said what to erase, or why",
             do="writ erase LEDGER RECORD PATH… --reason WHY, or --subject WHOM --reason WHY",
         )
-    founded = open_founded(ledger, _folder(ledger, keys))
+    founded = open_founded(ledger, _folder(ledger, keys), passphrase)
     with writing(founded, name) as eraser, eraser.client as client:
         if subject:
             receipts = client.erase_subject(subject, reason)
