@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ledger.bundle_writing import write_bundle
 from ledger.store import Store
-from tests.crash.operations import LEDGER, Operation, Say, prepared, sound, verified
+from tests.crash.operations import LEDGER, Operation, Say, prepared, verified
 
 # One as a directory in folders that are not there yet, one as a zip.
 NAMES = {"bundle": "to/carry/bundle", "bundle-zip": "bundle.zip"}
@@ -32,7 +32,7 @@ def carried(name: str) -> Callable[[Path, Sequence[str]], None]:
             verified(folder, name)
             # Aside, to write another: a bundle never replaces one.
             (folder / name).rename(folder / f"aside-{Path(name).name}")
-        sound(folder, ())
+        verified(folder)
         written(name)(folder, lambda _: None)
         verified(folder, name)
 
