@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from ledger.errors import StoreError
 from ledger.files import NamedFile
@@ -124,15 +124,14 @@ FORMAT = Table(
 # Version 1 had no table that said so, no cosignatures and no sealed values.
 VERSION = 2
 
+_LOCK_SERVER = """SELECT set_config('synchronous_commit', 'on', true),
+pg_advisory_xact_lock(hashtext('writ/ledger/' || current_schema()))"""
 # What a transaction that adds begins with: when these have run, it holds the ledger's one lock. On
-# PostgreSQL the driver begins by itself; reading comes in statements after the lock, so that they
-# see what whoever held it before has committed.
+# PostgreSQL a transaction was begun before; reading comes in statements after the lock, so that
+# they see what whoever held it before has committed.
 LOCK: Mapping[str, Sequence[str]] = {
     "sqlite": ("BEGIN IMMEDIATE",),
-    "postgresql": (
-        "SET LOCAL synchronous_commit = on",
-        "SELECT pg_advisory_xact_lock(hashtext('writ/ledger/' || current_schema()))",
-    ),
+    "postgresql": (_LOCK_SERVER,),
 }
 
 # What each table is only added to by. Its place is asked of the table itself, not of the cached
@@ -308,7 +307,28 @@ def open_engine(location: str | Path, mode: str) -> Engine:
         return _sqlite_engine(Path(url.database), mode)
     if url.get_backend_name() != "postgresql":
         raise StoreError(f"a ledger is kept in SQLite or PostgreSQL, not {url.get_backend_name()}")
-    return create_engine(url.set(drivername="postgresql+psycopg"), pool_size=2, max_overflow=30)
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_size=2, max_overflow=30, pool_use_lifo=True
+    )
+    event.listen(engine, "checkin", _begin_by_itself)
+    return engine
+
+
+def begin_by_hand(connection: PoolProxiedConnection) -> None:
+    """Have the driver begin no transaction by itself until this connection is given back.
+
+    A server's would wait for the answer to each beginning, and each one that only read would be
+    rolled back, and with it the statements that the server keeps prepared.
+    """
+    driver: Any = connection.driver_connection
+    if hasattr(driver, "autocommit"):
+        driver.autocommit = True
+
+
+def _begin_by_itself(connection: DBAPIConnection | None, _entry: ConnectionPoolEntry) -> None:
+    # Who asks through SQLAlchemy expects that. What was open was rolled back just before.
+    if connection is not None:
+        cast("Any", connection).autocommit = False
 
 
 def _sqlite_engine(path: Path, mode: str) -> Engine:
@@ -330,7 +350,7 @@ def _sqlite_engine(path: Path, mode: str) -> Engine:
         file.opened()
         entry.info[FILE] = file
 
-    event.listen(engine, "connect", _begin_by_hand)
+    event.listen(engine, "connect", _never_begin)
     event.listen(engine, "connect", opened)
     event.listen(engine, "begin", _begin)
     return engine
@@ -364,7 +384,7 @@ def _settings(connection: sqlite3.Connection, settings: Mapping[str, str]) -> No
         connection.execute(f"PRAGMA {name} = {value}").close()
 
 
-def _begin_by_hand(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def _never_begin(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     # The driver would begin transactions by itself, deferred and not for reading.
     cast("Any", connection).isolation_level = None
 

@@ -1,8 +1,9 @@
 """Statements for the driver itself: reading, and the transaction that adds to a ledger.
 
-An append is nine small statements. Through SQLAlchemy each of them costs ten times what it costs
+An append is a few small statements. Through SQLAlchemy each of them costs ten times what it costs
 the database, and together more than the durable commit; so SQLAlchemy opens the connections and
-keeps them, and what is said on one is plain.
+keeps them, and what is said on one is plain. A server is asked twice for each append: for the lock
+and where the ledger ends, and to add and commit.
 Source: docs/spec/ledger-format.md, *Store*.
 """
 
@@ -30,6 +31,9 @@ _SPAN = (
     "SELECT e.idx, e.header, r.body FROM entries e LEFT JOIN records r ON r.idx = e.idx "
     "WHERE e.idx >= ? AND e.idx < ? ORDER BY e.idx"
 )
+# What a server answers when it committed. In a transaction of which a statement failed it answers
+# ROLLBACK, and calls that no error.
+_COMMITTED = "COMMIT"
 # Seconds between two attempts to take SQLite's lock; and what of an error's code is its kind.
 _POLL = 0.003
 _PRIMARY = 0xFF
@@ -69,26 +73,37 @@ class Transaction:
         """Execute one statement."""
         self._cursor.execute(statement.replace("?", self._place), values)
 
+    def commit(self) -> None:
+        """Have what was done last. Of a server it is known only when its answers were waited for.
+
+        The driver's own way to commit would wait for an answer more.
+        """
+        self.run("COMMIT")
+
+    def refuse_undone(self) -> None:
+        """Refuse to go on where the answer to `commit` is that there was nothing left of it.
+
+        Raises:
+            StoreError: A statement failed, somebody passed over it, and so all was undone.
+        """
+        said = getattr(self._cursor, "statusmessage", _COMMITTED)
+        if said != _COMMITTED:
+            raise StoreError(f"the database answered {said} to COMMIT: nothing was written")
+
     def run_for(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         """Execute one statement for each of these rows, in order."""
         self._cursor.executemany(statement.replace("?", self._place), rows)
 
     def insert(self, table: str, indexes: range, values: Sequence[bytes]) -> None:
-        """Insert rows of an index and bytes into one of the tables of these, in order.
+        """Insert rows of an index and bytes into one of SQLite's tables of these, in order.
+
+        With statements of a few sizes, which the driver keeps prepared.
 
         Args:
             table: Its name, and in brackets the names of its two columns.
             indexes: The index of each row.
             values: The bytes of each row.
         """
-        if self._place == "?":
-            self._insert_in_groups(table, indexes, values)
-        else:
-            statement = f"INSERT INTO {table} SELECT * FROM unnest(%b::bigint[], %b::bytea[])"  # noqa: S608  (table is a name of ours)
-            self._cursor.execute(statement, (list(indexes), list(values)))
-
-    def _insert_in_groups(self, table: str, indexes: range, values: Sequence[bytes]) -> None:
-        """Insert with statements of a few sizes, which the driver keeps prepared."""
         places: list[object] = [None] * (2 * len(values))
         places[::2], places[1::2] = indexes, values
         at = 0
@@ -102,7 +117,7 @@ class Transaction:
 def _statements(table: str) -> Sequence[tuple[int, str]]:
     """Return statements that insert so many rows into a table, those of most rows first."""
     return [
-        (size, f"INSERT INTO {table} VALUES {', '.join(['(?, ?)'] * size)}")  # noqa: S608  (as above)
+        (size, f"INSERT INTO {table} VALUES {', '.join(['(?, ?)'] * size)}")  # noqa: S608  (table is a name of ours)
         for size in _GROUPS
     ]
 
@@ -140,16 +155,20 @@ def adding(engine: Engine) -> Generator[Transaction]:
         StoreError: The store's file is not the one under its name any more.
         Exception: One of `failures`. After a failed commit it is not known whether it took place.
     """
-    with _connected(engine) as connection, _pipelined(connection):
+    with _connected(engine) as connection:
         transaction = Transaction(connection, _PLACES[engine.dialect.name])
-        if engine.dialect.name == "sqlite":
-            _take_turn(transaction)
-        else:
-            for statement in schema.LOCK[engine.dialect.name]:
-                transaction.run(statement)
-        _check_place(connection)
-        yield transaction
-        connection.commit()
+        with _pipelined(connection):
+            if transaction.is_sqlite:
+                _take_turn(transaction)
+            else:
+                for statement in ("BEGIN", *schema.LOCK[engine.dialect.name]):
+                    transaction.run(statement)
+            _check_place(connection)
+            yield transaction
+            transaction.commit()
+        # INVARIANT: here a server has answered to all of it. If the process dies before, nobody
+        # knows whether it was committed, and nobody was told that it was.
+        transaction.refuse_undone()
         # What was committed into a file that has lost its name is in no ledger that others see.
         _check_place(connection)
 
@@ -208,6 +227,7 @@ def _pipelined(connection: PoolProxiedConnection) -> AbstractContextManager[obje
 def _connected(engine: Engine) -> Generator[PoolProxiedConnection]:
     connection = engine.raw_connection()
     try:
+        schema.begin_by_hand(connection)
         yield connection
     except failures(engine):
         # Nobody knows what state it is in: the server may be gone. The next one is a new one. It is
