@@ -417,7 +417,7 @@ def asked_of(record: AnyRecord) -> tuple[object, ...]:
 
     Of records that were taken in together, that is.
     """
-    return record.kind, record.by, isinstance(record, RunOpened) and record.import_ is not None
+    return record.kind, record.by, type(record) is RunOpened and record.import_ is not None
 
 
 def kinds_of(roles: Iterable[str]) -> frozenset[str]:

@@ -140,7 +140,7 @@ class LedgerClient:
             LedgerError: A record is malformed, or the store failed. After `StoreError` it is not
                 known whether they were written: `retry` says so, without writing them twice.
         """
-        return self.submit_encoded(tuple(EncodedRecord.of(record) for record in records))
+        return self.submit_encoded(tuple([EncodedRecord.of(record) for record in records]))
 
     def submit_encoded(self, records: tuple[EncodedRecord, ...]) -> list[Receipt]:
         """Write records that were encoded before, as `submit` does. Errors are the same."""

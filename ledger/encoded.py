@@ -7,9 +7,9 @@ both are handed over as one value that only this module makes.
 Source: docs/adr/0012; docs/spec/ledger-format.md, *Record*.
 """
 
+from hashlib import sha256
 from typing import Final, Self
 
-from ledger.encoding import digest
 from ledger.records import MODELS, AnyRecord, parse_record, record_bytes
 
 _SEAL: Final = object()
@@ -38,7 +38,7 @@ class EncodedRecord:
             raise TypeError("an encoded record is made by `of` or `read`")
         self.raw = raw
         self.record = record
-        self.digest = digest(raw)
+        self.digest = sha256(raw).hexdigest()
 
     @classmethod
     def of(cls, record: AnyRecord) -> Self:

@@ -22,6 +22,11 @@ def leaf_hash(data: bytes) -> bytes:
     return sha256(b"\x00" + data).digest()
 
 
+def leaf_hashes(data: Iterable[bytes]) -> list[bytes]:
+    """Return the hashes of leaves with these contents, in order."""
+    return [sha256(b"\x00" + one).digest() for one in data]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Return the hash of an inner node over two subtrees."""
     return sha256(b"\x01" + left + right).digest()

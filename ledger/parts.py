@@ -72,18 +72,18 @@ class Part(BaseModel):
         return {name: value for name, value in write(self).items() if value is not None}
 
 
-# Texts and numbers, as they were found when the part was made: the encoder sees that they can be
-# written. (A field of free JSON may hold any number.)
-_VALIDATED: frozenset[type] = frozenset((str, int))
+# What cannot be a part. To ask whether a value is an instance of a model takes ten times as long.
+_JSON: frozenset[type] = frozenset((dict, list, str, int, float, bool))
 
 
 def written(part: Part) -> dict[str, object]:
     """Return what a part is written as: what `model_dump` gives, in a third of the time.
 
-    What was not validated when it was made, or may have changed since, is checked.
+    What was not validated when it was made, or may have changed since, is checked. Texts and
+    numbers were: the encoder sees that they can be written.
     """
     found = {
-        name: value if type(value) in _VALIDATED else _item(value)
+        name: value if type(value) is str or type(value) is int else _item(value)
         for name, value in part.__dict__.items()
         if value is not None
     }
@@ -94,15 +94,17 @@ def written(part: Part) -> dict[str, object]:
 
 
 def _item(value: object) -> object:
-    if isinstance(value, Part):
-        return written(value)
-    if _holds_parts(value):
-        return [_item(item) for item in cast("tuple[object, ...]", value)]
+    if type(value) not in _JSON:
+        if isinstance(value, Part):
+            return written(value)
+        if _holds_parts(value):
+            return [_item(item) for item in cast("tuple[object, ...]", value)]
     check_inner(value)
     return value
 
 
 def _holds_parts(value: object) -> bool:
     return type(value) is tuple and any(
-        isinstance(item, Part) for item in cast("tuple[object, ...]", value)
+        type(item) not in _JSON and isinstance(item, Part)
+        for item in cast("tuple[object, ...]", value)
     )

@@ -158,7 +158,7 @@ def check_submission_path(
 
 
 def _leaves(digests: Sequence[str]) -> list[bytes]:
-    return [merkle.leaf_hash(bytes.fromhex(digest)) for digest in digests]
+    return merkle.leaf_hashes(map(bytes.fromhex, digests))
 
 
 def submission_of(header: Header, genesis: str) -> Submission:

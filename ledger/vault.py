@@ -65,9 +65,7 @@ class Vault:
                 who wrote the record, or answers to the same person.
         """
         found: dict[str, str] = {}
-        for one in records:
-            if SEALED_MARK not in one.raw:
-                continue
+        for one in [one for one in records if SEALED_MARK in one.raw]:
             for path, commitment in sealed_in(decode(one.raw)):
                 if commitment in found:
                     raise SealedRefusedError(f"{path}: one commitment stands at two places")
@@ -78,10 +76,10 @@ class Vault:
                 "what the records have sealed was not handed in with them, or not all of it: "
                 "give the client its sealing key, and make and submit a record by the same client"
             )
-        for place, one in enumerate(records):
-            if isinstance(one.record, Erasure):
-                self._check_erasure(one.record, index + place, owner_at)
-                self._erased.append(one.record)
+        for place, record in enumerate([one.record for one in records]):
+            if type(record) is Erasure:
+                self._check_erasure(record, index + place, owner_at)
+                self._erased.append(record)
 
     def _check_erasure(self, erasure: Erasure, index: int, owner_at: OwnerAt) -> None:
         found = self._earlier.find(erasure.record)
