@@ -31,6 +31,7 @@ from ledger.merkle import Frontier, leaf_hash
 from ledger.records import AnyRecord, Authority, Genesis, StreamClose, parse_record
 from ledger.rows import Added, Head, StreamState
 from ledger.source import Source
+from ledger.stewards import AUTHORITY_MARK, authority_by_stewards
 from ledger.store import Store
 from ledger.submission import Submission, parse_signed_text, submission_root
 from ledger.vault import Values, Vault
@@ -39,7 +40,8 @@ from ledger.writing import Writer
 # By how much the ledger's clock may go back and still be clamped: a correction, not another day.
 MAX_CLAMP = timedelta(seconds=1)
 
-_AUTHORITY_MARK = b'"kind":"authority"'
+# From how many new entries on it is worth asking where stewards wrote, instead of searching them.
+_SEARCHED = 1_024
 
 # The models of a submission's records. An encoded record's is one of the kinds, never a subclass;
 # to ask each record whether it is an instance of one takes longer than all other checks together.
@@ -99,14 +101,14 @@ class Admission:
         """
         with self._store.writing() as writer:
             head, frontier = writer.head()
-            self._catch_up(head)
+            self._catch_up(head, writer)
             turn = Turn(writer, self._clock, self._genesis, self._authority, head, frontier)
             yield turn
         # Only now is it true: a transaction that failed has changed nobody's rights.
         self._genesis, self._authority = turn.genesis, turn.authority
         self._folded, self._leaf = turn.head.size, turn.head.leaf
 
-    def _catch_up(self, head: Head) -> None:
+    def _catch_up(self, head: Head, writer: Writer) -> None:
         if (self._folded, self._leaf) == (head.size, head.leaf):
             return
         if not self._continued(head):
@@ -114,7 +116,9 @@ class Admission:
             self._authority, self._folded, self._genesis = None, 0, ""
         if self._folded < head.size:
             known = None if self._authority is None else (self._authority, self._folded)
-            self._authority = read_authority(self._store, known)
+            quickly = head.size - self._folded > _SEARCHED
+            found = authority_by_stewards(writer, head.size, known) if quickly else None
+            self._authority = found or read_authority(self._store, known)
             self._genesis = self._genesis or digest(self._store.row(0).record or b"")
         self._folded, self._leaf = head.size, head.leaf
 
@@ -144,7 +148,7 @@ def read_authority(
             raise RefusedError("entry 0 is not a genesis record: this is not a ledger")
         known = AuthorityHistory.of(genesis), 0
     authority, start = known
-    for index, raw in store.records_containing(_AUTHORITY_MARK, start):
+    for index, raw in store.records_containing(AUTHORITY_MARK, start):
         record = parse_record(raw)
         if isinstance(record, Authority):
             authority = authority.fold(index, record)

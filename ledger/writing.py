@@ -6,7 +6,7 @@ bytes, which commit to all before them, say whether that is still where it ends.
 Source: docs/spec/ledger-format.md, *Store*.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ledger.boxes import Boxes
@@ -26,6 +26,9 @@ _LAST_ENTRY = (
     "LEFT JOIN streams s ON s.key = ? AND s.stream = ? AND s.number = ?"
 )
 _FRONTIER = "SELECT frontier FROM head WHERE size = ? AND leaf = ?"
+_SUBMITTED = "SELECT coalesce(sum(count), 0) FROM streams"
+_SUBMISSIONS_OF = "SELECT idx, count FROM streams WHERE key = ? AND idx + count > ?"
+_BODIES = "SELECT idx, body FROM records WHERE idx >= ? AND idx < ? ORDER BY idx"
 _LAST_SUBMISSION = (
     "SELECT key, stream, number, idx, count, text, closed FROM streams "
     "WHERE key = ? AND stream = ? ORDER BY number DESC LIMIT 1"
@@ -51,7 +54,8 @@ _ADD_SUBMISSION = (
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 # A server is told all of it in one statement: to say one costs the driver more than what it does.
-_ROWS = "SELECT ?::bigint + at - 1, one FROM unnest(?::bytea[]) WITH ORDINALITY AS given (one, at)"
+# The bytes go in binary (`%b`): left to itself the driver writes an array of them as text.
+_ROWS = "SELECT ?::bigint + at - 1, one FROM unnest(%b::bytea[]) WITH ORDINALITY AS given (one, at)"
 _ADD_AT_ONCE = (
     f"WITH added AS (INSERT INTO {_ENTRIES} {_ROWS}), "
     f"with_them AS (INSERT INTO {_RECORDS} {_ROWS}), "
@@ -136,6 +140,20 @@ class Writer:
         else:
             found = self._transaction.all(_ONE_SUBMISSION, key, stream, number)
         return StreamState(*found[0]) if found else None
+
+    def submitted(self) -> int:
+        """Return how many entries the cache of streams accounts for."""
+        return int(self._transaction.all(_SUBMITTED)[0][0])
+
+    def submissions_of(self, key: str, start: int) -> list[range]:
+        """Return where, by the cache of streams, this key's submissions stand that end later."""
+        found = self._transaction.all(_SUBMISSIONS_OF, key, start)
+        return [range(idx, idx + count) for idx, count in found]
+
+    def records(self, place: range) -> Iterator[tuple[int, bytes]]:
+        """Yield index and bytes of the records at these places, as far as they are there."""
+        for idx, body in self._transaction.all(_BODIES, place.start, place.stop):
+            yield idx, bytes(body)
 
     def header(self, idx: int) -> bytes:
         """Return one entry's header.
