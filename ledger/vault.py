@@ -65,7 +65,11 @@ class Vault:
                 who wrote the record, or answers to the same person.
         """
         found: dict[str, str] = {}
-        for one in [one for one in records if SEALED_MARK in one.raw]:
+        # One search through all of it is quicker than one for each.
+        sealing = records if SEALED_MARK in b"".join([one.raw for one in records]) else ()
+        for one in sealing:
+            if SEALED_MARK not in one.raw:
+                continue
             for path, commitment in sealed_in(decode(one.raw)):
                 if commitment in found:
                     raise SealedRefusedError(f"{path}: one commitment stands at two places")
