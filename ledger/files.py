@@ -6,7 +6,7 @@ What a signer or a witness remembers lies in such files. Several processes take 
 import fcntl
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -36,6 +36,22 @@ def create_private(path: Path, raw: bytes) -> None:
         file.write(raw)
         file.flush()
         os.fsync(descriptor)
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner enters, where it is missing, and have its name on the disk.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    made = [one for one in folder.parents if not one.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in made:
+        sync_folder(one.parent)
+    # INVARIANT: what is synced in it later is not lost with the folder. Whoever made it may have
+    # died before this line, so it is done for a folder that is there too, where that is allowed.
+    with suppress(PermissionError):
+        sync_folder(folder.parent)
 
 
 class NamedFile:

@@ -18,13 +18,15 @@ from ledger.encoding import digest, to_base64
 from ledger.entry import ZEROS
 from ledger.errors import AuthorityError, KeyFileError, StoreError
 from ledger.external import load_key
+from ledger.files import make_private_folder
 from ledger.head_signer import HeadSigner
 from ledger.keys import check_public_key
-from ledger.passphrase import Passphrase, from_environment
+from ledger.passphrase import Passphrase, asked, from_environment
 from ledger.proposal import Proposal, parse_proposal, proposal_text, sign_proposal
 from ledger.records import Authority, Genesis, RootSignature, parse_record, record_bytes
 from ledger.schema import shown
 from ledger.signing import FileKey, Signer
+from ledger.site import check_keys, check_site, refuse_unfounded
 from ledger.store import Store
 
 _SEED = 32
@@ -178,7 +180,8 @@ def create_ledger(
         passphrase: What all the new keys lie under; None: only their files' mode protects them.
 
     Raises:
-        LedgerError: The origin or a founder is refused, or there is a store or key already.
+        LedgerError: The origin or a founder is refused, or there is a store or key already: what
+            a founding that was cut off has left is told apart from a ledger (`ledger.site`).
         ValueError: No founder called `steward`, none for heads, or a threshold over the roots.
     """
     if not 1 <= roots.threshold <= roots.count:
@@ -186,8 +189,13 @@ def create_ledger(
     names = _checked(origin, founders)
     folder = keys_dir or keys_beside(location)
     roots_folder = roots.folder or folder
-    _refuse_taken(folder, names)
-    _refuse_taken(roots_folder, roots.names)
+    paths = [key_path(roots_folder, name) for name in roots.names]
+    paths += [key_path(folder, name) for name in names]
+    check_site(location, folder / MEMORY, paths)
+    if passphrase is not None:
+        # Before anything is made: whoever gives none, or none that will do, leaves nothing behind.
+        asked(paths[0], passphrase)
+    _make_folders(roots_folder, folder)
     with Store.create(location) as store:
         held = _made(roots_folder, roots.names, random, passphrase)
         keys = _made(folder, names, random, passphrase)
@@ -240,7 +248,8 @@ def prepare_ledger(
         raise AuthorityError(
             "the threshold is more than there are roots", code="proposal.malformed"
         )
-    _refuse_taken(keys_dir, names)
+    check_keys([keys_dir / MEMORY, *(key_path(keys_dir, name) for name in names)])
+    _make_folders(keys_dir)
     keys = _made(keys_dir, names, random, passphrase)
     return _proposal(first_document(origin, founders, keys), origin, roots, threshold)
 
@@ -283,6 +292,7 @@ def found_proposed(
                 f"{key_path(folder, by_use[use])}: is not the key that the proposal names",
                 code="key.other",
             )
+    check_site(location, folder / MEMORY)
     with Store.create(location) as store:
         return _begin(store, found, proposal, keys["write"], keys["head"], clock, random)
 
@@ -299,13 +309,20 @@ def _head(founders: Sequence[Founder]) -> str:
     return next(founder.name for founder in founders if founder.use == "head")
 
 
+def _make_folders(*folders: Path) -> None:
+    for folder in folders:
+        try:
+            make_private_folder(folder)
+        except OSError as error:
+            raise KeyFileError(f"{folder}: cannot be made ({error.strerror})") from error
+
+
 def _made(
     folder: Path,
     names: Sequence[str],
     random: Callable[[int], bytes],
     passphrase: Passphrase | None,
 ) -> dict[str, FileKey]:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return {
         name: FileKey.create(key_path(folder, name), random(_SEED), passphrase) for name in names
     }
@@ -365,13 +382,6 @@ def proposed_record(client: LedgerClient, proposal: Proposal) -> Authority:
     return client.make(Authority, document=text, signatures=proposal.signatures)
 
 
-def _refuse_taken(folder: Path, names: Sequence[str]) -> None:
-    """Refuse before anything is created: a store without its keys would be of no use."""
-    for path in (folder / MEMORY, *(key_path(folder, name) for name in names)):
-        if path.exists():
-            raise KeyFileError(f"{path}: there is a key already; a new ledger has new keys")
-
-
 def first_document(
     origin: str, founders: Sequence[Founder], keys: Mapping[str, Signer]
 ) -> Document:
@@ -426,6 +436,7 @@ def open_founded(
     """
     folder = keys_dir or keys_beside(location)
     with Store.open(location) as store:
+        refuse_unfounded(store)
         raw = store.row(0).record or b""
         genesis, authority = parse_record(raw), read_authority(store)
     if not isinstance(genesis, Genesis):

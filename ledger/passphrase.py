@@ -82,6 +82,21 @@ def _passphrase_of(file: Path, variable: str) -> bytes:
         ) from error
 
 
+def asked(path: Path, passphrase: Passphrase) -> bytes:
+    """Return the passphrase that a file is to be put under.
+
+    Raises:
+        KeyFileError: There is none, or it is too short to be one (`key.passphrase`).
+    """
+    secret = passphrase(path)
+    if not MIN_PASSPHRASE <= len(secret) <= MAX_PASSPHRASE:
+        raise KeyFileError(
+            f"{path}: a passphrase has {MIN_PASSPHRASE} to {MAX_PASSPHRASE} bytes",
+            code="key.passphrase",
+        )
+    return secret
+
+
 def locked(
     private_key: Ed25519PrivateKey | X25519PrivateKey, path: Path, passphrase: Passphrase | None
 ) -> bytes:
@@ -92,13 +107,7 @@ def locked(
     """
     encryption: KeySerializationEncryption = NoEncryption()
     if passphrase is not None:
-        secret = passphrase(path)
-        if not MIN_PASSPHRASE <= len(secret) <= MAX_PASSPHRASE:
-            raise KeyFileError(
-                f"{path}: a passphrase has {MIN_PASSPHRASE} to {MAX_PASSPHRASE} bytes",
-                code="key.passphrase",
-            )
-        encryption = BestAvailableEncryption(secret)
+        encryption = BestAvailableEncryption(asked(path, passphrase))
     return private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 

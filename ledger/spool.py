@@ -20,7 +20,7 @@ from typing import Self
 from ledger.encoded import EncodedRecord
 from ledger.encoding import MAX_RECORD, decode, encode
 from ledger.errors import LedgerError, SpoolError
-from ledger.files import make_folder, sync_folder
+from ledger.files import make_private_folder, sync_folder
 
 _MARK = b"WRITSPL1"
 _LENGTH = 4
@@ -97,7 +97,7 @@ class Spool:
         """
         path = folder / f"{secrets.token_hex(16)}{_SUFFIX}"
         try:
-            make_folder(folder, 0o700)
+            make_private_folder(folder)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         except OSError as error:
             raise _unwritable(path, error) from error

@@ -9,7 +9,7 @@ import pytest
 
 from tests.crash.catalogue import OPERATIONS
 from tests.crash.conftest import Fresh
-from tests.crash.disk import SYNC, Disk, Share, read_log
+from tests.crash.disk import CREATE, SYNC, Disk, Share, read_log
 from tests.crash.operations import CARELESS, Operation
 from tests.crash.spooling import WAITING
 from tests.crash.stopping import Ended, Stopper, chosen, deciding
@@ -93,6 +93,16 @@ def test_a_folder_made_for_a_spool_is_on_the_disk(
     first = next(at for at, text in ended.said if text.startswith("spooled"))
     synced = {step.path for step in read_log(log) if step.kind == SYNC and step.point <= first}
     assert {str(folder), str(folder / WAITING)} <= synced
+
+
+def test_a_folder_made_for_keys_is_on_the_disk(stop: Stopper, fresh: Fresh, tmp_path: Path) -> None:
+    """Before there is a key in it: a ledger whose folder of keys is lost has lost its keys."""
+    folder, log = fresh("init"), tmp_path / "log"
+    ran("init", stop, folder, log)
+    steps = list(read_log(log))
+    first = next(step for step in steps if step.kind == CREATE and step.path.endswith(".pem"))
+    synced = {step.path for step in steps[: steps.index(first)] if step.kind == SYNC}
+    assert str(folder) in synced
 
 
 def test_who_forgets_to_sync_is_seen(stop: Stopper, fresh: Fresh, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from ledger.admission import read_authority
 from ledger.encoding import digest
 from ledger.errors import KeyFileError, NoteError, StoreError
 from ledger.founding import (
+    MEMORY,
+    Founded,
     Founder,
     create_ledger,
     default_founders,
@@ -156,3 +158,60 @@ def test_what_is_no_ledger_is_not_found_again(tmp_path: Path) -> None:
     Store.create(tmp_path / "empty.db").close()
     with pytest.raises(StoreError):
         open_founded(tmp_path / "empty.db")
+
+
+def test_an_empty_store_is_told_from_a_ledger(place: str, tmp_path: Path) -> None:
+    """What a founding that was cut off has left is named, with what to do; a ledger is kept."""
+    keys = tmp_path / "keys"
+
+    def found() -> Founded:
+        return create_ledger(place, origin=ORIGIN, founders=FOUNDERS, keys_dir=keys)
+
+    Store.create(place).close()
+    keys.mkdir()
+    (keys / "agent.pem").touch()
+    with pytest.raises(
+        StoreError, match=r"move away what was made for it \(.*agent\.pem\)"
+    ) as caught:
+        found()
+    assert caught.value.code == "store.unfounded"
+    with pytest.raises(StoreError, match="nothing was recorded") as caught:
+        open_founded(place, keys)
+    assert caught.value.code == "store.unfounded"
+    (keys / MEMORY).write_bytes(b"of a head, perhaps")
+    with pytest.raises(StoreError, match="is lost") as caught:
+        found()
+    assert caught.value.code == "store.lost"
+    assert sorted(path.name for path in keys.iterdir()) == ["agent.pem", MEMORY]
+
+
+def test_a_ledger_that_is_there_is_named(place: str, tmp_path: Path) -> None:
+    """Founding it again changes nothing, and says which ledger it is."""
+    keys = tmp_path / "keys"
+    founded = create_ledger(place, origin=ORIGIN, founders=FOUNDERS, keys_dir=keys)
+    with pytest.raises(StoreError, match=founded.genesis) as caught:
+        create_ledger(place, origin=ORIGIN, founders=FOUNDERS, keys_dir=tmp_path / "other")
+    assert caught.value.code == "store.taken"
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_passphrase_is_asked_for_before_anything_is_made(tmp_path: Path) -> None:
+    """Whoever gives up then, or gives one that is too short, leaves nothing behind."""
+    with pytest.raises(KeyFileError, match="passphrase"):
+        create_ledger(
+            tmp_path / "ledger.db", origin=ORIGIN, founders=FOUNDERS, passphrase=lambda _: b"short"
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_for_keys_that_cannot_be_made(tmp_path: Path) -> None:
+    """It is said of the folder, with a code."""
+    (tmp_path / "file").touch()
+    with pytest.raises(KeyFileError, match="cannot be made"):
+        create_ledger(
+            tmp_path / "ledger.db",
+            origin=ORIGIN,
+            founders=FOUNDERS,
+            keys_dir=tmp_path / "file" / "keys",
+        )
+    assert not (tmp_path / "ledger.db").exists()

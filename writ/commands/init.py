@@ -66,7 +66,7 @@ def init(  # noqa: PLR0913, PLR0917  (one parameter for each option)
             raise UsageError("init.roots", "either --root, or --roots and --roots-dir: not both")
         if out is None:
             raise UsageError("init.out", "the proposal needs a file", do="Name one with --out.")
-        _prepare(folder, origin, people, (root, threshold, out), plain=plain)
+        _prepare(ledger, folder, origin, people, (root, threshold, out), plain=plain)
         return
     count = roots or 1
     if threshold > count:
@@ -91,8 +91,6 @@ def _folder(ledger: str, keys: Path | None) -> Path:
 
     if keys is None and "://" in ledger:
         raise UsageError("init.keys", "a ledger at a URL needs a folder for its keys: --keys DIR")
-    if "://" not in ledger and Path(ledger).exists():
-        raise CommandError("init.taken", f"{ledger}: is there already")
     return keys or keys_beside(ledger)
 
 
@@ -125,6 +123,7 @@ def _found(
 
 
 def _prepare(
+    ledger: str,
     folder: Path,
     origin: str,
     people: tuple[str, str],
@@ -132,15 +131,19 @@ def _prepare(
     *,
     plain: bool,
 ) -> None:
-    from ledger.founding import default_founders, prepare_ledger
+    from ledger.founding import MEMORY, default_founders, prepare_ledger
     from ledger.keys import parse_public_key
     from ledger.proposal import in_words
+    from ledger.site import check_site
     from writ.commands.keys import write_proposal
 
     roots, threshold, out = signing
     public = [parse_public_key(one) for one in roots]
     if out.exists():
         raise CommandError("output.taken", f"{out}: is there already")
+    # A server's database need not be within reach of who only prepares.
+    if "://" not in ledger:
+        check_site(ledger, folder / MEMORY)
     proposal = prepare_ledger(
         folder,
         origin=origin,

@@ -60,11 +60,11 @@ def new(
 ) -> None:
     """Make a witness's key, and print its verifier key for trust files and logs."""
     from ledger.checkpoint import COSIGNATURE, VerifierKey, check_origin
-    from ledger.files import replace_file
+    from ledger.files import make_private_folder, replace_file
     from ledger.signing import FileKey
 
     check_origin(name)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(folder)
     key = FileKey.create(folder / KEY, secrets.token_bytes(32))
     vkey = VerifierKey(name, key.public_key, COSIGNATURE)
     replace_file(folder / NAME, f"{vkey}\n".encode())
