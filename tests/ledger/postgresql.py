@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 # The user that runs the server where the tests run as root, which the server itself refuses.
@@ -28,11 +29,13 @@ OPTIONS = tuple(
 DURABLE = ("--fsync=on", "--synchronous_commit=on", "--full_page_writes=on")
 START_SECONDS = 60.0
 # It runs the server until nobody holds the other end of its input, and then removes the server's
-# folder: a process of tests that is killed ends its server too, as it could not by itself.
+# folder: a process of tests that is killed ends its server too, as it could not by itself. A line
+# has it run the server again, which was stopped.
 KEEPER = """
 folder=$1; shift
-"$@" >"$folder/log" 2>&1 </dev/null &
-read -r _
+serve() { "$@" >>"$folder/log" 2>&1 </dev/null & }
+serve "$@"
+while read -r _; do serve "$@"; done
 kill -QUIT $!
 wait $!
 rm -rf "$folder"
@@ -72,14 +75,52 @@ def _servant() -> str:
     raise NoServerError("PostgreSQL refuses to run as root, and there is no user to run it as")
 
 
-@contextmanager
-def throw_away_server(*, durable: bool = False) -> Generator[str]:
-    """Start a server, give its URL, and take it away with all that is in it.
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs.
 
-    Each process of pytest-xdist has its own: they share nothing, and need not wait for each other.
+    Attributes:
+        url: Of its database, by the socket in its folder.
+        folder: All that is its own.
+        keeper: The process that runs it.
+        become: What a command begins with that is run as the server's user.
+    """
+
+    url: str
+    folder: Path
+    keeper: subprocess.Popen[bytes]
+    become: Sequence[str]
+
+    def stop_at_once(self) -> None:
+        """Stop it in the middle of what it does, so that it recovers when it is started again."""
+        stop = [
+            str(programs() / "pg_ctl"),
+            "stop",
+            "-m",
+            "immediate",
+            "-D",
+            str(self.folder / "data"),
+        ]
+        subprocess.run([*self.become, *stop], check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        """Start it again, and wait until it takes connections."""
+        assert self.keeper.stdin is not None
+        self.keeper.stdin.write(b"\n")
+        self.keeper.stdin.flush()
+        _await(self.folder, self.keeper)
+
+
+@contextmanager
+def kept_server(
+    options: Sequence[str] = (), within: Sequence[str] = (), net: str = ""
+) -> Generator[Server]:
+    """Start a server, and take it away with all that is in it.
 
     Args:
-        durable: Whether it syncs what it commits, as servers do and tests can do without.
+        options: What it is started with, after the tests' own options.
+        within: What its command begins with, such as what enters a network namespace.
+        net: From where it also takes connections by TCP, if anywhere.
 
     Raises:
         NoServerError: It cannot be had here.
@@ -94,31 +135,50 @@ def throw_away_server(*, durable: bool = False) -> Generator[str]:
         shutil.chown(folder, servant)
     data = str(folder / "data")
     made = [str(own / "initdb"), "-D", data, "-U", "writ", "-A", "trust", "-E", "UTF8"]
-    served = [str(own / "postgres"), "-D", data, "-k", str(folder), *OPTIONS]
-    served += DURABLE if durable else ()
+    served = [str(own / "postgres"), "-D", data, "-k", str(folder), *OPTIONS, *options]
     try:
         done = subprocess.run(
             [*become, *made, "--no-sync", "--locale=C"], check=False, cwd="/", capture_output=True
         )
         assert done.returncode == 0, done.stderr.decode(errors="replace")
+        if net:
+            with (folder / "data" / "pg_hba.conf").open("a") as access:
+                access.write(f"host all all {net} trust\n")
         keeper = subprocess.Popen(
-            [*become, "sh", "-c", KEEPER, "keeper", str(folder), *served],
+            [*within, *become, "sh", "-c", KEEPER, "keeper", str(folder), *served],
             cwd="/",
             stdin=subprocess.PIPE,
         )
         try:
-            _await(own / "pg_isready", folder, keeper)
-            yield f"postgresql://writ@/postgres?host={folder}"
+            _await(folder, keeper)
+            url = f"postgresql://writ@/postgres?host={folder}"
+            yield Server(url, folder, keeper, become)
         finally:
             keeper.communicate()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _await(asks: Path, folder: Path, keeper: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def throw_away_server(*, durable: bool = False) -> Generator[str]:
+    """Start a server, give its URL, and take it away with all that is in it.
+
+    Each process of pytest-xdist has its own: they share nothing, and need not wait for each other.
+
+    Args:
+        durable: Whether it syncs what it commits, as servers do and tests can do without.
+
+    Raises:
+        NoServerError: It cannot be had here.
+    """
+    with kept_server(DURABLE if durable else ()) as server:
+        yield server.url
+
+
+def _await(folder: Path, keeper: subprocess.Popen[bytes]) -> None:
     """Wait until the server takes connections."""
     deadline = time.monotonic() + START_SECONDS
-    ask = [str(asks), "-q", "-h", str(folder)]
+    ask = [str(programs() / "pg_isready"), "-q", "-h", str(folder)]
     while subprocess.run(ask, check=False).returncode != 0:
         said = (folder / "log").read_text("utf-8") if (folder / "log").exists() else ""
         assert keeper.poll() is None, said
