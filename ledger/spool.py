@@ -95,13 +95,11 @@ class Spool:
         Raises:
             SpoolError: It cannot be written there.
         """
-        path = folder / f"{secrets.token_hex(16)}{_SUFFIX}"
         try:
             make_private_folder(folder)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            path, descriptor = _new(folder)
         except OSError as error:
-            raise _unwritable(path, error) from error
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+            raise _unwritable(folder, error) from error
         spool = cls(path, descriptor, _Contents(by, since, [], (), 0, 0))
         try:
             spool._append(_frame(0, encode({"v": 1, "by": by, "since": since})))
@@ -116,6 +114,8 @@ class Spool:
     @classmethod
     def adopt(cls, folder: Path, by: str) -> Iterator[Self]:
         """Yield the spools of this identity whose processes are dead. A torn end is cut off.
+
+        One whose process died before it had written whose it is holds nothing, and is removed.
 
         Raises:
             SpoolError: One of them cannot be read or written.
@@ -133,6 +133,9 @@ class Spool:
                 continue
             contents = _read(path)
             if contents.by != by:
+                if _is_unbegun(path, contents):
+                    with suppress(OSError):
+                        path.unlink(missing_ok=True)
                 os.close(descriptor)
                 continue
             try:
@@ -344,6 +347,17 @@ def _is_torn(raw: bytes, at: int) -> bool:
     return rest.startswith(_MARK) and at + _HEAD + _length(raw, at) > len(raw)
 
 
+def _is_unbegun(path: Path, contents: _Contents) -> bool:
+    """Tell whether a spool's process died before all of the first frame was on the disk.
+
+    Then nothing in it was ever acknowledged. Another file's bytes are left alone.
+    """
+    if contents.by or contents.frames or contents.damaged:
+        return False
+    raw = path.read_bytes()
+    return not raw.strip(b"\0") or _MARK.startswith(raw[: len(_MARK)])
+
+
 def _opening(found: Sequence[tuple[int, bytes]]) -> tuple[str, int]:
     """Return whose spool it is and since when; nobody's where its first frame is lost."""
     if not found or found[0][0] != 0:
@@ -353,6 +367,19 @@ def _opening(found: Sequence[tuple[int, bytes]]) -> tuple[str, int]:
         return str(value["by"]), int(value["since"])
     except (LedgerError, KeyError, TypeError, ValueError):
         return "", 0
+
+
+def _new(folder: Path) -> tuple[Path, int]:
+    """Create a spool's file and lock it."""
+    while True:
+        path = folder / f"{secrets.token_hex(16)}{_SUFFIX}"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Between these two lines it is unlocked and empty, as if its process had died: who adopts
+        # spools may have removed it. What is written to it then would be lost.
+        if os.fstat(descriptor).st_nlink:
+            return path, descriptor
+        os.close(descriptor)
 
 
 def _files(folder: Path) -> list[Path]:

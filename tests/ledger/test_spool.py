@@ -1,6 +1,7 @@
 """The spool: what was acknowledged is read back, torn or damaged as the file may be."""
 
 import errno
+import fcntl
 import os
 import resource
 from collections.abc import Generator
@@ -179,3 +180,33 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path: Path) -> None:
         list(Spool.adopt(tmp_path, BY))
     with pytest.raises(SpoolError, match=os.strerror(errno.EISDIR)):
         spool_state(tmp_path)
+
+
+@pytest.mark.parametrize("left_there", [b"", bytes(100), b"WR", b"WRITSPL1"])
+def test_one_that_was_never_begun_is_removed(tmp_path: Path, left_there: bytes) -> None:
+    """Its process died before it said whose it is: nothing in it was acknowledged to anybody."""
+    path = tmp_path / f"{'0' * 32}.spool"
+    path.write_bytes(left_there)
+    assert adopted(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_is_just_created_may_be_taken_for_such_a_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process adopts between its creation and its lock: it is created again."""
+    lock = fcntl.flock
+    taken: list[int] = []
+
+    def late(descriptor: int, how: int) -> None:
+        if not taken:
+            taken.append(descriptor)
+            assert adopted(tmp_path) == []
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    spool = Spool.create(tmp_path, BY)
+    one = said(1)
+    spool.add([one])
+    spool.leave()
+    assert adopted(tmp_path) == [one.raw]
