@@ -8,6 +8,7 @@ Source: docs/spec/ledger-format.md, *Spool*.
 
 import errno
 import fcntl
+import logging
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from ledger.encoding import MAX_RECORD, decode, encode
 from ledger.errors import LedgerError, SpoolError
 from ledger.files import make_private_folder, sync_folder
 
+_LOG = logging.getLogger("writ.ledger")
 _MARK = b"WRITSPL1"
 _LENGTH = 4
 _SUM = 32
@@ -104,11 +106,13 @@ class Spool:
         try:
             spool._append(_frame(0, encode({"v": 1, "by": by, "since": since})))
             sync_folder(folder)
-        except SpoolError:
+        except (SpoolError, OSError) as error:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             os.close(descriptor)
-            raise
+            if isinstance(error, SpoolError):
+                raise
+            raise _unwritable(path, error) from error
         return spool
 
     @classmethod
@@ -202,15 +206,19 @@ class Spool:
     def close(self) -> None:
         """Give the file up: remove it where nothing waits, keep it where something does.
 
-        One with damage in it is kept under another name, for whoever can read more in it.
+        One with damage in it is kept under another name, for whoever can read more in it. One that
+        cannot be removed now is left for whoever adopts it, who finds that all in it is recorded.
         """
         if self._descriptor < 0:
             return
         if self.waiting() == 0:
-            if self._damaged:
-                self.path.replace(self.path.with_suffix(".damaged"))
-            else:
-                self.path.unlink(missing_ok=True)
+            try:
+                if self._damaged:
+                    self.path.replace(self.path.with_suffix(".damaged"))
+                else:
+                    self.path.unlink(missing_ok=True)
+            except OSError as error:
+                _LOG.warning("%s: all in it is recorded, but it stays (%s)", self.path, error)
         self.leave()
 
     def leave(self) -> None:

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import resource
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -210,3 +211,36 @@ def test_one_that_is_just_created_may_be_taken_for_such_a_one(
     spool.add([one])
     spool.leave()
     assert adopted(tmp_path) == [one.raw]
+
+
+def test_a_folder_that_cannot_be_synced_has_no_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk may say so only then: it is an error with a code, and nothing is left behind."""
+    sync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) and list(tmp_path.iterdir()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SpoolError) as caught:
+        Spool.create(tmp_path, BY)
+    assert caught.value.code == "spool.full"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_cannot_be_removed_is_given_up_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All in it is recorded: that it stays is said, and stops nobody."""
+    spool = Spool.create(tmp_path, BY)
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "unlink", failing)
+    spool.close()
+    assert "all in it is recorded, but it stays" in caplog.text
+    assert [state.in_use for state in spool_state(tmp_path)] == [False]
