@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Boolean,
     Column,
@@ -40,6 +41,24 @@ from ledger.files import NamedFile
 
 # How long a writer waits for the one before it, in seconds.
 PATIENCE = 60
+# A host and a server give each other up after twenty seconds of silence, unless the URL or the
+# server's own settings say otherwise: what the host does, and what it asks of the server.
+_HERE: Mapping[str, str] = {
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "2",
+    "tcp_user_timeout": "20000",
+}
+_THERE: Mapping[str, str] = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "2",
+    "tcp_user_timeout": "20000",
+}
+_UNLESS_SET = (
+    "SELECT set_config(%s, %s, false) FROM pg_settings WHERE name = %s AND source = 'default'"
+)
 _ADDING = "writ_adding"
 # Where a connection says which file it has open.
 FILE = "writ_file"
@@ -307,11 +326,33 @@ def open_engine(location: str | Path, mode: str) -> Engine:
         return _sqlite_engine(Path(url.database), mode)
     if url.get_backend_name() != "postgresql":
         raise StoreError(f"a ledger is kept in SQLite or PostgreSQL, not {url.get_backend_name()}")
+    return _server_engine(url)
+
+
+def _server_engine(url: URL) -> Engine:
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_size=2, max_overflow=30, pool_use_lifo=True
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=2,
+        max_overflow=30,
+        pool_use_lifo=True,
+        connect_args={name: value for name, value in _HERE.items() if name not in url.query},
     )
+    event.listen(engine, "connect", _be_given_up)
     event.listen(engine, "checkin", _begin_by_itself)
     return engine
+
+
+def _be_given_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Have the server give this host up after a time of silence.
+
+    Else a writer that is cut off while it holds the ledger's lock would hold it, and all others up,
+    for as long as the server's system waits by itself: a quarter of an hour, or two hours.
+    """
+    cursor = connection.cursor()
+    for name, value in _THERE.items():
+        cursor.execute(_UNLESS_SET, (name, value, name))
+    cursor.close()
+    connection.commit()
 
 
 def begin_by_hand(connection: PoolProxiedConnection) -> None:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests drive and no Python package brings: a Chromium and a PostgreSQL server.
+# Installs what the tests drive and no Python package brings: a Chromium, a PostgreSQL server, and
+# `ip`, with which hosts of their own are made.
 #
 # Only what is missing, on Debian and its kin, as root or with a sudo that asks for no password.
 # Where that cannot be, it says what to do and still answers 0: the tests that need the missing
@@ -42,9 +43,14 @@ install_chromium() {
   apt install --no-install-recommends chromium fonts-liberation
 }
 
+has_ip() {
+  command -v ip >/dev/null
+}
+
 missing=()
 has_chromium || missing+=(chromium)
 has_postgresql || missing+=(postgresql)
+has_ip || missing+=(iproute2)
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
 give_up() {
@@ -72,7 +78,8 @@ for attempt in 1 2 3; do
     apt update
     has_chromium || install_chromium
     has_postgresql || install_postgresql
-  } >"$log" 2>&1 && has_chromium && has_postgresql; then
+    has_ip || apt install --no-install-recommends iproute2
+  } >"$log" 2>&1 && has_chromium && has_postgresql && has_ip; then
     exit 0
   fi
   echo "Attempt $attempt failed." >&2
