@@ -253,8 +253,10 @@ class Case:
 
     def part(self, key: Key) -> Value:
         """Return a member of a variable but `facts` and `limits`; `UNSURE` where it is absent."""
-        value = self._part(key)
-        return UNSURE if isinstance(value, Absent) else value
+        value = self._parts.get(key)
+        if value is None:
+            value = self._part(key)
+        return UNSURE if type(value) is Absent else value
 
     def has(self, key: Key) -> Value:
         """Return whether a variable that is there has a member."""

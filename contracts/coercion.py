@@ -47,6 +47,22 @@ def is_map(value: object) -> TypeGuard[dict[str, Any]]:
     return isinstance(value, dict) and not isinstance(value, Unseen)
 
 
+# Of these, what a condition sees is what was recorded; a float may be −0.0.
+_AS_THEY_ARE = frozenset((str, int, bool))
+
+
+def is_flat(value: Value) -> bool:
+    """Return True for an object of texts, integers and truth values alone: it is seen as it is.
+
+    Nearly all parameters are. They need not be searched for what is seen otherwise, as `{"raw": …}`
+    is.
+    """
+    # A subclass of a dict is a sealed value.
+    if not is_map(value) or type(value) is not dict:
+        return False
+    return _AS_THEY_ARE.issuperset(map(type, value.values())) and set(value) != {"raw"}
+
+
 def plain(value: Value) -> Value:
     """Return the value without null members, and with 0.0 for −0.0."""
     if isinstance(value, float):

@@ -6,7 +6,7 @@ counters, so that guard and verifier can not differ.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,10 +19,13 @@ from contracts.facts import FactMemory
 from contracts.history import Event
 from contracts.instants import micros, written
 from contracts.lineage import Placed
-from contracts.model import Contract, Rule, Verdict
+from contracts.model import Contract, Effect, Rule, Verdict
 from contracts.obligations import Obligations
 from contracts.results import RuleResult
 from contracts.withholding import Hidden, Mark
+
+ALLOWED = Decision(Effect.ALLOW)
+"""What is decided where nothing stands against an action."""
 
 SHOWN = 120
 """How many characters of one value a result shows."""
@@ -55,9 +58,17 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """What happens to records of one kind and tool: the rules and the facts that they touch."""
+    """What happens to records of one kind and tool: the rules and the facts that they touch.
+
+    Attributes:
+        rules: The rules for them.
+        decisive: Those of them that are known at once: no obligations.
+        memories: The facts that remember them.
+        groups: Which of the conditions share their variables.
+    """
 
     rules: tuple[CompiledRule, ...]
+    decisive: tuple[CompiledRule, ...]
     memories: tuple[FactMemory, ...]
     groups: Groups
 
@@ -134,7 +145,7 @@ class Engine:
         placed = self._world.lineage.place(event)
         plan = self._plan(placed)
         case = Case(self._world, placed, plan.groups)
-        return [self._result(each, case) for each in plan.rules if each.rule.expect is None]
+        return [self._result(each, case) for each in plan.decisive]
 
     def decide(self, event: Event, results: Iterable[RuleResult]) -> Decision:
         """Return the decision on an action from its results and the approvals before it.
@@ -147,6 +158,22 @@ class Engine:
         mine = [each for each in results if each.index == event.index]
         lifted = self._approvals.lifted(self.contract, placed, self._world.lineage)
         return decide(self.contract, mine, lifted)
+
+    def decided(self, event: Event) -> Decision:
+        """Decide on a proposed action: what `decide` says of its `preview`, and only that.
+
+        Of rules that hold nothing is written out. They are nearly all, and most of the work.
+        """
+        placed = self._world.lineage.place(event)
+        plan = self._plan(placed)
+        case = Case(self._world, placed, plan.groups)
+        against = [each for each in plan.decisive if not _holds(each, case)]
+        if not against:
+            return ALLOWED
+        lifted: Mapping[str, int] = {}
+        if any(each.rule.effect is Effect.APPROVE for each in against):
+            lifted = self._approvals.lifted(self.contract, placed, self._world.lineage)
+        return decide(self.contract, [self._result(each, case) for each in against], lifted)
 
     def finish(self) -> list[RuleResult]:
         """Return the obligations that history leaves open: undecidable, pending."""
@@ -199,7 +226,8 @@ class Engine:
             for name, memory in self._world.facts.items()
             if name in read and memory.at is not None
         ]
-        return Plan(rules, memories, Groups(asked, others, self._world.top))
+        decisive = tuple(each for each in rules if each.rule.expect is None)
+        return Plan(rules, decisive, memories, Groups(asked, others, self._world.top))
 
     # ---------------------------------------------------------------------- judging
 
@@ -289,6 +317,18 @@ def _verdict(each: CompiledRule, case: Case) -> tuple[Verdict, str, Hidden]:
         hidden = next((found.hidden for found in open_ if found.hidden), Hidden.NOTHING)
         return Verdict.UNDECIDABLE, open_[0].reason, hidden
     return Verdict.VIOLATED, "", Hidden.NOTHING
+
+
+def _holds(each: CompiledRule, case: Case) -> bool:
+    """Return whether a rule is satisfied, by its shortcuts where they can say it."""
+    when, unless = each.when, each.unless
+    # INVARIANT: where `when` is false, or `unless` true, the rule is satisfied whatever the other
+    # says.
+    if when is not None and when.shortcut is not None and when.shortcut(case, None) is False:
+        return True
+    if unless is not None and unless.shortcut is not None and unless.shortcut(case, None) is True:
+        return True
+    return _verdict(each, case)[0] is Verdict.SATISFIED
 
 
 def _truth(value: Value) -> bool | Undecidable:

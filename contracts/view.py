@@ -17,6 +17,7 @@ from contracts.coercion import (
     coercion,
     holds_long_list,
     holds_raw,
+    is_flat,
     is_map,
     plain,
 )
@@ -333,11 +334,13 @@ class Views:
         if action is None:
             return Absent(f"params: this {placed.subject} belongs to no action")
         recorded = action.record["params"]
+        tool = self._tools.get(action.tool)
+        if is_flat(recorded):
+            return recorded if tool is None else tool.params(recorded)
         if holds_raw(recorded):
             return Absent("params is not JSON, or holds a value that is not")
         if holds_long_list(recorded):
             return Absent("params holds a list of more than 256 elements")
-        tool = self._tools.get(action.tool)
         return plain(recorded) if tool is None else tool.params(plain(recorded))
 
     def action(self, placed: Placed, members: Members = None) -> Value:
@@ -384,7 +387,11 @@ class Views:
     def _conforms(self, placed: Placed) -> Value:
         tool = self._tools.get(placed.tool)
         recorded = placed.record["params"]
-        if tool is None or holds_raw(recorded) or holds_long_list(recorded):
+        if tool is None:
+            return ABSENT
+        if is_flat(recorded):
+            return tool.conforms(recorded)
+        if holds_raw(recorded) or holds_long_list(recorded):
             return ABSENT
         unseen = _unseen(placed, recorded)
         return tool.conforms(recorded) if unseen is None else unseen

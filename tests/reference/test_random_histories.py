@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from contracts.engine import Engine
 from contracts.history import Event
 from contracts.model import Contract, Verdict
+from contracts.results import RuleResult
 from contracts.versions import VersionHistory
 from tests.reference.histories import SERVICE, contract_of, events_of
 from tests.reference.naive import Naive, in_force
@@ -37,7 +38,14 @@ def by_scanning(contract: Contract, events: list[Event]) -> dict[tuple[int, str]
 def by_counting(contract: Contract, events: list[Event]) -> dict[tuple[int, str], str]:
     """The same from the engine."""
     engine = Engine(contract)
-    results = [result for event in events for result in engine.observe(event)] + engine.finish()
+    results: list[RuleResult] = []
+    for event in events:
+        decided = engine.decided(event) if event.record["kind"] == "action" else None
+        found_here = engine.observe(event)
+        # What the guard asks for in short is what the results say at length.
+        assert decided is None or decided == engine.decide(event, found_here)
+        results += found_here
+    results += engine.finish()
     found: dict[tuple[int, str], str] = {}
     for result in results:
         place = result.index, result.rule.id
@@ -74,9 +82,11 @@ def test_the_engine_decides_as_the_reference(case: Line) -> None:
     contract, events = contract_of(case["contract"]), events_of(case["history"])
     engine, naive = Engine(contract), Naive(contract, events)
     for event in events:
+        decided = engine.decided(event) if event.record["kind"] == "action" else None
         results = engine.observe(event)
         if event.record["kind"] == "action":
             decision = engine.decide(event, results)
+            assert decided == decision
             reasons = [(one.rule, one.result, one.effect) for one in decision.reasons]
             told = json.dumps({**case, "at": event.index}, indent=1)
             assert (decision.effect, reasons) == naive.decision(event), told

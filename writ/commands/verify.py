@@ -49,6 +49,26 @@ TrustOption = Annotated[
 ]
 
 
+_JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        help="Processes that read, for --integrity. As many as there are processors.",
+    ),
+]
+_StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        help="With --integrity: what you keep of earlier verifications; only what is new since "
+        "is read.",
+    ),
+]
+
+
 def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     ledger: _SourceArgument,
     trust: TrustOption = None,
@@ -61,24 +81,8 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     integrity: Annotated[
         bool, typer.Option("--integrity", help="Integrity alone: decide no record again.")
     ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            metavar="N",
-            min=1,
-            help="Processes that read, for --integrity. As many as there are processors.",
-        ),
-    ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            "--state",
-            metavar="DIR",
-            help="With --integrity: what you keep of earlier verifications; only what is new "
-            "since is read.",
-        ),
-    ] = None,
+    jobs: _JobsOption = None,
+    state: _StateOption = None,
     at: AtOption = None,
     checkpoint: CheckpointOption = None,
     receipts: Annotated[
@@ -109,7 +113,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
         ledger,
         pinned,
         conformance=not integrity,
-        jobs=jobs or (_processors() if integrity else 1),
+        jobs=jobs or _processors(),
         sealed=sealed,
         state=state,
     )

@@ -98,7 +98,7 @@ class Gate:
             raise NoContractError(f"no contract is in force for {self._service}")
         version, contract = found
         engine = self._engine_of(contract)
-        decision: Decision = engine.decide(proposed, engine.preview(proposed))
+        decision: Decision = engine.decided(proposed)
         return {
             **fields,
             "contract": {"version": version, "digest": contract},
