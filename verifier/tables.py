@@ -6,7 +6,7 @@ alone. The files are the reader's own: what is wrong in them was wrong when it w
 found by whoever takes them up again (`verifier.state`), before they are opened here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Self, cast
@@ -131,8 +131,9 @@ class Tables:
                 names what is not before it.
         """
         for known, pending in zip(self._known, self._pending, strict=True):
-            there = _unique(known.whole())
             asked = pending.whole()
+            wanted = {asked[at : at + _KEY] for at in range(0, len(asked), _PENDING)}
+            there = _found(known.whole(), wanted)
             for at in range(0, len(asked), _PENDING):
                 self._check_one(asked[at : at + _PENDING], there)
 
@@ -153,15 +154,22 @@ def _whole(file: BinaryIO) -> bytes:
     return file.read()
 
 
-def _unique(entries: bytes) -> dict[bytes, bytes]:
-    """Return what there is by digest and kind. Only evidence may be recorded twice alike."""
-    starts = range(0, len(entries), KNOWN)
-    keys = [entries[at : at + _KEY] for at in starts]
-    values = [entries[at + _KEY : at + KNOWN] for at in starts]
-    # The first of those alike: it is the one that what names it has to follow.
-    there = dict(zip(reversed(keys), reversed(values), strict=True))
-    if len(there) < len(keys):
+def _found(entries: bytes, wanted: Collection[bytes]) -> dict[bytes, bytes]:
+    """Return what there is of what is wanted, by digest and kind.
+
+    Raises:
+        UnusualError: Something is there twice. Only evidence may be recorded twice alike.
+    """
+    keys = [entries[at : at + _KEY] for at in range(0, len(entries), KNOWN)]
+    if len(set(keys)) < len(keys):
         others = [key for key in keys if key[HASH_SIZE] != OBSERVATION]
         if len(set(others)) < len(others):
             raise UnusualError
-    return there
+    if not wanted:
+        return {}
+    # The first of those alike: it is the one that what names it has to follow.
+    return {
+        keys[at]: entries[at * KNOWN + _KEY : (at + 1) * KNOWN]
+        for at in range(len(keys) - 1, -1, -1)
+        if keys[at] in wanted
+    }
