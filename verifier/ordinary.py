@@ -44,6 +44,8 @@ _Document = tuple[int, bytes, bytes]
 SPAN = 8_192
 # Entries that are read at a time: what is made of them has to lie near the processor.
 PIECE = 1_024
+# Spans that each of several processes reads at least, where there are enough entries.
+_EACH = 6
 # So many spans are read by one process: the first has to be there before the others.
 _ALONE = 2
 # Spans that are read ahead of those that were put together, for each process.
@@ -379,7 +381,9 @@ class _Reading:
 def _spans(store: Store, reading: _Reading, jobs: int, span: int) -> Generator[Iterator[Span]]:
     """Read spans, here or in other processes, and give them in their order."""
     genesis = reading.founding.genesis
-    places = _places(reading, span)
+    # Where there is little to read, in smaller pieces, so that none waits long for another.
+    left = (reading.total - reading.size) // (jobs * _EACH)
+    places = _places(reading, span if jobs == 1 else min(span, max(PIECE, left)))
     if jobs == 1 or len(places) <= _ALONE:
         yield (read_span(store, genesis, reading.keys(), *place) for place in places)
         return
