@@ -227,14 +227,18 @@ class Store:
         with self._asking() as asked:
             return spanned(asked, start, stop)
 
-    def ends_at(self, end: int) -> bool:
-        """Return whether there is no row but of 0 to before `end`, without counting those.
+    def ends_at(self, end: int, start: int = 0) -> bool:
+        """Return whether there is no row but of 0 to before `end`, without counting the entries.
+
+        Args:
+            end: The index after the last entry.
+            start: From where on records are counted.
 
         Raises:
             StoreError: The database cannot say.
         """
         with self._asking() as asked:
-            return nothing_outside(asked, end)
+            return nothing_outside(asked, start, end)
 
     def _chunk(self, at: int) -> Sequence[Row]:
         try:

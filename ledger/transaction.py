@@ -140,8 +140,14 @@ def spanned(asked: Transaction, start: int, stop: int) -> Sequence[Sequence[Any]
     return asked.all(_SPAN, start, stop)
 
 
-def nothing_outside(asked: Transaction, end: int) -> bool:
-    """Return whether no row stands at `end` or after it, before 0, or nowhere."""
+def nothing_outside(asked: Transaction, start: int, end: int) -> bool:
+    """Return whether no row stands at `end` or after it, before 0, or nowhere.
+
+    From `start` on no record stands between two either: tables that were made otherwise can hold
+    one there.
+    """
+    if asked.all("SELECT count(*) FROM records WHERE idx >= ?", start)[0][0] != end - start:
+        return False
     return not any(
         asked.all(f"SELECT 1 FROM {table} WHERE {outside} LIMIT 1", *values)  # noqa: S608  (names of ours)
         for table in ("entries", "records")

@@ -25,6 +25,7 @@ _Places = Sequence[int]
 RUN, ACTION, OBSERVATION, CLOSED = range(1, 5)
 _RUN, _ACTION, _OBSERVATION, _CLOSED = (bytes([kind]) for kind in range(RUN, CLOSED + 1))
 _NOTHING = bytes(HASH_SIZE)
+_ZEROS = _NOTHING.hex().encode()
 _CLAIMED = b'"clock":"claimed"'
 # What is looked at again, by the exact code.
 GOVERNANCE = frozenset({"genesis", "authority", "contract", "activation"})
@@ -157,6 +158,9 @@ class Following:
 
     def _outcome(self, kind: Kind) -> None:
         _, _, actions, leaves = kind.columns
+        # Here it would stand for none; of an entry it is not the leaf.
+        if _ZEROS in leaves:
+            raise UnusualError
         runs = self._in_run(kind)
         rows = zip(_digests(actions), kind.places, runs, leaves, strict=True)
         for action, place, run, leaf in rows:

@@ -23,6 +23,7 @@ from ledger.authority import Standing
 from ledger.encoding import digest, from_base64, to_base64
 from ledger.entry import ZEROS, leaf_hash, parse_header
 from ledger.errors import LedgerError
+from ledger.keys import fingerprint
 from ledger.merkle import HASH_SIZE, Frontier
 from ledger.records import AnyRecord, Authority, parse_record
 from ledger.store import Store
@@ -163,6 +164,7 @@ class _Reading:
         self, store: Store, trust: Trust | None, tables: Tables, state: State | None
     ) -> None:
         self._store = store
+        self._trust = trust
         self._tables = tables
         self.founding = Founding.begun(store, trust)
         if state is not None:
@@ -182,6 +184,7 @@ class _Reading:
         self.cut, self._note = _last_head(store, self.total) if state else (0, "")
         if state is not None and state.verified is not None:
             self._take_up(state.verified)
+        self._began = self.size
 
     def _take_up(self, before: Verified) -> None:
         """Go on from what was verified up to a head: it is still there, and all heads hold.
@@ -289,9 +292,10 @@ class _Reading:
             raise UnusualError
         self._heads.finish(self.size)
         self._compromised()
+        self._no_own_witness()
         self._no_boxes()
         self._tables.check()
-        if not self._store.ends_at(self.size):
+        if not self._store.ends_at(self.size, self._began):
             # More may have been appended; rows that belong to no entry are named there.
             for _ in self._store.rows(self.size, self.size):
                 raise UnusualError
@@ -356,6 +360,12 @@ class _Reading:
             with self._store.boxes() as boxes:
                 if any(True for _ in boxes.each()):
                     raise UnusualError
+
+    def _no_own_witness(self) -> None:
+        """A key of the ledger itself is no witness, and its documents came after the heads."""
+        for witness in self._trust.witnesses if self._trust is not None else ():
+            if self.founding.public_key(fingerprint(witness.public_key)) is not None:
+                raise UnusualError
 
     def _compromised(self) -> None:
         """A document can say that a key was in other hands earlier: what it signed is judged anew.

@@ -302,7 +302,8 @@ class _Piece:
             stop = place + count
             if count > 1:
                 expected = _following(header, hashed[place + 1 : stop], linked[place : stop - 1])
-                if b"".join(self._headers[place + 1 : stop]) != expected:
+                # In none that is expected is a line feed: each has to end where it should.
+                if b"\n".join(self._headers[place + 1 : stop]) != expected:
                     raise UnusualError
             self.begins += [place] * count
             place, latest, prev = stop, header.recorded_at, linked[stop - 1]
@@ -374,7 +375,7 @@ def _in_parts(known: Sequence[bytes]) -> dict[int, bytes]:
 
 
 def _following(header: Opening, hashed: Sequence[str], linked: Sequence[str]) -> bytes:
-    """Write the headers that follow an opening one, all in one.
+    """Write the headers that follow an opening one, all in one, with a line feed between two.
 
     Args:
         header: The opening header.
@@ -392,13 +393,13 @@ def _following(header: Opening, hashed: Sequence[str], linked: Sequence[str]) ->
         "",
         '","record":"',
         "",
-        f'","recorded_at":"{header.recorded_at}","stream":"{header.stream}","v":1}}',
+        f'","recorded_at":"{header.recorded_at}","stream":"{header.stream}","v":1}}\n',
     ] * count
     pieces[1::9] = map(str, range(first, first + count))
     pieces[3::9] = map(str, range(1, count + 1))
     pieces[5::9] = linked
     pieces[7::9] = hashed
-    return "".join(pieces).encode("ascii")
+    return "".join(pieces)[:-1].encode("ascii")
 
 
 def check_signed(public: bytes, text: bytes, signature: str) -> None:

@@ -99,7 +99,7 @@ class Tables:
 
     def leaves(self) -> Iterator[bytes]:
         """Yield all leaf hashes that were taken in, some at a time."""
-        self._leaves.seek(0)
+        self._go_to(0)
         while leaves := self._leaves.read(_AT_HAND):
             yield leaves
 
@@ -120,8 +120,17 @@ class Tables:
         if from_end <= len(self._tail):
             at = len(self._tail) - from_end
             return self._tail[at : at + HASH_SIZE]
-        self._leaves.seek(index * HASH_SIZE)
+        self._go_to(index * HASH_SIZE)
         return self._leaves.read(HASH_SIZE)
+
+    def _go_to(self, at: int) -> None:
+        """Go to a place from which leaf hashes are read.
+
+        What is added goes to the file's end, but until it is written it lies in the buffer where
+        was read last: who reads on would read it there.
+        """
+        self._leaves.flush()
+        self._leaves.seek(at)
 
     def check(self) -> None:
         """Hold all that is pointed at against what there is (step 9).

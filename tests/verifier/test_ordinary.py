@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.encoding import decode, digest, encode
+from ledger.entry import leaf_hash
 from ledger.errors import EncodingError, LedgerError
 from ledger.store import Store
-from tests.verifier.forge import SERVICE, Desk, identity, key_of
-from verifier import load
+from tests.verifier.forge import SERVICE, Desk, identity, key_of, witness_of
+from verifier import load, ordinary, tables
 from verifier.load import verify_ledger
 from verifier.ordinary import proved
 from verifier.report import IntegrityVerdict, Report
@@ -113,9 +114,11 @@ def test_processes_are_begun_either_way(
 
 
 @pytest.mark.parametrize("table", ["entries", "records"])
-@pytest.mark.parametrize("index", [-1, 99, None])
-def test_rows_of_no_entry_are_noticed(tmp_path: Path, table: str, index: int | None) -> None:
-    """Before the first, after the last, and nowhere, where the tables were made otherwise."""
+@pytest.mark.parametrize("index", [-1, 1, 1.5, 99, "x", None])
+def test_rows_of_no_entry_are_noticed(
+    tmp_path: Path, table: str, index: float | str | None
+) -> None:
+    """Outside, twice, between two, and nowhere, where the tables were made otherwise."""
     desk = worked()
     path = desk.save(tmp_path / "l.db")
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -123,8 +126,8 @@ def test_rows_of_no_entry_are_noticed(tmp_path: Path, table: str, index: int | N
         connection.execute(f"DROP TABLE {table}")
         connection.execute(f"ALTER TABLE copied RENAME TO {table}")
         connection.execute(f"INSERT INTO {table} VALUES (?, ?)", (index, b"{}"))  # noqa: S608
-    with Store.open(path) as store:
-        assert proved(store, desk.trust()) is None
+    assert exact(path, desk.trust()).integrity.verdict is IntegrityVerdict.BROKEN
+    assert not agreed(desk, path)
 
 
 def test_without_a_trust_file_the_reports_agree(tmp_path: Path) -> None:
@@ -144,6 +147,42 @@ def test_a_pinned_head_and_none(tmp_path: Path) -> None:
     path = desk.save(tmp_path / "l.db")
     assert agreed(desk, path, desk.trust(note))
     assert not agreed(desk, path, desk.trust(stranger))
+
+
+def test_the_ledgers_own_keys_are_no_witnesses(tmp_path: Path) -> None:
+    """Also not where its documents are read after its heads were begun with."""
+    desk = worked()
+    for name in ("agent", "w.example"):
+        desk.cosign(name, 1_772_366_400)
+    path = desk.save(tmp_path / "l.db")
+    assert agreed(desk, path, desk.trust(witnesses=(witness_of("w.example"),), quorum=1))
+    own = desk.trust(witnesses=(witness_of("agent"),), quorum=1)
+    assert exact(path, own).integrity.verdict is IntegrityVerdict.UNDECIDABLE
+    assert not agreed(desk, path, own)
+
+
+def test_what_was_seen_is_read_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leaf hashes that were added after one was read are not read in the place of the next."""
+    monkeypatch.setattr(tables, "_AT_HAND", 32)
+    desk = worked()
+
+    def seen(size: int, leaf: str) -> None:
+        switch = desk.make("switch", "steward", service=SERVICE, state="engaged", mode="safe")
+        made = encode({**decode(switch), "reason": "why"})
+        desk.submit("steward", made, seen_size=size, seen_leaf=leaf)
+
+    if len(desk.headers) % 2:
+        desk.submit("steward", _switch(desk))
+    seen(4, desk.leaves()[3].hex())
+    seen(4, desk.leaves()[3].hex())
+    seen(4, desk.leaves()[3].hex())
+    seen(5, desk.leaves()[-1].hex())
+    desk.sign_head()
+    path = desk.save(tmp_path / "l.db")
+    assert exact(path, desk.trust()).findings
+    assert not agreed(desk, path)
 
 
 def _stranger(desk: Desk) -> None:
@@ -181,6 +220,21 @@ def _other_run(desk: Desk) -> None:
 def _wrong_leaf(desk: Desk) -> None:
     run = desk.open_run()
     desk.end(run, desk.act(run, "look", {}), leaf="ab" * 32)
+
+
+def _leaf_of_nothing(desk: Desk) -> None:
+    run = desk.open_run()
+    desk.end(run, desk.act(run, "look", {}), leaf="00" * 32)
+
+
+def _headers_cut_elsewhere(desk: Desk) -> None:
+    """The last header but one goes on into the last, which links to it as it is."""
+    made = [desk.make("review", "reviewer", finding="F", state="open") for _ in range(3)]
+    desk.submit("reviewer", *made, stream="11" * 16)
+    before, last = desk.headers[-2:]
+    begun, rest = last[:11], last[11:]
+    was, now = leaf_hash(before).hex(), leaf_hash(before + begun).hex()
+    desk.headers[-2:] = [before + begun, rest.replace(was.encode(), now.encode())]
 
 
 def _run_for_an_action(desk: Desk) -> None:
@@ -264,6 +318,8 @@ BAD: list[Callable[[Desk], None]] = [
     _names_nothing,
     _other_run,
     _wrong_leaf,
+    _leaf_of_nothing,
+    _headers_cut_elsewhere,
     _run_for_an_action,
     _later_evidence,
     _back_in_time,
@@ -289,6 +345,17 @@ def spoiled(spoil: Callable[[Desk], None]) -> Desk:
     spoil(desk)
     desk.sign_head()
     return desk
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7])
+@pytest.mark.parametrize("imported", [False, True])
+def test_pieces_are_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, *, imported: bool
+) -> None:
+    """Submissions that go on in the next piece, and what is named in it, are followed."""
+    monkeypatch.setattr(ordinary, "PIECE", piece)
+    desk = worked(imported=imported)
+    assert agreed(desk, desk.save(tmp_path / "l.db"))
 
 
 @pytest.mark.parametrize("spoil", BAD)
