@@ -228,11 +228,7 @@ class Store:
             return spanned(asked, start, stop)
 
     def ends_at(self, end: int, start: int = 0) -> bool:
-        """Return whether there is no row but of 0 to before `end`, without counting the entries.
-
-        Args:
-            end: The index after the last entry.
-            start: From where on records are counted.
+        """Return whether no row is but of 0 to before `end`; records are counted from `start` on.
 
         Raises:
             StoreError: The database cannot say.

@@ -9,6 +9,7 @@ Source: docs/spec/ledger-format.md, *Record*; docs/adr/0014.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -93,6 +94,24 @@ _LABELS: Mapping[bytes, str] = {
     b"out": "outcome",
     b"str": "stream-close",
     b"rev": "review",
+}
+
+
+# What a schema may say of itself, by its type: all else might narrow it, and is not known here.
+_SAID: Mapping[str, AbstractSet[str]] = {
+    "definitions": {"definitions", "schema"},
+    "definition-ref": {"schema_ref"},
+    "default": {"default", "schema"},
+    "nullable": {"schema"},
+    "model": {"cls", "config", "custom_init", "ref", "root_model", "schema", "serialization"},
+    "literal": {"expected"},
+    "int": {"ge", "le"},
+    "str": {"max_length", "min_length", "pattern"},
+    "any": set(),
+    "dict": {"keys_schema", "values_schema"},
+    "tuple": {"items_schema", "strict", "variadic_item_index"},
+    "union": {"choices"},
+    "function-after": {"function", "schema"},
 }
 
 
@@ -214,6 +233,8 @@ def _expression(schema: Schema, known: Mapping[str, Schema], names: Sequence[str
         _UnknownError: It says something that is not known here.
     """
     kind = cast("str", schema["type"])
+    if not schema.keys() <= {"type", "metadata", *_SAID.get(kind, ())}:
+        raise _UnknownError(kind)
     if kind == "definitions":
         named = {one["ref"]: one for one in schema["definitions"]}
         return _expression(schema["schema"], {**known, **named}, names)
@@ -228,11 +249,13 @@ def _expression(schema: Schema, known: Mapping[str, Schema], names: Sequence[str
 
 def _plain(kind: str, schema: Schema) -> str:
     if kind == "literal":
-        return _either(encode_checked(one).decode("ascii") for one in schema["expected"])
+        return _either(re.escape(encode_checked(one).decode()) for one in schema["expected"])
     if kind == "int":
         return _known(_INTEGERS, (schema["ge"], schema["le"]))
     if kind == "str":
         return f'"{_text(schema)}"'
+    if kind == "dict" and schema["keys_schema"] != {"type": "str"}:
+        raise _UnknownError(kind)
     if kind in {"any", "dict"}:
         return rf"(?P<{_FREE}>\{{.*\}})"
     return ""

@@ -7,17 +7,15 @@ Source: docs/spec/ledger-format.md, *Verification*; docs/adr/0014.
 """
 
 import gc
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 from ledger.authority import Standing
 from ledger.encoding import digest, from_base64, to_base64
@@ -34,7 +32,8 @@ from verifier.governance import Governance
 from verifier.grouping import Streams
 from verifier.heads import Heads
 from verifier.sealed import BOXED_SINCE
-from verifier.span import Row, Span, SpanReader, check_signed, opening, opens, whole
+from verifier.span import Span, check_signed
+from verifier.spans import PIECE, begin, how_begun, read_elsewhere, read_span
 from verifier.state import State, Verified
 from verifier.tables import Tables
 from verifier.trust import Trust
@@ -43,8 +42,6 @@ Progress = Callable[[int, int], None]
 _Document = tuple[int, bytes, bytes]
 # Entries of a span: enough that what is done once for each does not count, few enough to hold.
 SPAN = 8_192
-# Entries that are read at a time: what is made of them has to lie near the processor.
-PIECE = 1_024
 # Spans that each of several processes reads at least, where there are enough entries.
 _EACH = 6
 # So many spans are read by one process: the first has to be there before the others.
@@ -399,23 +396,10 @@ def _spans(store: Store, reading: _Reading, jobs: int, span: int) -> Generator[I
         return
     with ExitStack() as ended:
         pool = ProcessPoolExecutor(
-            jobs, get_context(_how(store)), initializer=_begin, initargs=(store.location,)
+            jobs, get_context(how_begun(store)), initializer=begin, initargs=(store.location,)
         )
         ended.callback(pool.shutdown, cancel_futures=True)
         yield _from(pool, reading, jobs, places)
-
-
-def _how(store: Store) -> str:
-    """Return how processes are begun: as copies of this one, where nothing in it hinders that.
-
-    A copy has everything loaded already. Other threads may hold locks that it would wait for, and
-    it must not have connections of ours: these are closed, and opened again when something is
-    asked.
-    """
-    if threading.active_count() > 1 or "fork" not in get_all_start_methods():
-        return "spawn"
-    store.close()
-    return "fork"
 
 
 def _places(reading: _Reading, span: int) -> list[tuple[int, int]]:
@@ -450,56 +434,10 @@ def _from(
     waiting: deque[Future[Span]] = deque()
     for start, stop in places:
         waiting.append(
-            pool.submit(_elsewhere, reading.founding.genesis, reading.keys(), start, stop)
+            pool.submit(read_elsewhere, reading.founding.genesis, reading.keys(), start, stop)
         )
         # The first documents are in the first span: those after it are read with their keys.
         if start == 0 or len(waiting) > jobs * _AHEAD:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
-
-
-def read_span(store: Store, genesis: str, keys: Mapping[str, bytes], start: int, stop: int) -> Span:
-    """Read the submissions that begin from `start` to before `stop`.
-
-    Raises:
-        UnusualError: There is something in them that only the exact reading can judge.
-        StoreError: They cannot be read.
-    """
-    reader: SpanReader | None = None
-    waiting: list[Row] = []
-    for at in range(start, stop, PIECE):
-        waiting += store.span(at, min(at + PIECE, stop))
-        if reader is None:
-            begins = next((at for at, row in enumerate(waiting) if opens(row)), None)
-            if begins is None:
-                # As far as this, all belongs to a submission that began before the span.
-                continue
-            reader = SpanReader(genesis, keys, start + begins)
-            del waiting[:begins]
-        ready = whole(waiting)
-        if ready:
-            reader.read(waiting[:ready])
-            del waiting[:ready]
-    if reader is None:
-        return Span(stop, stop)
-    if waiting:
-        count = int(opening(cast("bytes", waiting[0][1])).records)
-        reader.read([*waiting, *store.span(stop, stop + count - len(waiting))])
-    return reader.finish()
-
-
-_here: list[Store] = []
-
-
-def _begin(location: str) -> None:
-    """Open the store in a process that reads spans, and does nothing else."""
-    gc.disable()
-    _here.append(Store.open(location))
-
-
-def _elsewhere(genesis: str, keys: Mapping[str, bytes], start: int, stop: int) -> Span:
-    try:
-        return read_span(_here[0], genesis, keys, start, stop)
-    except LedgerError as error:
-        raise UnusualError from error

@@ -4,6 +4,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ledger.entry import leaf_hash
 from ledger.errors import EncodingError, LedgerError
 from ledger.store import Store
 from tests.verifier.forge import SERVICE, Desk, identity, key_of, witness_of
-from verifier import load, ordinary, tables
+from verifier import load, spans, tables
 from verifier.load import verify_ledger
 from verifier.ordinary import proved
 from verifier.report import IntegrityVerdict, Report
@@ -71,6 +72,10 @@ def agreed(
     trust = trust or desk.trust()
     said = exact(path, trust)
     assert verify_ledger(path, trust, conformance=False) == said
+    for span in spans:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(load, "proved", partial(proved, span=span))
+            assert verify_ledger(path, trust, conformance=False) == said
     with Store.open(path) as store:
         found = {proved(store, trust, span=span) is not None for span in spans}
     if said.integrity.verdict is IntegrityVerdict.BROKEN or said.findings:
@@ -103,7 +108,7 @@ def test_processes_are_begun_either_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """As copies where nothing hinders that; anew where there are other threads. All is read."""
-    monkeypatch.setattr("verifier.ordinary.get_all_start_methods", lambda: [how])
+    monkeypatch.setattr("verifier.spans.get_all_start_methods", lambda: [how])
     desk = worked()
     path = desk.save(tmp_path / "l.db")
     with Store.open(path) as store:
@@ -353,7 +358,7 @@ def test_pieces_are_of_any_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, *, imported: bool
 ) -> None:
     """Submissions that go on in the next piece, and what is named in it, are followed."""
-    monkeypatch.setattr(ordinary, "PIECE", piece)
+    monkeypatch.setattr(spans, "PIECE", piece)
     desk = worked(imported=imported)
     assert agreed(desk, desk.save(tmp_path / "l.db"))
 

@@ -17,7 +17,7 @@ from ledger.encoding import decode, encode
 from ledger.store import Store
 from tests.verifier.forge import SERVICE, Desk, Forge, witness_of
 from tests.verifier.test_ordinary import exact, worked
-from verifier import ordinary
+from verifier import ordinary, spans
 from verifier.errors import SourceError, StateError
 from verifier.load import verify_ledger
 from verifier.report import IntegrityVerdict, Report
@@ -69,7 +69,7 @@ def auditor(tmp_path: Path) -> Auditor:
 def test_only_what_is_new_is_read(auditor: Auditor, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing before the head that was kept, except its last entry; and the report is the same."""
     read: list[int] = []
-    real = ordinary.read_span
+    real = spans.read_span
 
     def noted(store: Store, genesis: str, keys: Mapping[str, bytes], start: int, stop: int) -> Span:
         read.append(start)
