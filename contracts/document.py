@@ -2,404 +2,342 @@
 
 Nothing here means anything yet. `contracts.expansion` turns a document into facts and rules;
 `contracts.reading` makes a document from text. The keys are those of
-docs/spec/contract-language.md, and docs/reference/contract.schema.json is generated from this
-module.
+docs/spec/contract-language.md; what stands below each is what an editor shows, because
+`contracts.published` makes docs/reference/*.schema.json of this module.
 """
 
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-    WithJsonSchema,
+from pydantic import Field, JsonValue
+
+from contracts.policies import Extension, FactText, Item, Limits, Part, PolicyDocument, RuleText
+from contracts.vocabulary import (
+    Cel,
+    Currency,
+    Digest,
+    Duration,
+    Identifier,
+    Instant,
+    Mode,
+    Natural,
+    Over,
+    Positive,
+    Rate,
+    Spiffe,
+    Text,
+    Texts,
+    ToolName,
 )
-from pydantic_core import PydanticCustomError
-
-SPIFFE: Final = r"^spiffe://[^\s/]+(/[^\s/]+)+$"
-DURATION: Final = r"^[1-9][0-9]{0,5}(ms|s|m|h|d)$"
-RATE: Final = r"^[1-9][0-9]{0,8}/[1-9][0-9]{0,5}(ms|s|m|h|d)$"
-IDENTIFIER: Final = r"^[A-Za-z][A-Za-z0-9_]{0,63}$"
-RULE_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-TOOL: Final = r"^[A-Za-z_][A-Za-z0-9_.:/-]{0,127}$"
-DIGEST: Final = r"^[0-9a-f]{64}$"
-INSTANT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
-CURRENCY: Final = r"^[A-Z]{3}$"
-
-# What a text must look like, for people: an error quotes this instead of the pattern.
-PATTERNS: Final = {
-    SPIFFE: "a SPIFFE identity such as `spiffe://acme.example/ai/refunds`",
-    DURATION: "a duration: a whole number and `ms`, `s`, `m`, `h` or `d`, such as `90s` or `30d`",
-    RATE: "a rate: calls, a slash and a duration, such as `60/1m`",
-    IDENTIFIER: "a name of letters, digits and `_` that begins with a letter",
-    RULE_ID: "an id of letters, digits, `_` and `-` that begins with a letter or digit",
-    TOOL: "a tool's name of letters, digits and `_.:/-` that begins with a letter or `_`",
-    DIGEST: "a SHA-256 digest of 64 lowercase hexadecimal digits",
-    INSTANT: "a UTC time such as `2026-03-01T09:00:00Z`",
-    CURRENCY: "a currency of three capital letters such as `EUR`",
-}
 
 
-def _condition(value: object) -> object:
-    """YAML reads `when: true` and `sum: 1` as values; what was meant is the expression."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str) and not value.strip():
-        raise PydanticCustomError("condition_empty", "an empty expression")
-    return value
-
-
-def _one_or_many(value: object) -> object:
-    if isinstance(value, list):
-        return tuple(cast("list[object]", value))
-    return (value,) if isinstance(value, str) else value
-
-
-def _scalar(value: object) -> object:
-    if not isinstance(value, str | bool | int | float):
-        raise PydanticCustomError("scalar", "a text, a number, true or false is needed here")
-    return value
-
-
-_MANY_TEXTS: Final = {
-    "anyOf": [
-        {"type": "string", "minLength": 1},
-        {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
-    ]
-}
-
-Text = Annotated[str, StringConstraints(min_length=1)]
-Cel = Annotated[
-    str, BeforeValidator(_condition), WithJsonSchema({"type": ["string", "boolean", "number"]})
-]
-Spiffe = Annotated[str, StringConstraints(pattern=SPIFFE)]
-Duration = Annotated[str, StringConstraints(pattern=DURATION)]
-Rate = Annotated[str, StringConstraints(pattern=RATE)]
-Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER)]
-RuleId = Annotated[str, StringConstraints(pattern=RULE_ID)]
-ToolName = Annotated[str, StringConstraints(pattern=TOOL)]
-Digest = Annotated[str, StringConstraints(pattern=DIGEST)]
-Instant = Annotated[str, StringConstraints(pattern=INSTANT)]
-Currency = Annotated[str, StringConstraints(pattern=CURRENCY)]
-Positive = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Texts = Annotated[
-    tuple[Text, ...],
-    Field(min_length=1),
-    BeforeValidator(_one_or_many),
-    WithJsonSchema(_MANY_TEXTS),
-]
-Mode = Literal["read", "draft", "recommend", "execute"]
-Clause = Literal["identity", "scope", "evidence", "policy", "tools", "cost", "recovery"]
-Effect = Literal["deny", "approve", "escalate", "warn"]
-Undecidable = Literal["deny", "escalate", "warn", "allow"]
-Over = Literal["run", "identity", "service", "workflow", "domain", "ledger"]
-Scalar = Annotated[
-    Any, BeforeValidator(_scalar), WithJsonSchema({"type": ["string", "boolean", "number"]})
-]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Duties(_Part):
+class Duties(Part):
     """Who builds, approves and runs the service; the three must not overlap."""
 
     build: tuple[Text, ...] = ()
+    """Who writes the contract: people, or identities, which stand for their owners."""
     approve: tuple[Text, ...] = ()
+    """Who activates it, and who approves actions."""
     run: tuple[Text, ...] = ()
+    """Who answers for the service while it runs."""
 
 
-class Delegation(_Part):
+class Delegation(Part):
     """By whom and when the service may act: the half-open time from `since` to `until`."""
 
     by: Text
+    """Who delegated."""
     since: Instant
+    """From when, in UTC."""
     until: Instant
+    """Until when, in UTC; the end itself is outside."""
 
 
-class Identity(_Part):
+class Identity(Part):
     """Clause 1: which service this is, who answers for it and what it may touch."""
 
     service: Spiffe
+    """The service's SPIFFE identity. The contract binds the runs of this service."""
     owner: Text
+    """The named person who answers for the service."""
     permissions: tuple[Text, ...] = ()
+    """What the service may touch. A tool may name one of these."""
     duties: Duties | None = None
+    """Who builds, approves and runs: people who must not overlap."""
     delegation: Delegation | None = None
+    """On whose behalf the service acts, and from when until when."""
 
 
-class _Item(_Part):
-    id: RuleId
-    for_: Texts = Field(alias="for")
-    undecidable: Undecidable | None = None
-    cites: str = ""
-    says: str = ""
-
-
-class Forbidden(_Item):
+class Forbidden(Item):
     """What the service never does; without `when`, in no case."""
 
     when: Cel = ""
+    """CEL: where it is forbidden. Without it: always."""
 
 
-class ApprovalThreshold(_Item):
+class ApprovalThreshold(Item):
     """What needs the sign-off of a role, and for how long a sign-off lasts."""
 
     when: Cel
+    """CEL: where a sign-off is needed."""
     role: Text
+    """The role that may give it."""
     within: Duration | None = None
+    """How long a sign-off lasts."""
 
 
-class Trigger(_Item):
+class Trigger(Item):
     """What a human has to look at."""
 
     when: Cel
+    """CEL: where a person has to look."""
 
 
-class Scope(_Part):
+class Scope(Part):
     """Clause 2: modes, forbidden actions, approval thresholds, escalation triggers."""
 
     modes: tuple[Mode, ...] = Field(min_length=1)
+    """The modes of tools that the service may act in."""
     forbidden: tuple[Forbidden, ...] = ()
+    """What it never does."""
     approve: tuple[ApprovalThreshold, ...] = ()
+    """What needs a sign-off first."""
     escalate: tuple[Trigger, ...] = ()
+    """What goes to a person."""
 
 
-class Evidence(_Item):
+class Evidence(Item):
     """Clause 3, one item: what an action must rest on. Durations as texts."""
 
     require: Cel = ""
+    """CEL over `evidence`, the observations that the action cites."""
     from_: Texts | None = Field(default=None, alias="from")
+    """The sources that it must come from."""
     kind: Text | None = None
+    """The kind of observation that must be cited."""
     fresh: Duration | None = None
+    """How old it may be."""
     complete: tuple[Text, ...] = ()
+    """Fields that it must have; `a.b` is a path."""
     digest: bool = False
+    """Whether it must carry the digest of what was read."""
     self_attested: Literal["refuse"] | None = None
+    """`refuse`: the service's own word is not enough."""
 
 
-class PolicyDocument(_Part):
-    """The governing document."""
-
-    name: Text
-    version: Text
-    digest: Digest | None = None
-
-
-class Policy(_Part):
+class Policy(Part):
     """Clause 4: the governing document, its values by case, and its sentences."""
 
     document: PolicyDocument
-    limits: dict[Text, JsonValue] = Field(default_factory=dict)
+    """The document that governs what the service does."""
+    limits: Limits = Field(default_factory=dict)
+    """Values by name: `limits.NAME` in conditions. With `by` or `levels`, by case."""
     sentences: tuple[Text, ...] = ()
+    """The ids of the policy's sentences: lint lists those that no rule cites."""
 
 
-class Estimate(_Part):
+class Estimate(Part):
     """What a call is expected to cost and to be worth, in micro-units of one currency."""
 
     cost: Cel = ""
+    """CEL over `params`: micro-units."""
     currency: Currency | None = None
+    """Its currency."""
     value: Cel = ""
+    """CEL over `params`: micro-units that the call moves."""
 
 
-class Breaker(_Part):
+class Breaker(Part):
     """After so many failures in a window no call for the time of the cooldown."""
 
     failures: Positive
+    """How many failures trip it."""
     within: Duration
+    """In which window."""
     cooldown: Duration
+    """For how long no call is made then."""
 
 
-class Compensation(_Part):
+class Compensation(Part):
     """The tool that takes a call back, and its parameters from the call and its outcome."""
 
     tool: ToolName
+    """The tool that takes the call back."""
     params: dict[Text, Cel] = Field(default_factory=dict)
+    """Its parameters: CEL over the call and its outcome."""
     within: Duration | None = None
+    """How long that is possible."""
 
 
-class Tool(_Part):
+class Tool(Part):
     """Clause 5, one tool of the allow-list. `params` is a JSON Schema."""
 
     mode: Mode
+    """What kind of thing a call does."""
     permission: Text | None = None
+    """One of the service's permissions, which a call needs."""
     description: str = ""
+    """What it does, for people."""
     params: dict[str, JsonValue] | None = None
+    """A JSON Schema of its parameters."""
     target: Cel = ""
+    """CEL over `params`: what a call acts on."""
     estimate: Estimate | None = None
+    """What a call is expected to cost and to move; it is reserved until the outcome."""
     rate: Rate | None = None
+    """How many calls in which window, such as `60/1m`."""
     breaker: Breaker | None = None
+    """When repeated failures stop it."""
     timeout: Duration | None = None
+    """How long an answer may take."""
     fallback: Text | None = None
+    """What to do instead where it is stopped: `deny`, or another tool."""
     idempotency: Cel = ""
+    """CEL over `params`: a key under which a call succeeds once."""
     compensation: Compensation | None = None
+    """How a call is taken back."""
     irreversible: Text | None = None
+    """Why a call cannot be taken back."""
 
 
-class RunBudget(_Part):
+class RunBudget(Part):
     """What one run may use. Money in micro-units, time in whole seconds."""
 
     cost_micros: Natural | None = None
+    """Money in micro-units."""
     currency: Currency | None = None
+    """The currency of that."""
     tokens: Natural | None = None
+    """Tokens of models."""
     tool_calls: Natural | None = None
+    """Calls of all tools."""
     steps: Natural | None = None
+    """The assistant's messages and the tool calls."""
     seconds: Positive | None = None
+    """Seconds from the run's opening."""
     calls: dict[ToolName, Natural] = Field(default_factory=dict)
+    """Calls of one tool, by its name."""
 
 
-class Loop(_Part):
+class Loop(Part):
     """How many equal calls in a run are a loop."""
 
     same_call: Annotated[int, Field(ge=2)]
+    """This many equal calls in a run, this one included, are a loop."""
     except_: Texts | None = Field(default=None, alias="except")
+    """Tools that may be called the same way again."""
 
 
-class Throttle(_Part):
+class Throttle(Part):
     """At most `calls` tool calls in a window, over more than a run."""
 
     over: Literal["identity", "workflow", "domain", "service"]
+    """What the calls are counted over."""
     calls: Positive
+    """How many."""
     within: Duration
+    """In which window."""
 
 
-class Worth(_Part):
+class Worth(Part):
     """What a unit of value may cost, over a whole run."""
 
     cost_per_value_max: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    """The cost of a run over its value, at most."""
 
 
-class Cost(_Part):
+class Cost(Part):
     """Clause 6: budgets, loops, throttles and worth."""
 
     per_run: RunBudget | None = None
+    """What one run may use."""
     loop: Loop | None = None
+    """When equal calls are a loop."""
     throttle: tuple[Throttle, ...] = ()
+    """How many calls in a window, over more than a run."""
     value: Worth | None = None
+    """What a unit of value may cost."""
 
 
-class KillSwitch(_Part):
+class KillSwitch(Part):
     """Who may stop the service."""
 
     roles: tuple[Text, ...] = Field(min_length=1)
+    """A switch by anybody without one of these roles stops nothing, and is a finding."""
 
 
-class SafeMode(_Part):
+class SafeMode(Part):
     """What still runs in safe mode."""
 
     allow: tuple[Mode, ...]
+    """The modes of tools that still run in safe mode."""
 
 
-class Containment(_Part):
+class Containment(Part):
     """How much harm one window can hold: value in micro-units, calls, distinct targets."""
 
     over: Over
+    """What the bounds are counted over."""
     within: Duration
+    """In which window."""
     value_micros: Positive | None = None
+    """Value in micro-units, at most."""
     calls: Positive | None = None
+    """Calls, at most."""
     entities: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Distinct targets, at most."""
 
 
-class OnFailure(_Part):
+class OnFailure(Part):
     """How often a failed call may be made again in its run."""
 
     retry: Natural
+    """How often a call that failed may be made again."""
     within: Duration | None = None
+    """In which window."""
 
 
-class Recovery(_Part):
+class Recovery(Part):
     """Clause 7: stopping, containing and repairing."""
 
     kill_switch: KillSwitch | None = None
+    """Who may stop the service."""
     safe_mode: SafeMode | None = None
+    """What still runs in safe mode."""
     containment: Containment | None = None
+    """How much can happen in one window."""
     on_failure: OnFailure | None = None
+    """What may be tried again."""
 
 
-class FactText(_Part):
-    """One aggregate over history, as written."""
-
-    count: Literal[True] | None = None
-    seen: Literal[True] | None = None
-    sum: Cel = ""
-    min: Cel = ""
-    max: Cel = ""
-    last: Cel = ""
-    list: Cel = ""
-    from_: Text = Field(alias="from")
-    where: Cel = ""
-    over: Over = "run"
-    by: Cel = ""
-    at: Cel = ""
-    within: Duration | None = None
-    attempts: Literal["allowed", "all"] = "allowed"
-    unknown: Literal["undecidable", "skip"] = "undecidable"
-    reserve: Cel = ""
-    default: Scalar = None
-    reference: bool = False
-
-
-class ExpectText(_Part):
-    """What must follow, as written."""
-
-    from_: Text = Field(alias="from")
-    where: Cel = ""
-    over: Over = "run"
-    by: Cel = ""
-    at: Cel = ""
-    until: Literal["run.closed"] | None = None
-    within: Duration | None = None
-
-
-class RuleText(_Item):
-    """One condition over one kind of record, as written."""
-
-    clause: Clause = "policy"
-    when: Cel = ""
-    unless: Cel = ""
-    effect: Effect = "deny"
-    role: Text | None = None
-    within: Duration | None = None
-    expect: ExpectText | None = None
-
-
-class Clauses(_Part):
+class Clauses(Part):
     """A whole contract."""
 
     contract: Text
+    """The name of the service's contract."""
     version: Text
+    """Its version, as a text; never used again for another text."""
+    extends: tuple[Extension, ...] = ()
+    """Shared policies that this contract builds on, in order."""
     identity: Identity
+    """Clause 1: who acts."""
     scope: Scope
+    """Clause 2: what it may do by itself."""
     evidence: tuple[Evidence, ...] = ()
+    """Clause 3: what actions rest on."""
     policy: Policy
+    """Clause 4: the governing document and its values."""
     tools: dict[ToolName, Tool]
+    """Clause 5: the allow-list, by name."""
     cost: Cost | None = None
+    """Clause 6: what it may use."""
     recovery: Recovery | None = None
+    """Clause 7: how it is stopped and repaired."""
     facts: dict[Identifier, FactText] = Field(default_factory=dict)
+    """Aggregates over history: `facts.NAME` in conditions."""
     values: dict[Identifier, Cel] = Field(default_factory=dict)
+    """Named expressions: `values.NAME` stands for the expression."""
     rules: tuple[RuleText, ...] = ()
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a contract, for editors that complete and check while typing."""
-    schema = Clauses.model_json_schema(by_alias=True)
-    _close(schema)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "Writ contract, language version 1",
-    }
-
-
-def _close(schema: object) -> None:
-    """Names that an author chooses follow their pattern: pydantic says so, the schema must too."""
-    members = cast("dict[str, object]", schema) if isinstance(schema, dict) else {}
-    if "patternProperties" in members:
-        members["additionalProperties"] = False
-    for member in members.values():
-        _close(member)
+    """Rules beyond those that the clauses make."""
+    shared: dict[Digest, Text] = Field(default_factory=dict)
+    """The texts that `extends` names, by digest. Publishing adds them, so that the record holds all
+    that the contract means."""

@@ -16,13 +16,14 @@ from contracts.clauses import (
     scope_rules,
     tool_rules,
 )
-from contracts.document import ExpectText, FactText, RuleText, Tool
+from contracts.document import Tool
 from contracts.draft import SOURCES, Draft, undecidable_effect
 from contracts.errors import ContractErrors
 from contracts.expressions import RESERVED, microseconds, references
 from contracts.markup import Path
 from contracts.model import Contract, Effect, Expectation, Fact, Limits, Rule
 from contracts.model import Tool as ToolModel
+from contracts.policies import ExpectText, FactText, RuleText
 from contracts.reading import ContractDocument
 
 AGGREGATES: Final = ("count", "seen", "sum", "min", "max", "last", "list")

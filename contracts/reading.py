@@ -16,9 +16,10 @@ from jsonschema_rs import validator_for
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from contracts.document import PATTERNS, Clauses
+from contracts.document import Clauses
 from contracts.errors import ContractError, ContractErrors, did_you_mean
 from contracts.markup import Path, Source, read_markup
+from contracts.vocabulary import PATTERNS
 
 # Characters of a wrong value that an error quotes.
 SHOWN: Final = 60

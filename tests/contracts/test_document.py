@@ -1,27 +1,82 @@
 """The document models and the JSON Schema that is published of them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import jsonschema_rs
 import pytest
 from pydantic import ValidationError
 
 from contracts import parse_contract
-from contracts.document import PATTERNS, Clauses, json_schema
+from contracts.document import Clauses
 from contracts.markup import read_markup
+from contracts.published import SCHEMAS, json_schema, schema_text
+from contracts.vocabulary import PATTERNS
 
 HERE = Path(__file__).parent
-PUBLISHED = HERE.parent.parent / "docs" / "reference" / "contract.schema.json"
+ROOT = HERE.parent.parent
+PUBLISHED = ROOT / "docs" / "reference"
 FULL = (HERE / "full.yaml").read_text(encoding="utf-8")
+CONTRACTS = [
+    HERE / "full.yaml",
+    *sorted((ROOT / "contracts" / "library").rglob("[0-9]*.yaml")),
+    *sorted(ROOT.glob("data/**/contract*.yaml")),
+    *sorted(ROOT.glob("benchmarks/**/contract*.yaml")),
+]
 
 
-def test_published_schema_is_current() -> None:
-    """docs/reference/contract.schema.json is what the models say today."""
-    now = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-    assert PUBLISHED.read_text(encoding="utf-8") == now, (
-        "the models changed: write json_schema() to docs/reference/contract.schema.json"
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_published_schema_is_current(name: str) -> None:
+    """docs/reference/*.schema.json are what the models say today."""
+    assert (PUBLISHED / name).read_text(encoding="utf-8") == schema_text(name), (
+        "the models changed: run `python -m contracts.published`"
     )
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_published_schema_is_a_schema(name: str) -> None:
+    """It is valid under the metaschema of its dialect."""
+    jsonschema_rs.meta.validate(json.loads(schema_text(name)))
+
+
+def undescribed(schema: object, path: str = "") -> Iterator[str]:
+    """Yield each member of an object that says nothing of itself."""
+    if not isinstance(schema, dict):
+        return
+    members = cast("dict[str, dict[str, object]]", schema)
+    for key, value in members.items():
+        if key == "properties":
+            named = cast("dict[str, dict[str, object]]", value)
+            yield from (
+                f"{path}/{name}"
+                for name, inner in named.items()
+                if "description" not in inner and "required" not in inner
+            )
+        yield from undescribed(value, f"{path}/{key}")
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_member_is_described(name: str) -> None:
+    """An editor says of every key what it is for."""
+    assert list(undescribed(json.loads(schema_text(name)))) == []
+
+
+@pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.parent.name + "-" + path.stem)
+def test_schema_accepts_every_contract_of_ours(path: Path) -> None:
+    """Every contract that comes with Writ is valid for an editor, and is read."""
+    value, _, _ = read_markup(path.read_bytes(), path.name)
+    jsonschema_rs.validate(json_schema(), value)
+    parse_contract(path.read_bytes(), path.name)
+
+
+@pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.parent.name + "-" + path.stem)
+def test_schema_refuses_a_key_without_value(path: Path) -> None:
+    """Null is no value: reading refuses it, and so does the schema."""
+    value, _, _ = read_markup(path.read_bytes(), path.name)
+    value["identity"]["permissions"] = None
+    assert not jsonschema_rs.is_valid(json_schema(), value)
 
 
 def test_schema_accepts_what_reading_accepts() -> None:
