@@ -202,7 +202,7 @@ class Draft:
         """Add a rule; a second of the same id is an error, as results could not be told apart."""
         first = next((other for other in self.rules if other.id == rule.id), None)
         if first is not None:
-            message = f"the rule `{rule.id}` is there already, from line {first.position.line}"
+            message = f"the rule `{rule.id}` is there already, from {_place(first.position)}"
             self.errors.append(
                 self.source.error("rule.duplicate", f"{message}; give it another id", rule.position)
             )
@@ -214,6 +214,10 @@ def undecidable_effect(said: str | None, effect: Effect) -> Effect:
     if said:
         return Effect(said)
     return Effect.WARN if effect is Effect.WARN else Effect.DENY
+
+
+def _place(position: Position) -> str:
+    return f"{position.file}:{position.line}" if position.file else f"line {position.line}"
 
 
 def _limit_names(limits: Mapping[str, Any]) -> frozenset[str]:

@@ -47,8 +47,8 @@ class ContractErrors(ContractsError):  # noqa: N818 - it carries them all, hence
         super().__init__("\n".join(str(error) for error in self.errors))
 
 
-def _place(error: ContractError) -> tuple[int, int, str, str]:
-    return error.line, error.column, error.code, error.message
+def _place(error: ContractError) -> tuple[str, int, int, str, str]:
+    return error.file, error.line, error.column, error.code, error.message
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

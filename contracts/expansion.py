@@ -80,6 +80,7 @@ def _contract(
         kill_switch_roles=switch.roles if switch else (),
         safe_modes=safe.allow if safe else ("read",),
         duties=clauses.identity.duties.model_dump() if clauses.identity.duties else {},
+        shared=document.shared,
     )
 
 

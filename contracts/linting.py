@@ -20,6 +20,7 @@ from contracts.loading import condition_errors
 from contracts.markup import Path
 from contracts.model import Contract, Effect, Fact, Position, Rule
 from contracts.reading import ContractDocument, parse_contract
+from contracts.sharing import ReadText
 
 
 class Severity(StrEnum):
@@ -70,26 +71,33 @@ class _Case:
         return self.on(severity, code, message, self.draft.source.key_at(*path))
 
     def on(self, severity: Severity, code: str, message: str, place: Position) -> LintMessage:
-        file = self.draft.source.file
+        file = place.file or self.draft.source.file
         return LintMessage(severity, code, place.line, place.column, message, file)
 
 
 Check = Callable[[_Case], Iterator[LintMessage]]
 
 
-def lint(contract: ContractDocument | str | bytes, name: str = "<contract>") -> list[LintMessage]:
+def lint(
+    contract: ContractDocument | str | bytes,
+    name: str = "<contract>",
+    read: ReadText | None = None,
+) -> list[LintMessage]:
     """Report what is wrong or risky.
 
     Args:
         contract: A document, or its text.
         name: What findings call a text, usually its file name; a document knows its own.
+        read: Gives the text of a shared policy by its path; see `parse_contract`.
 
     Returns:
         Findings in the order of the file. A text that is no contract gives its errors.
     """
     try:
         document = (
-            contract if isinstance(contract, ContractDocument) else parse_contract(contract, name)
+            contract
+            if isinstance(contract, ContractDocument)
+            else parse_contract(contract, name, read)
         )
     except ContractErrors as failure:
         return [_from_error(error) for error in failure.errors]
@@ -98,7 +106,7 @@ def lint(contract: ContractDocument | str | bytes, name: str = "<contract>") -> 
     case = _Case(draft, expanded)
     found = [_from_error(error) for error in errors]
     found += [message for check in CHECKS for message in check(case)]
-    return sorted(found, key=lambda message: (message.line, message.column, message.code))
+    return sorted(found, key=lambda one: (one.file, one.line, one.column, one.code))
 
 
 def _from_error(error: ContractError) -> LintMessage:

@@ -6,20 +6,24 @@ from contracts.errors import ContractError, ContractErrors
 from contracts.expansion import draft_contract
 from contracts.model import Contract
 from contracts.reading import parse_contract
+from contracts.sharing import ReadText
 
 
-def load_contract(text: str | bytes, name: str = "<contract>") -> Contract:
+def load_contract(
+    text: str | bytes, name: str = "<contract>", read: ReadText | None = None
+) -> Contract:
     """Read, expand and check a contract.
 
     Args:
         text: The YAML.
         name: What errors call the text, usually its file name.
+        read: Gives the text of a shared policy by its path; see `parse_contract`.
 
     Raises:
         ContractErrors: Every error of the first step that found any. The steps are the markup,
             the document, its expansion, and the conditions.
     """
-    draft, contract = draft_contract(parse_contract(text, name))
+    draft, contract = draft_contract(parse_contract(text, name, read))
     errors = draft.errors or condition_errors(draft, contract)
     if errors:
         raise ContractErrors(errors)

@@ -9,7 +9,7 @@ texts).
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Final, cast
 
@@ -58,12 +58,14 @@ class Source:
         text: The whole text.
         values: Place of the value at a path of keys and list positions.
         keys: Place of the key that leads to the value at a path.
+        others: Texts of shared policies by the names that places in them carry.
     """
 
     file: str
     text: str
     values: Mapping[Path, Position] = field(default_factory=dict[Path, Position])
     keys: Mapping[Path, Position] = field(default_factory=dict[Path, Position])
+    others: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def at(self, *path: str | int) -> Position:
         """Where the value at the path begins, or the nearest value around it."""
@@ -81,11 +83,11 @@ class Source:
 
         Where quoting or folding hides it, the value's beginning.
         """
-        lines = lines_of(self.text)
+        lines = lines_of(self.others.get(place.file, self.text))
         first = lines[place.line - 1][place.column - 1 :]
         for quote in (0, 1):
             if first[quote:].startswith(value):
-                return Position(place.line, place.column + quote + offset)
+                return replace(place, column=place.column + quote + offset)
         return self._within_block(lines, place, value, offset) if first[:1] == "|" else place
 
     @staticmethod
@@ -93,14 +95,15 @@ class Source:
         before = value[:offset].split("\n")
         number = place.line + len(before) - 1
         indent = len(lines[place.line]) - len(lines[place.line].lstrip(" "))
-        return Position(number + 1, indent + len(before[-1]) + 1)
+        return Position(number + 1, indent + len(before[-1]) + 1, place.file)
 
     def error(
         self, code: str, message: str, place: Position | None = None, hint: str = ""
     ) -> ContractError:
         """Make an error of this file at a place."""
         line, column = (place.line, place.column) if place else (1, 1)
-        return ContractError(code, message, self.file, line, column, hint)
+        file = place.file if place and place.file else self.file
+        return ContractError(code, message, file, line, column, hint)
 
 
 def read_markup(text: str | bytes, file: str) -> tuple[Any, Source, list[ContractError]]:

@@ -32,10 +32,32 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where in the contract's file something stands. Counted from 1; 0 is unknown."""
+    """Where something stands. Counted from 1; 0 is unknown.
+
+    `file` is empty for the contract's own text, else the name of the shared policy's.
+    """
 
     line: int = 0
     column: int = 0
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedText:
+    """A shared policy that a contract extends.
+
+    Attributes:
+        file: The name under which it was read, as in `Position.file`.
+        policy: The name that it gives itself.
+        digest: The SHA-256 of its text.
+        line: The line of the contract's text before its first one; 0 where the contract does not
+            hold it.
+    """
+
+    file: str
+    policy: str
+    digest: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +178,14 @@ class Contract:
     kill_switch_roles: tuple[str, ...] = ()
     safe_modes: tuple[str, ...] = ("read",)
     duties: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    shared: tuple[SharedText, ...] = ()
+
+    def line_of(self, position: Position) -> int:
+        """Return the line of the contract's own text, which holds the shared ones once published.
+
+        0 where it stands in a shared text that the contract does not hold.
+        """
+        if not position.file:
+            return position.line
+        holding = (one.line for one in self.shared if one.file == position.file and one.line)
+        return next((line + position.line for line in holding), 0)

@@ -6,37 +6,20 @@ where the one before found nothing, so that one slip gives one error.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, cast, get_origin
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from jsonschema_rs import ValidationError as SchemaError
 from jsonschema_rs import validator_for
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from contracts.document import Clauses
-from contracts.errors import ContractError, ContractErrors, did_you_mean
+from contracts.errors import ContractError, ContractErrors
+from contracts.faults import checked
+from contracts.layering import laid
 from contracts.markup import Path, Source, read_markup
-from contracts.vocabulary import PATTERNS
-
-# Characters of a wrong value that an error quotes.
-SHOWN: Final = 60
-NEEDED: Final = {
-    "string_type": "a text is needed here",
-    "int_type": "a whole number is needed here",
-    "int_from_float": "a whole number is needed here",
-    "float_type": "a number is needed here",
-    "bool_type": "true or false is needed here",
-    "tuple_type": "a list is needed here",
-    "dict_type": "keys with values are needed here",
-    "model_type": "keys with values are needed here",
-    "scalar": "a text, a number, true or false is needed here",
-    "string_too_short": "a text is needed here, not an empty one",
-    "too_short": "at least one item is needed here",
-    "condition_empty": "an expression is needed here, not an empty text",
-}
+from contracts.model import SharedText
+from contracts.sharing import Layer, ReadText, gather, with_shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +27,16 @@ class ContractDocument:
     """A contract as read: what it says, and where.
 
     Attributes:
-        clauses: The document.
+        clauses: The document, with what it extends laid under it.
         source: The text, and the place of each value.
+        shared: The shared policies that it extends.
+        texts: Their texts, by digest.
     """
 
     clauses: Clauses
     source: Source
+    shared: tuple[SharedText, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def digest(self) -> str:
@@ -57,12 +44,17 @@ class ContractDocument:
         return hashlib.sha256(self.source.text.encode()).hexdigest()
 
 
-def parse_contract(text: str | bytes, name: str = "<contract>") -> ContractDocument:
+def parse_contract(
+    text: str | bytes, name: str = "<contract>", read: ReadText | None = None
+) -> ContractDocument:
     """Read a contract's text; nothing is expanded and no condition is checked yet.
 
     Args:
         text: The YAML, at most 1 MiB; bytes must be UTF-8.
         name: What errors call the text, usually its file name.
+        read: Gives the text of a shared policy by its path, which is relative as `name` is, or
+            raises `OSError`. Without it a contract has to hold what it extends, as those in a
+            ledger do.
 
     Raises:
         ContractErrors: The text is no contract; it holds every error of the step that failed.
@@ -72,158 +64,52 @@ def parse_contract(text: str | bytes, name: str = "<contract>") -> ContractDocum
         problem = "this is no contract: it must begin with keys such as `contract:` and `version:`"
         raise ContractErrors([*errors, source.error("document.type", problem, source.at())])
     document = cast("dict[str, Any]", value)
-    nothing = list(_nothing(document, ()))
-    errors += [_no_value(source, path) for path in nothing]
-    try:
-        clauses = Clauses.model_validate_json(json.dumps(document))
-    except ValidationError as failure:
-        found = failure.errors(include_url=False, include_context=True)
-        errors += _document_errors(source, document, found, set(nothing))
-    else:
+    layers: Sequence[Layer] = ()
+    if "extends" in document or "shared" in document:
+        layers, found = gather(document, source, read)
+        if found:
+            raise ContractErrors([*errors, *found])
+        document, source, found = laid(document, source, layers)
+        errors += found
+    clauses, found = checked(Clauses, document, source)
+    errors += found
+    if clauses is not None:
         errors += _schema_errors(source, clauses)
-        if not errors:
-            return ContractDocument(clauses, source)
-    raise ContractErrors(errors)
+    if clauses is None or errors:
+        raise ContractErrors(errors)
+    texts = {layer.digest: layer.source.text for layer in layers}
+    return ContractDocument(clauses, source, tuple(layer.shared for layer in layers), texts)
 
 
-def _nothing(value: object, path: Path) -> Iterator[Path]:
-    """Paths of nulls; in a tool's parameter schema they are meant, anywhere else forgotten."""
-    if value is None:
-        yield path
-    elif isinstance(value, dict) and not (path[:1] == ("tools",) and path[2:] == ("params",)):
-        for key, member in cast("dict[str, object]", value).items():
-            yield from _nothing(member, (*path, key))
-    elif isinstance(value, list):
-        for number, item in enumerate(cast("list[object]", value)):
-            yield from _nothing(item, (*path, number))
+def closed_text(document: ContractDocument) -> str:
+    """Return the text of a contract with all that it extends under `shared`: what is published.
 
+    Lines of the contract and of each shared policy stay as they are; the digest is another one.
 
-def _no_value(source: Source, path: Path) -> ContractError:
-    subject = f"`{path[-1]}` has no value" if isinstance(path[-1], str) else "an empty item"
-    return source.error("value.empty", f"{subject}; give one, or remove it", source.key_at(*path))
-
-
-# ------------------------------------------------------------------ what the models found
-
-
-def _document_errors(
-    source: Source, document: object, found: Sequence[ErrorDetails], nothing: set[Path]
-) -> Iterator[ContractError]:
-    paths = {detail["loc"] for detail in found}
-    for detail in found:
-        loc = tuple(detail["loc"])
-        inner = any(len(path) > len(loc) and path[: len(loc)] == loc for path in paths)
-        # A list whose every item is wrong is not also too short, and a null has been reported.
-        if loc in nothing or (detail["type"] == "too_short" and inner):
-            continue
-        yield _document_error(source, document, loc, detail)
-
-
-def _document_error(
-    source: Source, document: object, loc: Path, detail: ErrorDetails
-) -> ContractError:
-    kind = detail["type"]
-    if kind == "missing":
-        return _missing(source, document, loc)
-    if kind == "extra_forbidden":
-        return _unknown_key(source, loc)
-    if loc[-1] == "[key]":
-        return source.error(
-            "key.form", f"`{loc[-2]}` must be {_form(detail)}", source.key_at(*loc[:-1])
+    Raises:
+        ContractErrors: A shared text cannot stand in another one.
+    """
+    text = document.source.text
+    if not document.texts or document.clauses.shared:
+        return text
+    closed = with_shared(text, document.texts)
+    try:
+        again = parse_contract(closed, document.source.file).clauses
+    except ContractErrors as failure:
+        raise ContractErrors([_not_closed(document.source, str(failure.errors[0]))]) from None
+    if again.model_dump(exclude={"shared"}) != document.clauses.model_dump(exclude={"shared"}):
+        raise ContractErrors(
+            [_not_closed(document.source, "the contract would say something else")]
         )
-    if kind == "literal_error":
-        return _wrong_word(source, loc, detail)
-    if kind == "string_pattern_mismatch":
-        message = f"{_shown(detail['input'])} is not {_form(detail)}"
-        return source.error("value.form", message, source.at(*loc))
-    return _wrong_type(source, loc, detail)
+    return closed
 
 
-def _form(detail: ErrorDetails) -> str:
-    return PATTERNS.get(detail.get("ctx", {}).get("pattern", ""), "a text that is not empty")
-
-
-def _missing(source: Source, document: object, loc: Path) -> ContractError:
-    key, parent = loc[-1], loc[:-1]
-    where = f"in `{_dotted(parent)}`" if parent else "in this contract"
-    present: list[str] = list(_member(document, parent))
-    return source.error(
-        "key.missing",
-        f"`{key}` is missing {where}; add it",
-        source.key_at(*parent),
-        did_you_mean(str(key), present).replace("did you mean", "is it misspelt as"),
+def _not_closed(source: Source, why: str) -> ContractError:
+    message = (
+        "what it extends cannot be put at its end; write it in lines, not in braces, let it end"
+        f" with a line end, and save shared policies with LF line ends ({why})"
     )
-
-
-def _member(value: Any, path: Path) -> Any:  # noqa: ANN401 - any part of a YAML document
-    for step in path:
-        value = value[step]
-    return value
-
-
-def _unknown_key(source: Source, loc: Path) -> ContractError:
-    known = _keys_of(loc[:-1])
-    where = f"in `{_dotted(loc[:-1])}`" if loc[:-1] else "in a contract"
-    hint = did_you_mean(str(loc[-1]), known) or f"known here: {', '.join(known)}"
-    return source.error(
-        "key.unknown",
-        f"`{loc[-1]}` is not known {where}; correct or remove it",
-        source.key_at(*loc),
-        hint,
-    )
-
-
-def _keys_of(path: Path) -> list[str]:
-    """The keys that the models know at a path of the document."""
-    model: type[BaseModel] = Clauses
-    within = False
-    for step in path:
-        if within:  # a list's position, or a key that the author chose
-            within = False
-            continue
-        known = {info.alias or name: info.annotation for name, info in model.model_fields.items()}
-        model = next(_models_in(known[str(step)]), model)
-        within = get_origin(known[str(step)]) in {dict, tuple}
-    return [info.alias or name for name, info in model.model_fields.items()]
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - typing's own objects
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in getattr(cast("Any", annotation), "__args__", ()):
-        yield from _models_in(part)
-
-
-def _wrong_word(source: Source, loc: Path, detail: ErrorDetails) -> ContractError:
-    expected = str(detail.get("ctx", {}).get("expected", "")).replace("'", "`")
-    words = [word for word in expected.split("`") if word.strip() not in {"", ",", "or"}]
-    given = detail["input"]
-    message = f"{_shown(given)} cannot stand here; write {expected.replace('True', '`true`')}"
-    hint = did_you_mean(given, words) if isinstance(given, str) else ""
-    return source.error("value.word", message, source.at(*loc), hint)
-
-
-def _wrong_type(source: Source, loc: Path, detail: ErrorDetails) -> ContractError:
-    given, kind = detail["input"], detail["type"]
-    needed = NEEDED.get(kind) or f"{detail['msg'][:1].lower()}{detail['msg'][1:]}"
-    number = isinstance(given, bool | int | float)
-    hint = "put it in quotes" if kind == "string_type" and number else ""
-    message = f"`{_dotted(loc)}` is {_shown(given)}: {needed}"
-    return source.error("value.type", message, source.at(*loc), hint)
-
-
-def _dotted(path: Path) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return "".join(steps).lstrip(".")
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, Mapping):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list" if value else "an empty list"
-    text = json.dumps(value, ensure_ascii=False)
-    return f"`{text if len(text) <= SHOWN else text[:SHOWN] + '...'}`"
+    return source.error("shared.form", message, source.key_at("extends"))
 
 
 # --------------------------------------------------------------------- parameter schemas

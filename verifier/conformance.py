@@ -322,7 +322,7 @@ def _broken_rule(result: RuleResult, contract: Contract) -> Draft:
         result=Result(result.verdict.value),
         rule=rule.id,
         contract=contract.digest,
-        contract_line=rule.position.line,
+        contract_line=contract.line_of(rule.position),
         expected=result.expected,
         recorded=recorded(result),
         rests_on=result.rests_on,
@@ -376,7 +376,7 @@ def _counted(judging: _Judging) -> list[RuleCount]:
             rule=rule.id,
             clause=rule.clause,
             effect=rule.effect.value,
-            line=rule.position.line,
+            line=judging.contract.line_of(rule.position),
             says=rule.says,
             tally=judging.counts[rule.id].tally(),
         )

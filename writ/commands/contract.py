@@ -33,6 +33,23 @@ def contract_text(path: Path) -> str:
         ) from error
 
 
+def shared_text(name: str) -> bytes:
+    """Return the text of a shared policy: its path is relative as the contract's is."""
+    return Path(name).read_bytes()
+
+
+def published_text(path: Path) -> str:
+    """Return a contract's text with every shared policy that it extends.
+
+    Raises:
+        CommandError: The file cannot be read, or is not UTF-8.
+        ContractErrors: It is no contract, or names shared policies that are not there.
+    """
+    from contracts.reading import closed_text, parse_contract
+
+    return closed_text(parse_contract(contract_text(path), path.as_posix(), shared_text))
+
+
 @app.command("lint")
 def lint(file: FileArgument) -> None:
     """Report what is wrong or risky, one line each: FILE:LINE:COLUMN: severity: code: message.
@@ -42,7 +59,7 @@ def lint(file: FileArgument) -> None:
     from contracts.linting import Severity
     from contracts.linting import lint as lint_contract
 
-    messages = lint_contract(contract_text(file), str(file))
+    messages = lint_contract(contract_text(file), file.as_posix(), shared_text)
     for found in messages:
         data(f"{found}\n")
     wrong = sum(found.severity is Severity.ERROR for found in messages)
@@ -59,7 +76,7 @@ def explain(
     from contracts import load_contract
     from contracts.explaining import explain as explain_contract
 
-    contract = load_contract(contract_text(file), str(file))
+    contract = load_contract(contract_text(file), file.as_posix(), shared_text)
     known = [declared.id for declared in contract.rules]
     if rule and rule not in known:
         raise UsageError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from verifier.report import ExitCode
-from writ.commands.contract import contract_text
+from writ.commands.contract import published_text
 from writ.errors import CommandError
 from writ.keeping import (
     check_trust_file,
@@ -82,8 +82,8 @@ def transcripts(
     from contracts import load_contract
     from ledger.importers.profile_reading import load_profile
 
-    contracts = {path: contract_text(path) for path in contract}
-    loaded = [load_contract(text, str(path)) for path, text in contracts.items()]
+    contracts = {path: published_text(path) for path in contract}
+    loaded = [load_contract(text, path.as_posix()) for path, text in contracts.items()]
     mapping = load_profile(profile)
     for path in files:
         if not path.is_file():
