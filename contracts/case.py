@@ -54,9 +54,8 @@ class World:
             for level, fact in enumerate(contract.facts)
         }
         self.top = len(contract.facts)
-        by = contract.limits.by
-        self.limits_by = condition(evaluator, by, self.top) if by else None
-        names = self.limits_by.reads.facts if self.limits_by else frozenset[str]()
+        self.limits_by = tuple(condition(evaluator, by, self.top) for by in contract.limits.by)
+        names = frozenset[str]().union(*(by.reads.facts for by in self.limits_by))
         self.limits_level = max((self.level(name) + 1 for name in names), default=0)
         for name, memory in self.facts.items():
             behind = self.behind([name])
@@ -74,9 +73,8 @@ class World:
 
     def behind(self, names: Iterable[str]) -> frozenset[str]:
         """Return facts with all that they read, directly or through others and the limits."""
-        limits = self.limits_by.reads.facts if self.limits_by else frozenset[str]()
         found: set[str] = set()
-        left = [*names, *limits]
+        left = [*names, *(name for by in self.limits_by for name in by.reads.facts)]
         while left:
             name = left.pop()
             if name in found or name not in self.facts:
@@ -342,15 +340,21 @@ class Case:
 
     def _chosen_limits(self) -> Value:
         limits = self._world.contract.limits
-        if self._world.limits_by is None:
+        if not limits.levels:
             return plain(dict(limits.plain))
-        value = self.ask(self._world.limits_by)
-        if isinstance(value, Undecidable):
-            return Absent(f"limits: {value.reason}", value.hidden)
-        chosen = limits.cases.get(value, limits.default) if isinstance(value, str) else None
-        if chosen is None:
-            return Absent(f"limits: no case for {value!r}, and no default")
-        return plain(dict(chosen))
+        values = [self.ask(by) for by in self._world.limits_by]
+        for value in values:
+            # A case that cannot be told must not fall back: the general limit may be the wider one.
+            if isinstance(value, Undecidable):
+                return Absent(f"limits: {value.reason}", value.hidden)
+        told = ", ".join(repr(value) for value in values)
+        if not all(isinstance(value, str) for value in values):
+            return Absent(f"limits: no case for {told}: a case is a string")
+        listed = zip(limits.levels, values, strict=True)
+        chosen = [limits.default, *(level.cases.get(value) for level, value in reversed([*listed]))]
+        if all(one is None for one in chosen):
+            return Absent(f"limits: no case for {told}, and no default")
+        return plain({name: value for one in chosen if one for name, value in one.items()})
 
 
 def _seen(value: Value, root: str, touched: Sequence[Touch], reasons: dict[str, str]) -> Value:

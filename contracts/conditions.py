@@ -124,11 +124,11 @@ class _Checker:
                 self._compile(Asked(where, tool.position, text, types), variables, name)
 
     def _check_limits(self) -> None:
-        """Check the expression that picks a case, for each kind of record that a rule is for."""
-        by = self._contract.limits.by
+        """Check the expressions that pick a case, for each kind of record that a rule is for."""
         uses = [rule for rule in self._contract.rules if "limits" in self._reads(rule).members]
-        for rule in uses if by else ():
-            for seat in self._seats(rule.subject, rule.tools, rule=True):
+        seats = [seat for rule in uses for seat in self._seats(rule.subject, rule.tools, rule=True)]
+        for by in self._contract.limits.by:
+            for seat in seats:
                 self._check(Asked("policy.limits", Position(), by, _STRING), seat, self._top)
 
     def _check_fact(self, fact: Fact) -> None:

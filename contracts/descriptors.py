@@ -167,8 +167,8 @@ class TypeBook:
         return self._add(f"Type{self._count}", members)
 
     def _limits(self, limits: Limits) -> str:
-        cases = [limits.plain] if not limits.by else list(limits.cases.values())
-        if limits.by and limits.default is not None:
+        cases = [limits.plain, *(case for one in limits.levels for case in one.cases.values())]
+        if limits.default is not None:
             cases.append(limits.default)
         members: dict[str, str] = {}
         for case in cases:

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from contracts.document import Clauses
 from contracts.errors import ContractError, did_you_mean
 from contracts.expressions import Problem, Reference, references, substitute, without_comments
+from contracts.layering import by_case
 from contracts.markup import Path, Source
 from contracts.model import Effect, Fact, Position, Rule
 from contracts.reading import ContractDocument
@@ -221,14 +222,17 @@ def _place(position: Position) -> str:
 
 
 def _limit_names(limits: Mapping[str, Any]) -> frozenset[str]:
-    if "by" not in limits:
+    if not by_case(limits):
         return frozenset(limits)
+    levels = limits["levels"] if isinstance(limits.get("levels"), list) else [limits]
+    cases = [limits.get("default"), *(case for level in levels for case in _members(level))]
     return frozenset(
-        name
-        for case, values in limits.items()
-        if case != "by" and isinstance(values, dict)
-        for name in cast("dict[str, Any]", values)
+        name for case in cases if isinstance(case, dict) for name in cast("dict[str, Any]", case)
     )
+
+
+def _members(level: Any) -> Iterable[Any]:  # noqa: ANN401 - as it was written
+    return cast("dict[str, Any]", level).values() if isinstance(level, dict) else ()
 
 
 def _name_problems(

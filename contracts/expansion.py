@@ -6,7 +6,7 @@ place it came from.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from contracts.budgets import cost_rules, recovery_rules
 from contracts.clauses import (
@@ -20,8 +20,9 @@ from contracts.document import Tool
 from contracts.draft import SOURCES, Draft, undecidable_effect
 from contracts.errors import ContractErrors
 from contracts.expressions import RESERVED, microseconds, references
+from contracts.layering import by_case
 from contracts.markup import Path
-from contracts.model import Contract, Effect, Expectation, Fact, Limits, Rule
+from contracts.model import Contract, Effect, Expectation, Fact, Level, Limits, Rule
 from contracts.model import Tool as ToolModel
 from contracts.policies import ExpectText, FactText, RuleText
 from contracts.reading import ContractDocument
@@ -101,33 +102,50 @@ def _check_names(draft: Draft) -> None:
 
 def _limits(draft: Draft) -> Limits:
     written = draft.clauses.policy.limits
-    if "by" not in written:
-        _limit_values(draft, written, ("policy", "limits"))
+    path: Path = ("policy", "limits")
+    if not by_case(written):
+        _limit_values(draft, written, path)
         return Limits(plain=written)
-    by = written["by"]
+    default = _case(draft, written["default"], (*path, "default")) if "default" in written else None
+    if "levels" not in written:
+        one = {name: case for name, case in written.items() if name != "default"}
+        return Limits(levels=(_level(draft, one, path),), default=default)
+    for key in written:
+        if key not in {"levels", "default"}:
+            message = f"beside `levels` only `default` can stand; put `{key}` into a level"
+            draft.refuse_key("limits.levels", message, *path, key)
+    levels = tuple(
+        _level(draft, level, (*path, "levels", number))
+        for number, level in enumerate(cast("list[object]", written["levels"]))
+    )
+    if not levels:
+        draft.refuse("limits.levels", "no level; give one, or plain limits", *path, "levels")
+    return Limits(levels=levels, default=default)
+
+
+def _level(draft: Draft, written: object, path: Path) -> Level:
+    level = cast("dict[str, Any]", written) if isinstance(written, dict) else {}
+    if "default" in level:
+        message = "a level has no `default`: what holds where no case is listed stands beside it"
+        draft.refuse_key("limits.levels", message, *path, "default")
+    cases = {
+        name: _case(draft, case, (*path, name)) for name, case in level.items() if name != "by"
+    }
+    by = level.get("by")
     if not isinstance(by, str) or any(use.root == "limits" for use in references(by)):
         message = "`by` needs an expression that gives the case, without `limits` themselves"
-        draft.refuse("limits.by", message, "policy", "limits", "by")
-        return Limits()
-    cases: dict[str, Mapping[str, Any]] = {}
-    for name, case in written.items():
-        if name == "by":
-            continue
-        if isinstance(case, dict):
-            _limit_values(draft, case, ("policy", "limits", name))
-            cases[name] = case
-        else:
-            draft.refuse(
-                "limits.case",
-                f"`{name}` is a case and needs names with values",
-                "policy",
-                "limits",
-                name,
-            )
-    default = cases.pop("default", None)
-    return Limits(
-        by=draft.cel(by, "policy.limits", "policy", "limits", "by"), cases=cases, default=default
-    )
+        draft.refuse("limits.by", message, *path, "by")
+        return Level("", cases)
+    return Level(draft.cel(by, "policy.limits", *path, "by"), cases)
+
+
+def _case(draft: Draft, values: object, path: Path) -> Mapping[str, Any]:
+    if not isinstance(values, dict):
+        draft.refuse("limits.case", f"`{path[-1]}` is a case and needs names with values", *path)
+        return {}
+    found = cast("dict[str, Any]", values)
+    _limit_values(draft, found, path)
+    return found
 
 
 def _limit_values(draft: Draft, values: Mapping[str, Any], path: Path) -> None:
@@ -164,7 +182,8 @@ def _tool(draft: Draft, name: str, tool: Tool) -> ToolModel:
 
 def _user_facts(draft: Draft, limits: Limits) -> None:
     before: set[str] = set()
-    deciding = {use.member for use in references(limits.by) if use.root == "facts"}
+    uses = [use for by in limits.by for use in references(by)]
+    deciding = {use.member for use in uses if use.root == "facts"}
     for name, fact in draft.clauses.facts.items():
         if deciding - before:
             _no_limits_yet(draft, name, fact)

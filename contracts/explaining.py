@@ -85,16 +85,16 @@ def explain(contract: Contract, rule_id: str | None = None) -> str:
 
 def _limits_by(contract: Contract, rule: Rule) -> tuple[str, ...]:
     reads = any("limits" in expression for expression in uses_of(rule))
-    return (contract.limits.by,) if reads else ()
+    return contract.limits.by if reads else ()
 
 
 def _head(contract: Contract) -> Iterator[str]:
     yield from _wrapped(f"{contract.name} {contract.version}, sha256 {contract.digest[:16]}…", "")
     yield from _wrapped(f"for {contract.service}; {contract.owner} answers for it", "")
-    if contract.limits.by:
-        yield from _cel("limits by", contract.limits.by, "")
-    for name, values in contract.limits.cases.items():
-        yield from _wrapped(f"limits of {name}: {_named(values)}", "")
+    for level in contract.limits.levels:
+        yield from _cel("limits by", level.by, "")
+        for name, values in level.cases.items():
+            yield from _wrapped(f"limits of {name}: {_named(values)}", "")
     if contract.limits.default is not None:
         yield from _wrapped(f"limits of any other case: {_named(contract.limits.default)}", "")
     if contract.limits.plain:

@@ -56,7 +56,11 @@ GROUNDED: Final = Roots(claimed=False)
 
 def limits_grounded(contract: Contract) -> bool:
     """True where the case of the limits does not rest on claims alone."""
-    by = contract.limits.by
+    return all(case_grounded(contract, by) for by in contract.limits.by)
+
+
+def case_grounded(contract: Contract, by: str) -> bool:
+    """True where an expression that picks a case does not rest on claims alone."""
     return bool(GROUNDED.of(contract, by)) or not CLAIMED.of(contract, by)
 
 

@@ -5,7 +5,7 @@ somebody should accept knowingly; a **note** is worth a look. What keeps a contr
 at all is reported here too, as errors.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -15,7 +15,7 @@ from contracts.draft import Draft
 from contracts.errors import ContractError, ContractErrors, did_you_mean
 from contracts.expansion import draft_contract
 from contracts.expressions import references
-from contracts.lint_facts import CLAIMED, GROUNDED, facts_behind, limits_grounded, uses_of
+from contracts.lint_facts import CLAIMED, GROUNDED, case_grounded, facts_behind, uses_of
 from contracts.loading import condition_errors
 from contracts.markup import Path
 from contracts.model import Contract, Effect, Fact, Position, Rule
@@ -217,7 +217,7 @@ def _repair(case: _Case) -> Iterator[LintMessage]:
 def _unused_facts(case: _Case) -> Iterator[LintMessage]:
     contract = case.contract
     read = {name for rule in contract.rules for name in facts_behind(contract, *uses_of(rule))}
-    read |= facts_behind(contract, contract.limits.by)
+    read |= facts_behind(contract, *contract.limits.by)
     for name, fact in case.clauses.facts.items():
         if name not in read:
             message = f"no rule reads the fact `{name}`; use it or remove it"
@@ -239,19 +239,36 @@ def _unused_values(case: _Case) -> Iterator[LintMessage]:
 
 
 def _limits(case: _Case) -> Iterator[LintMessage]:
-    limits = case.contract.limits
     yield from _unused_limits(case)
-    if not limits.by:
+    limits = case.contract.limits
+    if not limits.levels:
         return
     if limits.default is None:
-        message = "a case that is not listed leaves every rule on limits undecidable; add `default`"
+        message = (
+            "a case that is not listed leaves every rule on limits undecidable; state what holds"
+            " then under `default`"
+        )
         yield case.at(Severity.NOTE, "limits.default", message, "policy", "limits")
-    cases = {**limits.cases, **({} if limits.default is None else {"default": limits.default})}
-    names = {name for case_values in cases.values() for name in case_values}
-    for name, case_values in cases.items():
-        if missing := sorted(names - set(case_values)):
-            message = f"the case `{name}` has no {', '.join(missing)}, which others have; add it"
-            yield case.at(Severity.WARNING, "limits.incomplete", message, "policy", "limits", name)
+    given = [values for level in limits.levels for values in level.cases.values()]
+    names = {name for values in (limits.default or {}, *given) for name in values}
+    last = len(limits.levels) - 1
+    # A case of a level above may leave to the last one what it does not say itself.
+    fallbacks = dict(limits.levels[last].cases)
+    paths = {name: limit_path(case.clauses.policy.limits, last, name) for name in fallbacks}
+    if limits.default is not None:
+        fallbacks["default"], paths["default"] = limits.default, ("policy", "limits", "default")
+    for name, values in fallbacks.items():
+        if missing := sorted(names - set(values) - set(limits.default or {})):
+            message = (
+                f"the case `{name}` has no {', '.join(missing)}, which others have, and no fallback"
+                " gives it; add it here, or under `default`"
+            )
+            yield case.at(Severity.WARNING, "limits.incomplete", message, *paths[name])
+
+
+def limit_path(written: Mapping[str, object], level: int, *more: str) -> Path:
+    """Where a case of a level stands: alone, or in the list of levels."""
+    return ("policy", "limits", *(("levels", level) if "levels" in written else ()), *more)
 
 
 def _unused_limits(case: _Case) -> Iterator[LintMessage]:
@@ -262,33 +279,35 @@ def _unused_limits(case: _Case) -> Iterator[LintMessage]:
     read = {use.member for use in uses}
     if "" in read:
         return
-    for path in _limit_paths(contract):
+    for path in _limit_paths(contract, case.clauses.policy.limits):
         if path[-1] not in read:
             message = f"no rule reads `limits.{path[-1]}`; use it or remove it"
             yield case.at(Severity.NOTE, "limits.unused", message, *path)
 
 
-def _limit_paths(contract: Contract) -> Iterator[Path]:
+def _limit_paths(contract: Contract, written: Mapping[str, object]) -> Iterator[Path]:
     """One place for each name: where it is first given."""
-    limits = contract.limits
-    yield from (("policy", "limits", name) for name in limits.plain)
+    yield from (("policy", "limits", name) for name in contract.limits.plain)
     seen: set[str] = set()
-    for case, values in limits.cases.items():
-        yield from (("policy", "limits", case, name) for name in values if name not in seen)
-        seen |= set(values)
+    for number, level in enumerate(contract.limits.levels):
+        for name, values in level.cases.items():
+            path = limit_path(written, number, name)
+            yield from ((*path, member) for member in values if member not in seen)
+            seen |= set(values)
 
 
 # -------------------------------------------------------------------------- claims
 
 
 def _claimed_limits(case: _Case) -> Iterator[LintMessage]:
-    by = case.contract.limits.by
-    if by and not limits_grounded(case.contract):
-        message = (
-            "the case of the limits rests on what the agent says alone, so it can choose its own"
-            " limits; take it from an observation, by a fact"
-        )
-        yield case.at(Severity.WARNING, "limits.claimed", message, "policy", "limits", "by")
+    for number, by in enumerate(case.contract.limits.by):
+        if not case_grounded(case.contract, by):
+            message = (
+                "the case of the limits rests on what the agent says alone, so it can choose its"
+                " own limits; take it from an observation, by a fact"
+            )
+            path = limit_path(case.clauses.policy.limits, number, "by")
+            yield case.at(Severity.WARNING, "limits.claimed", message, *path)
 
 
 def _claimed_thresholds(case: _Case) -> Iterator[LintMessage]:

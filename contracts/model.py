@@ -150,13 +150,29 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """One way to tell cases apart: the value of `by` is the case, and `cases` has its values."""
+
+    by: str
+    cases: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """The policy's values: `plain`, or by the value of `by` with `default` (None: no default)."""
+    """The policy's values: `plain`, or by case.
+
+    Of `levels` the first is the most specific: a value is that of the first level whose case has
+    it, else that of `default` (None: there is no fallback).
+    """
 
     plain: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    by: str = ""
-    cases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    levels: tuple[Level, ...] = ()
     default: Mapping[str, Any] | None = None
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The expressions that the case hangs on."""
+        return tuple(level.by for level in self.levels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,10 @@ def test_entries_that_no_condition_sees_pass_by() -> None:
     [
         ({"by": "run.goal", "EU": {"most": 1}}, "limits: no case for 'US', and no default"),
         ({"by": "run.domain", "EU": {"most": 1}}, "limits: run.domain is absent"),
-        ({"by": "action.index", "default": {"most": 1}}, "limits: no case for 1, and no default"),
+        (
+            {"by": "action.index", "default": {"most": 1}},
+            "limits: no case for 1: a case is a string",
+        ),
         ({"by": "limits.most", "default": {"most": 1}}, "limits: limits: they rest on themselves"),
         ({"by": "facts.late", "default": {"most": 1}}, "limits: fact late: no record in this run"),
     ],

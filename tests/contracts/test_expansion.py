@@ -56,8 +56,8 @@ def test_rules_of_the_full_contract() -> None:
     assert contract.duties == {"build": ("a",), "approve": ("b",), "run": ("c",)}
     assert contract.kill_switch_roles == ("incident-commander", "owner")
     assert contract.policy["version"] == "7"
-    assert contract.limits.by == "facts.region"
-    assert set(contract.limits.cases) == {"EU", "US"}
+    (level,) = contract.limits.levels
+    assert (level.by, set(level.cases)) == ("facts.region", {"EU", "US"})
 
 
 def test_facts_of_a_person_stand_after_those_of_clauses() -> None:
@@ -261,6 +261,18 @@ def test_refuses(line: str, expected: tuple[str, int, int, str]) -> None:
         ("limits: {most: 3}", "limits: {by: 3}", ("limits.by", 5, 70)),
         ("limits: {most: 3}", "limits: {by: limits.x, a: {x: 1}}", ("limits.by", 5, 70)),
         ("limits: {most: 3}", "limits: {by: run.x, a: 1}", ("limits.case", 5, 80)),
+        ("limits: {most: 3}", "limits: {levels: []}", ("limits.levels", 5, 74)),
+        ("limits: {most: 3}", "limits: {levels: [{a: {x: 1}}]}", ("limits.by", 5, 75)),
+        (
+            "limits: {most: 3}",
+            "limits: {levels: [{by: run.x, a: {x: 1}}], a: {x: 1}}",
+            ("limits.levels", 5, 100),
+        ),
+        (
+            "limits: {most: 3}",
+            "limits: {levels: [{by: run.x, default: {x: 1}}]}",
+            ("limits.levels", 5, 87),
+        ),
         ("pay: {mode", "message: {mode", ("name.reserved", 8, 3)),
         (
             "pay: {mode: execute}",

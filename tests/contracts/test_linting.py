@@ -177,6 +177,26 @@ def test_limits_that_rest_on_claims(by: str, claimed: bool) -> None:  # noqa: FB
     assert {found.code for found in lint(text)} == expected
 
 
+def test_limits_by_several_things() -> None:
+    """Each level is looked at; what only some cases of the first say has no fallback."""
+    levels = (
+        "levels: [{by: run.domain, a: {most: 3, least: 1}}, {by: identity.owner, EU: {most: 2}}]"
+    )
+    text = (
+        CLEAN.replace('version: "7"}}', f'version: "7"}}, limits: {{{levels}}}}}')
+        + "rules: [{id: a, for: pay, when: limits.least > limits.most}]\n"
+    )
+    assert messages(text) == [
+        ("note", "limits.default", 5, 57),
+        ("warning", "limits.claimed", 5, 76),
+        ("warning", "limits.incomplete", 5, 138),
+    ]
+    stated = text.replace("[{by: run.domain", "[{by: run.service").replace(
+        "{most: 2}}]", "{most: 2}}], default: {most: 1, least: 0}"
+    )
+    assert messages(stated) == []
+
+
 def test_limits() -> None:
     """A limit that nobody reads, a case that lacks one, and cases without a default."""
     text = (
@@ -191,6 +211,8 @@ def test_limits() -> None:
         ("note", "limits.unused", 5, 100),
         ("warning", "limits.incomplete", 5, 111),
     ]
+    settled = text.replace("US: {most: 3}", "US: {most: 3}, default: {most: 1, least: 0}")
+    assert {found.code for found in lint(settled)} == {"limits.unused"}
     whole = text.replace("1 > limits.most", "size(limits) > 3")
     assert "limits.unused" not in {found.code for found in lint(whole)}
 

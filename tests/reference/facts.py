@@ -113,14 +113,19 @@ class Facts:
     def limits_of(self, event: Event, upto: int) -> dict[str, Value]:
         """The variable `limits` for a record's case, where there is one."""
         limits = self.contract.limits
-        if not limits.by:
+        if not limits.levels:
             return {"limits": limits.plain}
-        try:
-            case = self.ask(limits.by, event, upto, rule=True)
-        except UndecidableError:
-            return {}
-        chosen = limits.cases.get(case, limits.default) if isinstance(case, str) else None
-        return {} if chosen is None else {"limits": chosen}
+        found: dict[str, Value] | None = None if limits.default is None else dict(limits.default)
+        for level in reversed(limits.levels):
+            try:
+                case = self.ask(level.by, event, upto, rule=True)
+            except UndecidableError:
+                return {}
+            if not isinstance(case, str):
+                return {}
+            if case in level.cases:
+                found = {**(found or {}), **level.cases[case]}
+        return {} if found is None else {"limits": found}
 
     def scope_of(self, over: str, event: Event) -> str | None:
         """What a record has for a scope: equal for all that share it; None: it has none."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from contracts.history import Event
-from contracts.model import Contract, Effect, Expectation, Fact, Limits, Rule, Tool
+from contracts.model import Contract, Effect, Expectation, Fact, Level, Limits, Rule, Tool
 from tests.reference.views import Value, is_list, is_map
 
 BASE: Final = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -198,8 +198,6 @@ def contract_of(text: Mapping[str, Value]) -> Contract:
     """A contract of facts and rules from the words of the contract language."""
     tools = {"pay": {"mode": "execute"}, **text.get("tools", {})}
     models = {name: tool_of(name, tool) for name, tool in tools.items()}
-    limits = dict(text.get("limits", {}))
-    by, default = limits.pop("by", ""), limits.pop("default", None)
     return Contract(
         name="desk",
         version="1.0.0",
@@ -209,9 +207,22 @@ def contract_of(text: Mapping[str, Value]) -> Contract:
         permissions=(),
         modes=("read", "draft", "recommend", "execute"),
         tools=models,
-        limits=Limits(by=by, cases=limits, default=default) if by else Limits(plain=limits),
+        limits=limits_of(text.get("limits", {})),
         facts=tuple(fact_of(name, fact) for name, fact in text.get("facts", {}).items()),
         rules=tuple(rule_of(rule, models) for rule in text.get("rules", [])),
+    )
+
+
+def limits_of(text: Mapping[str, Value]) -> Limits:
+    """Limits from the words of the contract language."""
+    one = {name: value for name, value in text.items() if name != "default"}
+    levels = text.get("levels", [one] if "by" in text else [])
+    if not levels:
+        return Limits(plain=text)
+    cases = [{name: case for name, case in level.items() if name != "by"} for level in levels]
+    return Limits(
+        levels=tuple(Level(level["by"], own) for level, own in zip(levels, cases, strict=True)),
+        default=text.get("default"),
     )
 
 

@@ -43,6 +43,19 @@ LIMITS: Final[Sequence[Value]] = (
     {"by": "run.attributes.region", "default": {"most": 1}, "EU": {"most": 3}},
     {"by": "run.attributes.region", "EU": {"most": 3}, "US": {"most": 0}},
     {"by": "facts.f0", "default": {"most": 1}, "x": {"most": 3}},
+    {
+        "levels": [
+            {"by": "run.domain", "d": {"most": 5}, "e": {"least": 1}},
+            {"by": "run.attributes.region", "EU": {"most": 3, "least": 2}, "x": {"least": 4}},
+        ],
+        "default": {"most": 1},
+    },
+    {
+        "levels": [
+            {"by": 'has(run.domain) ? run.domain : ""', "d": {"most": 0}},
+            {"by": "facts.f0", "x": {"most": 2}, "y": {"most": 3}},
+        ],
+    },
 )
 VALUES: Final[Mapping[str, Sequence[str]]] = {
     "action": (
@@ -168,6 +181,8 @@ CONDITIONS: Final = (
     'action.tool == "look" || {0} >= limits.most',
     "size({0}) > 1",
     "!({0}) && {1} == {0}",
+    "limits.most > limits.least || {0} == {0}",
+    "has(limits.least) && {0} == {1}",
     "has(params.n) && params.n > {0}",
 )
 

@@ -257,8 +257,10 @@ def _what_was_changed(told: Told, contracts: list[Contract]) -> Iterator[str]:
 
 
 def _limits(old: Contract, new: Contract) -> Iterator[str]:
-    for case, limits in new.limits.cases.items():
-        before = old.limits.cases.get(case, {})
+    known = {case: values for level in old.limits.levels for case, values in level.cases.items()}
+    changed = [pair for level in new.limits.levels for pair in level.cases.items()]
+    for case, limits in changed:
+        before = known.get(case, {})
         for name, value in limits.items():
             was = before.get(name)
             if was != value and isinstance(was, int) and isinstance(value, int):
