@@ -16,6 +16,7 @@ from tests.reference.histories import SERVICE, contract_of, events_of
 from tests.reference.naive import Naive, in_force
 from tests.reference.random_cases import FOCUSES, Line, cases
 from tests.reference.random_governance import approval_cases, version_cases
+from tests.reference.random_limits import limit_cases
 from tests.reference.test_vectors import asked, shown, typed
 from tests.reference.views import UndecidableError
 
@@ -62,7 +63,18 @@ def by_counting(contract: Contract, events: list[Event]) -> dict[tuple[int, str]
 @given(data=st.data())
 def test_counting_is_scanning(focus: str, data: st.DataObject) -> None:
     """Engine and reference give the same verdict for each rule and the same value for each fact."""
-    case: Line = data.draw(cases(focus))
+    assert_counting_is_scanning(data.draw(cases(focus)))
+
+
+@settings(max_examples=2 * settings().max_examples)
+@given(case=limit_cases())
+def test_limits_are_those_of_the_reference(case: Line) -> None:
+    """Over any levels and fallbacks a rule has the same limit, or none for either."""
+    assert_counting_is_scanning(case)
+
+
+def assert_counting_is_scanning(case: Line) -> None:
+    """The engine says of a case what the reference says, rule by rule and fact by fact."""
     contract, events = asked(case), events_of(case["history"])
     counted, scanned = by_counting(contract, events), by_scanning(contract, events)
     differing = {
