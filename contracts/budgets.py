@@ -272,25 +272,38 @@ def recovery_rules(draft: Draft) -> None:
 def _kill_switch(draft: Draft) -> None:
     recovery = draft.clauses.recovery
     allowed = recovery.safe_mode.allow if recovery and recovery.safe_mode else ("read",)
+    roles = recovery.kill_switch.roles if recovery and recovery.kill_switch else ()
     place = draft.source.key_at("recovery", "kill_switch")
+    entitled = f" && switch.roles.exists(r, r in {cel_list(roles)})" if roles else ""
     # One text for both members, so that one `last` cannot mix two switches.
+    told = {
+        "value": 'switch.state == "engaged" ? switch.mode : "released"',
+        "over": "service",
+        "default": "released",
+        "position": place,
+    }
     state = draft.fact(
-        "recovery.switch",
+        "recovery.switch", "last", "switch", where=f"!has(switch.selector){entitled}", **told
+    )
+    # Of each selector that is true of the action, what its last switch says.
+    selected = draft.fact(
+        "recovery.selected",
         "last",
         "switch",
-        value='switch.state == "engaged" ? switch.mode : "released"',
-        over="service",
-        default="released",
-        position=place,
+        where=f"has(switch.selector){entitled}",
+        by="switch.selector",
+        at="action.selected",
+        **told,
     )
+    # An unknown tool has no mode: safe mode leaves it undecidable, hence denied.
+    outside = f"!(action.mode in {cel_list(allowed)})"
     draft.rule(
         Rule(
             "recovery.kill-switch",
             "recovery",
             "action",
-            # An unknown tool has no mode: safe mode leaves it undecidable, hence denied.
-            when=f'{state} == "kill"'
-            f' || ({state} == "safe" && !(action.mode in {cel_list(allowed)}))',
+            when=f'{state} == "kill" || "kill" in {selected}'
+            f' || ({state} == "safe" && {outside}) || ("safe" in {selected} && {outside})',
             says="nothing runs while the service is stopped; in safe mode only "
             + (", ".join(allowed) or "nothing"),
             position=place,

@@ -63,6 +63,7 @@ RECORD_TYPES: dict[str, dict[str, str]] = {
         "turn": "int",
         "estimate": "writ.Estimate",
         "imported": "bool",
+        "selected": "list string",
     },
     "Outcome": {
         **_strings("status", "error", "result_digest"),
@@ -92,7 +93,11 @@ RECORD_TYPES: dict[str, dict[str, str]] = {
         **_PLACE,
         "expires_at": TIMESTAMP,
     },
-    "Switch": {**_strings("state", "mode", "reason", "by"), **_PLACE},
+    "Switch": {
+        **_strings("state", "mode", "selector", "reason", "by"),
+        **_PLACE,
+        "roles": "list string",
+    },
     "Run": {
         **_strings("id", "ref", "service", "goal", "channel", "workflow", "domain", "requester"),
         **_strings("parent", "model", "prompt_digest", "outcome"),

@@ -82,6 +82,10 @@ def _contract(
         safe_modes=safe.allow if safe else ("read",),
         duties=clauses.identity.duties.model_dump() if clauses.identity.duties else {},
         shared=document.shared,
+        places={
+            f"{clause}.{key}": document.source.key_at(clause, key)
+            for clause, key in (("identity", "duties"), ("recovery", "kill_switch"))
+        },
     )
 
 

@@ -52,6 +52,7 @@ class Placed:
         time: Its event time in microseconds since 1970, None where it has none.
         run: The run that it stands in, None for reference data and switches.
         action: The action that it is, or that it belongs to.
+        selectors: Of an action: the selectors of the switches for its service so far, each once.
     """
 
     event: Event
@@ -59,6 +60,7 @@ class Placed:
     time: int | None
     run: Run | None
     action: "Placed | None"
+    selectors: tuple[str, ...] = ()
 
     @property
     def record(self) -> Mapping[str, Value]:
@@ -104,6 +106,7 @@ class Lineage:
         self._runs: dict[str, Run] = {}
         self._actions: dict[str, Placed] = {}
         self._observations: dict[str, Placed] = {}
+        self._selectors: dict[str, tuple[str, ...]] = {}
 
     def place(self, event: Event) -> Placed:
         """Return the entry with what it refers to, without remembering it."""
@@ -116,7 +119,10 @@ class Lineage:
         run = self._runs.get(record.get("run", ""))
         if run is None and action is not None and action.run is not None:
             run = self._runs.get(action.run.digest)
-        return Placed(event, subject, _time(event, run), run, action)
+        selectors: tuple[str, ...] = ()
+        if self._selectors and subject == "action" and run is not None:
+            selectors = self._selectors.get(run.opened["service"], ())
+        return Placed(event, subject, _time(event, run), run, action, selectors)
 
     def _place_run(self, event: Event) -> Placed:
         record = event.record
@@ -139,6 +145,10 @@ class Lineage:
             self._actions[digest] = placed
         elif placed.subject == "observation":
             self._observations[digest] = placed
+        elif placed.subject == "switch" and "selector" in placed.record:
+            service, selector = placed.record["service"], placed.record["selector"]
+            known = self._selectors.get(service, ())
+            self._selectors[service] = known if selector in known else (*known, selector)
 
     def cited(self, record: Mapping[str, Value]) -> list[Placed]:
         """Return the observations that an action cites and that the history holds, in its order."""

@@ -177,7 +177,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """An expanded contract, ready for either engine. `digest` is the document text's hash."""
+    """An expanded contract, ready for either engine. `digest` is the document text's hash.
+
+    `places` says where `identity.duties` and `recovery.kill_switch` stand.
+    """
 
     name: str
     version: str
@@ -195,6 +198,7 @@ class Contract:
     safe_modes: tuple[str, ...] = ("read",)
     duties: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     shared: tuple[SharedText, ...] = ()
+    places: Mapping[str, Position] = field(default_factory=dict[str, Position])
 
     def line_of(self, position: Position) -> int:
         """Return the line of the contract's own text, which holds the shared ones once published.

@@ -11,6 +11,7 @@ from typing import Any, Final
 import jsonschema_rs
 
 from contracts.coercion import (
+    MAX_LIST,
     Coercion,
     Unseen,
     Value,
@@ -26,6 +27,7 @@ from contracts.instants import SECOND, moment, moment_of
 from contracts.lineage import Placed, Run
 from contracts.model import Contract, Tool
 from contracts.operations import UNSURE, settled
+from contracts.selectors import Selectors
 from contracts.shortcuts import OnlyViews
 from contracts.unseen import unseen_in
 from contracts.withholding import Hidden
@@ -185,8 +187,10 @@ _APPROVAL: dict[str, Member] = {
 _SWITCH: dict[str, Member] = {
     "state": _field("state"),
     "mode": _field("mode"),
+    "selector": _field("selector"),
     "reason": _field("reason"),
     "by": _field("by"),
+    "roles": lambda placed: list(placed.event.identity.get("roles", ())),
     **_PLACE,
 }
 
@@ -326,7 +330,10 @@ class Views:
             "target": self._target,
             "estimate": self._estimate,
         }
-        self._action = {**_ACTION, **self._own}
+        # What a selector sees; what it selects cannot be among it.
+        self._selectable = {**_ACTION, **self._own}
+        self._action = {**self._selectable, "selected": self._selected}
+        self._selectors = Selectors(evaluator)
 
     def params(self, placed: Placed) -> Value:
         """Return the variable `params`, or `Absent` with the reason."""
@@ -379,6 +386,25 @@ class Views:
     def cited(self, observations: Iterable[Placed]) -> list[dict[str, Value]]:
         """Return the variable `evidence`: the observations that an action cites."""
         return [_chosen(_OBSERVATION, None, placed) for placed in observations]
+
+    def _selected(self, placed: Placed) -> Value:
+        """Return the selectors of earlier switches that select this action."""
+
+        def variable(root: str, members: Members) -> Value:
+            if root == "action":
+                return _chosen(self._selectable, members, placed)
+            if root == "run":
+                return None if placed.run is None else run_view(placed.run, members)
+            params = self.params(placed)
+            return None if isinstance(params, Absent) else params
+
+        found: list[str] = []
+        for selector in placed.selectors:
+            answer = self._selectors.selects(selector, variable)
+            if isinstance(answer, Unseen):
+                return answer
+            found += [selector] if answer else []
+        return ABSENT if len(found) > MAX_LIST else found
 
     def _of_tool(self, placed: Placed, name: str) -> Value:
         tool = self._tools.get(placed.tool)

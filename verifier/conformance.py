@@ -26,6 +26,7 @@ from verifier.findings import SEVERITY_OF, Result, Severity, shortened
 from verifier.founding import Founding
 from verifier.handling import Handling, doubtful
 from verifier.integrity import Reading
+from verifier.people import People, governed
 from verifier.report import Conformance, JudgedContract, RuleCount, Tally
 from verifier.wording import recorded
 
@@ -95,6 +96,7 @@ class Judge:
         self._decisions = Decisions()
         self._handling = Handling()
         self._coverage = Coverage()
+        self._people = People(founding, self.contracts)
         self._kinds: Counter[str] = Counter()
         self._withholding = Withholding()
         reading.when_withheld = self.withheld
@@ -135,6 +137,7 @@ class Judge:
                 results = [result for result in results if not _stands_against(result, event.index)]
             self._take(judging, results)
         self._follow(valid, current, against)
+        self._drafts.extend(self._people.observe(valid, self._governing(valid)))
 
     def withheld(self, mark: Mark) -> None:
         """Take note of an entry whose record is held back."""
@@ -180,6 +183,13 @@ class Judge:
                 self._drafts.append(_no_contract(event.index, run.service, other))
             return None
         return judging
+
+    def _governing(self, valid: ValidEntry) -> Contract | None:
+        """Return the contract in force for the service that a run or a switch is about."""
+        service = governed(valid.record)
+        found = self._versions.in_force(service, valid.event) if service else None
+        judging = self._judging.get(found[1]) if found else None
+        return judging.contract if judging else None
 
     def _take(self, judging: _Judging, results: Iterable[RuleResult]) -> None:
         """Count results at the entries that this contract was in force for."""

@@ -238,19 +238,28 @@ def test_parts_of_a_budget_stand_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "mode", "expected"),
+    ("switch", "selected", "mode", "expected"),
     [
-        ("released", "execute", False),
-        ("kill", "read", True),
-        ("safe", "read", False),
-        ("safe", "execute", True),
+        ("released", [], "execute", False),
+        ("kill", [], "read", True),
+        ("safe", [], "read", False),
+        ("safe", [], "execute", True),
+        ("released", ["released", "kill"], "read", True),
+        ("released", ["safe", "released"], "execute", True),
+        ("released", ["safe", "released"], "read", False),
     ],
 )
-def test_kill_switch(switch: str, mode: str, expected: bool) -> None:  # noqa: FBT001 - a case
+def test_kill_switch(
+    switch: str,
+    selected: list[str],
+    mode: str,
+    expected: bool,  # noqa: FBT001 - a case
+) -> None:
     """Killed, nothing runs; in safe mode, only what is allowed."""
     contract = contract_of(FULL)
     rule = rule_of(contract, "recovery.kill-switch")
-    assert violated(rule, facts={"_recovery_switch": switch}, action={"mode": mode}) is expected
+    facts = {"_recovery_switch": switch, "_recovery_selected": selected}
+    assert violated(rule, facts=facts, action={"mode": mode}) is expected
     fact = fact_of(contract, "_recovery_switch")
     assert value_of(fact.value, switch={"state": "engaged", "mode": "kill"}) == "kill"
     assert value_of(fact.value, switch={"state": "released", "mode": "kill"}) == "released"

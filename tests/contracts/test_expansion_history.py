@@ -45,14 +45,19 @@ class History:
         """Let time pass."""
         self.now += timedelta(**length)
 
-    def add(self, record: Mapping[str, object]) -> str:
-        """Append a record; its digest."""
+    def add(self, record: Mapping[str, object], *roles: str) -> str:
+        """Append a record by somebody with these roles; its digest."""
         index, self.size = self.size, self.size + 1
         self.now += timedelta(seconds=1)
         digest = sha256(str(index).encode()).hexdigest()
         whole = {"v": 1, "nonce": f"{index:032x}", "by": SERVICE, **record}
         stamp = self.now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        identity = {"registered": True, "id": SERVICE, "owner": "maria", "roles": ["agent"]}
+        identity = {
+            "registered": True,
+            "id": SERVICE,
+            "owner": "maria",
+            "roles": roles or ["agent"],
+        }
         event = Event(index, digest, whole, stamp, identity)
         for result in self.engine.observe(event):
             self.verdicts[result.index, result.rule.id] = result.verdict.value
@@ -72,6 +77,11 @@ class History:
     def say(self, role: str = "assistant", **more: object) -> str:
         """Append a message; its digest."""
         return self.add({"kind": "message", "run": self.run, "role": role, "turn": 0, **more})
+
+    def switch(self, state: str, *roles: str, mode: str = "kill", **more: object) -> str:
+        """Append a switch by somebody with these roles; its digest."""
+        record = {"kind": "switch", "service": SERVICE, "state": state, "mode": mode, "reason": "x"}
+        return self.add({**record, **more}, *roles)
 
     def last(self, rule: str) -> str:
         """The verdict of a rule at the last entry."""
@@ -311,3 +321,55 @@ def test_outcome() -> None:
     found = {index: history.verdicts.get((index, "recovery.outcome")) for index in (done, open_)}
     assert found == {done: Verdict.SATISFIED.value, open_: Verdict.VIOLATED.value}
     assert history.verdicts.get((refused, "recovery.outcome")) != Verdict.VIOLATED.value
+
+
+def test_a_switch_is_for_those_who_may() -> None:
+    """With roles, a switch by anybody else neither stops the service nor lets it go on."""
+    history = History("recovery: {kill_switch: {roles: [commander, owner]}}\n")
+    rule = "recovery.kill-switch"
+    history.switch("engaged", "agent")
+    assert history.acted(rule) == "satisfied"
+    history.switch("engaged", "steward", "owner")
+    assert history.acted(rule) == "violated"
+    history.switch("released", "steward")
+    assert history.acted(rule) == "violated"
+    history.switch("released", "commander")
+    assert history.acted(rule) == "satisfied"
+
+
+def test_without_roles_a_switch_is_anybodys() -> None:
+    """A contract that names no roles leaves it to the ledger who may pull a switch."""
+    history = History("")
+    history.switch("engaged", "steward")
+    assert history.acted("recovery.kill-switch") == "violated"
+
+
+def test_a_switch_for_some_actions() -> None:
+    """A switch with a selector stops what it selects, until one with the same selector ends it."""
+    history = History("recovery: {kill_switch: {roles: [commander]}, safe_mode: {allow: [read]}}\n")
+    rule = "recovery.kill-switch"
+    history.switch("engaged", "commander", selector='action.tool == "pay" && params.to == "a"')
+    assert history.acted(rule) == "violated"
+    assert history.acted(rule, to="b") == "satisfied"
+    history.switch(
+        "engaged", "commander", mode="safe", selector='has(action.channel) || "x" == "x"'
+    )
+    assert history.acted(rule, "get", to="b") == "satisfied"
+    assert history.acted(rule, to="b") == "violated"
+    history.switch("released", "commander")
+    assert history.acted(rule) == "violated"
+    history.switch("released", "agent", selector='action.tool == "pay" && params.to == "a"')
+    assert history.acted(rule) == "violated"
+    history.switch("released", "commander", selector='has(action.channel) || "x" == "x"')
+    assert history.acted(rule, to="b") == "satisfied"
+    history.switch("released", "commander", selector='action.tool == "pay" && params.to == "a"')
+    assert history.acted(rule) == "satisfied"
+
+
+def test_a_selector_that_is_no_condition_stops_everything() -> None:
+    """What a selector cannot tell is stopped, and can be released by the same text."""
+    history = History("")
+    history.switch("engaged", "commander", selector="params.to = a")
+    assert history.acted("recovery.kill-switch") == "violated"
+    history.switch("released", "commander", selector="params.to = a")
+    assert history.acted("recovery.kill-switch") == "satisfied"

@@ -1,5 +1,6 @@
 """Views: what a condition sees of each record, and what it does not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -168,7 +169,16 @@ def test_an_action_is_seen_as_the_contract_says_it() -> None:
         "claimed_version": "1",
         "claimed_digest": "d",
         "decision": "allow",
+        "selected": [],
     }
+
+
+@pytest.mark.parametrize(("number", "there"), [(256, True), (257, False)])
+def test_too_many_selectors_are_no_list(number: int, there: bool) -> None:  # noqa: FBT001 - a case
+    """More than 256 selectors that select an action are more than a condition can walk."""
+    _, action = placed_in({"action": "a"})
+    many = replace(action, selectors=tuple(f"{one} > 0" for one in range(1, number + 1)))
+    assert ("selected" in views().action(many, ("selected",))) is there
 
 
 def test_an_unknown_tool_has_no_mode_and_does_not_conform_or_not() -> None:

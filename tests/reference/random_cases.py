@@ -120,7 +120,7 @@ WHERES: Final[Mapping[str, Sequence[str]]] = {
     "message": ('message.role == "user"', "message.turn > 0"),
     "run.opened": ("run.attributes.n > 1", 'run.service == "spiffe://acme.example/ai/desk"'),
     "run.closed": ('run.outcome == "won"', "run.value.micros > 0"),
-    "switch": ('switch.state == "engaged"', "has(switch.reason)"),
+    "switch": ('switch.state == "engaged"', "has(switch.selector)", '"lead" in switch.roles'),
 }
 KEYS: Final[Mapping[str, Sequence[str]]] = {
     "action": ("action.target", "params.k", "params.tags", "action.call", "action.digest"),
@@ -130,7 +130,7 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
     "message": ("message.role", "message.turn"),
     "run.opened": ("run.attributes.region", "run.id"),
     "run.closed": ("run.attributes.region", "run.id"),
-    "switch": ("switch.mode", "switch.state"),
+    "switch": ("switch.mode", "switch.selector", "switch.state"),
 }
 SOURCES: Final = (
     *("action", "outcome", "action", "observation", "outcome", "action", "message"),
@@ -159,6 +159,17 @@ ASKED: Final = (
     "run.attributes.region",
     "facts.f0",
     "run.id",
+    "action.selected",
+)
+SELECTORS: Final = (
+    'action.tool == "pay"',
+    "params.n > 1",
+    'run.attributes.region == "EU"',
+    'action.mode == "read"',
+    "action.selected == []",
+    "facts.f0 == 1",
+    "no condition",
+    "params.n",
 )
 EXPECTED: Final[Sequence[Line]] = (
     {"from": "outcome", "by": "action.digest"},
@@ -341,7 +352,9 @@ class History:
                 "switch": name,
                 "service": choices.of(SERVICES),
                 "state": choices.of(("engaged", "released")),
+                "identity": {"roles": choices.of((["agent"], ["lead"], []))},
             }
+            line |= {"selector": choices.of(SELECTORS)} if choices.chance(2) else {}
         else:
             line = self._of_run(choices, kind, name, run)
         if kind in {"opened", "closed"} or line.get("in") in self._imported:

@@ -108,3 +108,53 @@ def version_cases() -> st.SearchStrategy[Line]:
     """Random cases of versions in force."""
     word = st.binary(min_size=6, max_size=6)
     return st.builds(version_case, st.lists(word, min_size=3, max_size=14))
+
+
+SELECTORS: Final = (
+    'action.tool == "pay"',
+    "params.n > 1",
+    "!(params.n > 1)",
+    'run.attributes.region == "EU"',
+    'action.mode == "read"',
+    'has(action.channel) && action.channel == "chat"',
+    "no condition",
+    "true",
+    "false",
+)
+
+
+def switch_case(records: list[bytes], roles: bytes) -> Line:
+    """A history of switches by those who may and others, of some actions and of all."""
+    lines: list[Line] = [
+        {"opened": "r", "attributes": {"region": "EU"}},
+        {"opened": "q", "attributes": {}},
+        {"opened": "other", "service": SERVICES[1]},
+    ]
+    for raw in records:
+        choices, name = Choices(raw), f"e{len(lines)}"
+        if choices.chance(2):
+            line: Line = {"switch": name, "state": choices.of(("engaged", "engaged", "released"))}
+            line |= {"mode": choices.of(("kill", "safe"))}
+            line |= {"service": choices.of((*SERVICES[:1] * 4, SERVICES[1]))}
+            line |= {"selector": choices.of(SELECTORS)} if not choices.chance(3) else {}
+            line |= {"identity": {"roles": choices.of((["commander", "lead"], ["commander"], []))}}
+        else:
+            line = {"action": name, "tool": choices.of(("pay", "look", "odd"))}
+            line |= {"params": choices.of(({"n": 1}, {"n": 2}, {}))}
+            line |= {"in": choices.of(("r", "r", "q", "other"))}
+            line |= {"channel": choices.of(("chat", "mail"))} if choices.chance(3) else {}
+        lines.append(line)
+    recovery = Choices(roles).of(
+        (
+            {"kill_switch": {"roles": ["lead"]}},
+            {"safe_mode": {"allow": ["read", "execute"]}},
+            {"kill_switch": {"roles": ["lead", "head"]}, "safe_mode": {"allow": []}},
+        )
+    )
+    return {"recovery": recovery, "history": lines}
+
+
+def switch_cases() -> st.SearchStrategy[Line]:
+    """Random cases of switches."""
+    word = st.binary(min_size=8, max_size=8)
+    return st.builds(switch_case, st.lists(word, min_size=2, max_size=14), st.binary(max_size=1))

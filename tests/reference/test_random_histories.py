@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from contracts.engine import Engine
 from contracts.history import Event
+from contracts.loading import load_contract
 from contracts.model import Contract, Verdict
 from contracts.results import RuleResult
 from contracts.versions import VersionHistory
-from tests.reference.histories import SERVICE, contract_of, events_of
+from tests.reference.histories import SERVICE, contract_of, document_of, events_of
 from tests.reference.naive import Naive, in_force
 from tests.reference.random_cases import FOCUSES, Line, cases
-from tests.reference.random_governance import approval_cases, version_cases
+from tests.reference.random_governance import approval_cases, switch_cases, version_cases
 from tests.reference.random_limits import limit_cases
 from tests.reference.test_vectors import asked, shown, typed
 from tests.reference.views import UndecidableError
@@ -75,7 +76,12 @@ def test_limits_are_those_of_the_reference(case: Line) -> None:
 
 def assert_counting_is_scanning(case: Line) -> None:
     """The engine says of a case what the reference says, rule by rule and fact by fact."""
-    contract, events = asked(case), events_of(case["history"])
+    assert_same(case, asked(case))
+
+
+def assert_same(case: Line, contract: Contract) -> None:
+    """The same for a contract of any making."""
+    events = events_of(case["history"])
     counted, scanned = by_counting(contract, events), by_scanning(contract, events)
     differing = {
         f"{index} {what}": {
@@ -86,6 +92,15 @@ def assert_counting_is_scanning(case: Line) -> None:
         if counted.get((index, what)) != scanned.get((index, what))
     }
     assert not differing, json.dumps({**case, "differing": differing}, indent=1)
+
+
+@settings(max_examples=2 * settings().max_examples)
+@given(case=switch_cases())
+def test_switches_are_those_of_the_reference(case: Line) -> None:
+    """What the clause `recovery` expands to stops the same actions for both."""
+    document = document_of({"tools": {"look": {"mode": "read"}}})
+    whole = {**document, "recovery": case["recovery"]}
+    assert_same(case, load_contract(json.dumps(whole)))
 
 
 @given(case=approval_cases())

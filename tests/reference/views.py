@@ -214,6 +214,28 @@ class Views:
 
     def action_view(self, event: Event) -> dict[str, Value]:
         """The variable `action`."""
+        run = self.run_of(event)
+        earlier = [one.record for one in self.events if one.index < event.index]
+        texts = [
+            one["selector"]
+            for one in earlier
+            if "selector" in one and run and one["service"] == run.record["service"]
+        ]
+        selected = [text for text in dict.fromkeys(texts) if self.selects(text, event)]
+        return self.selectable(event) | {"selected": selected if len(selected) <= LONGEST else None}
+
+    def selects(self, selector: str, action: Event) -> bool:
+        """Whether a switch with this selector is about an action: unless it says that it is not."""
+        run = self.run_of(action)
+        view = {"action": self.selectable(action), **self.params_of(action)}
+        view |= {"run": self.run_view(run, action.index)} if run else {}
+        try:
+            return evaluated(selector, view) is not False
+        except UndecidableError:
+            return True
+
+    def selectable(self, event: Event) -> dict[str, Value]:
+        """The same without what switches select."""
         record, tool = event.record, self.tool_of(event)
         text = json.dumps(
             {"params": record["params"], "tool": record["tool"]},
@@ -275,7 +297,8 @@ class Views:
         if kind == "approval":
             view["expires_at"] = moment(record["expires_at"]) if "expires_at" in record else None
             return view | picked(record, "verdict rule reason by")
-        return view | picked(record, "state mode reason by")
+        view["roles"] = list(event.identity.get("roles", ()))
+        return view | picked(record, "state mode selector reason by")
 
     def run_view(self, run: Event, as_of: int) -> dict[str, Value]:
         """The variable `run`, as of an index."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from contracts.sharing import with_shared
 from ledger.encoding import digest
 from tests.verifier.forge import ROLES, SERVICE, Desk, Forge, contract_text, identity
 from verifier.findings import Finding, Result, Severity
@@ -420,3 +421,33 @@ def test_a_later_version_judges_from_then_on(tmp_path: Path) -> None:
     desk.paid()
     contracts = judged(desk, tmp_path).conformance.contracts
     assert [(one.version, one.judged) for one in contracts] == [("1.0.0", 5), ("2.0.0", 5)]
+
+
+def test_a_contract_over_a_shared_policy(tmp_path: Path) -> None:
+    """The ledger alone gives its meaning, and a finding the line of the published text."""
+    policy = (
+        'policy: shop\ndocument: {name: shop, version: "1"}\n'
+        "rules:\n  - {id: seen, for: pay, unless: facts.looked, cites: S1}\n"
+    )
+    own = contract_text("2.0.0").replace(
+        'policy:\n  document: {name: desk policy, version: "1"}\n', ""
+    )
+    text = own + (f"extends: [{{policy: ../shop.yaml, digest: {digest(policy.encode())}}}]\n")
+    published = with_shared(text, {digest(policy.encode()): policy})
+    desk = Desk(imported=True)
+    desk.publish("2.0.0", imported=True, text=published)
+    desk.paid(look=False)
+    report = judged(desk, tmp_path)
+    lines = {one.code: published.splitlines()[one.contract_line - 1] for one in found(report)}
+    assert lines["policy.seen"].strip() == "- {id: seen, for: pay, unless: facts.looked, cites: S1}"
+    assert lines["policy.looked"].strip().startswith("- {id: looked")
+
+
+def test_a_contract_that_only_names_a_shared_policy(tmp_path: Path) -> None:
+    """A text whose policy is elsewhere means nothing in a ledger, and that is said."""
+    text = contract_text("2.0.0") + f"extends: [{{policy: shop.yaml, digest: {'ab' * 32}}}]\n"
+    desk = Desk(imported=True)
+    desk.publish("2.0.0", imported=True, text=text)
+    report = judged(desk, tmp_path)
+    (one,) = [one for one in found(report) if one.code == "coverage.contract-unreadable"]
+    assert "extends.unread" in one.recorded

@@ -8,7 +8,7 @@ from ledger.encoding import encode
 from ledger.sealed import Disclosure, Opening
 from ledger.store import Store
 from tests.ledger.secrets_desk import desk_at
-from tests.verifier.forge import Desk
+from tests.verifier.forge import SERVICE, Desk
 from verifier.findings import Finding, Result
 from verifier.load import verify_ledger
 from verifier.report import Report, SealedState
@@ -117,3 +117,29 @@ def test_an_erased_value_is_named_as_that(tmp_path: Path) -> None:
         client.erase(desk.action, ["/params/customer/email"], "asked")
     report = verify_ledger(desk.founded.location)
     assert report.integrity.sealed[SealedState.ERASED] == 1
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown", "expected"),
+    [(5, True, (2, 0, 0)), (50, True, (1, 1, 0)), (50, False, (1, 0, 1))],
+)
+def test_a_switch_that_selects_by_a_sealed_value(
+    tmp_path: Path,
+    amount: int,
+    shown: bool,  # noqa: FBT001 - a case
+    expected: tuple[int, int, int],
+) -> None:
+    """Shown, the value tells whether the action was stopped; not shown, nobody can tell."""
+    desk = Desk()
+    run = desk.open_run()
+    switch = {"service": SERVICE, "state": "engaged", "mode": "kill", "reason": "x"}
+    selector = 'action.tool == "pay" && params.amount > 10'
+    desk.submit("steward", desk.make("switch", "steward", selector=selector, **switch))
+    desk.end(run, desk.act(run, "look", {}))
+    action = desk.act(run, "pay", {"amount": {"sealed": opening(amount).commitment}})
+    desk.end(run, action)
+    desk.close_run(run)
+    desk.sign_head()
+    disclosures = (Disclosure(action, (opening(amount),)),) if shown else ()
+    report = verify_ledger(desk.save(tmp_path / "desk.db"), desk.trust(), disclosures=disclosures)
+    assert counted(report, "recovery.kill-switch") == expected
