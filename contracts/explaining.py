@@ -1,7 +1,8 @@
-"""A contract's expansion in words and CEL: what is judged, by which condition, from which line.
+"""A contract's expansion for people: what is asked, of what, by which sentence, from which line.
 
 The text is all that the engines run and nothing else. It is made from the expanded contract alone,
-so that it explains exactly that.
+so that it explains exactly that. First the rules, as whoever owns the policy reads them; then the
+facts that they rest on.
 """
 
 import textwrap
@@ -9,216 +10,219 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from contracts.errors import ContractsError, did_you_mean
-from contracts.expressions import MICROSECONDS
+from contracts.expressions import references
+from contracts.inputs import inputs_of, shown
 from contracts.lint_facts import facts_behind, uses_of
-from contracts.model import Contract, Effect, Expectation, Fact, Rule
+from contracts.model import Contract, Expectation, Fact, Position, Rule
+from contracts.phrases import (
+    check_words,
+    consequences,
+    expected_words,
+    fact_words,
+    sentence,
+    subject_words,
+)
 
 WIDTH: Final = 100
-
-_AGGREGATES: Final = {
-    "count": "The number of {what}",
-    "seen": "Whether there was one of the {what}",
-    "sum": "The sum of a value over the {what}",
-    "min": "The least value over the {what}",
-    "max": "The greatest value over the {what}",
-    "last": "The value of the last of the {what}",
-    "list": "The values, in order and at most 256, of the {what}",
-}
-_SOURCES: Final = {
-    "action": "actions",
-    "outcome": "outcomes",
-    "observation": "observations",
-    "approval": "approvals",
-    "message": "messages",
-    "run.opened": "openings of runs",
-    "run.closed": "closings of runs",
-    "switch": "switches",
-}
-_SCOPES: Final = {
-    "run": "in the same run",
-    "identity": "of the same identity",
-    "service": "of the same service",
-    "workflow": "of the same workflow",
-    "domain": "of the same domain",
-    "ledger": "in the whole ledger",
-}
-_EFFECTS: Final = {
-    Effect.DENY: "deny",
-    Effect.APPROVE: "ask for approval",
-    Effect.ESCALATE: "escalate",
-    Effect.WARN: "warn",
-    Effect.ALLOW: "allow",
-}
+CLAUSES: Final = ("identity", "scope", "evidence", "policy", "tools", "cost", "recovery")
 
 
 class UnknownRuleError(ContractsError):
     """The contract has no rule of that id."""
 
 
-def explain(contract: Contract, rule_id: str | None = None) -> str:
+def explain(
+    contract: Contract,
+    rule_id: str | None = None,
+    *,
+    file: str = "",
+    sql: Mapping[str, str] | None = None,
+) -> str:
     """Tell in words and CEL what a contract expands to.
 
     Args:
         contract: As `load_contract` or `expand` gives it.
         rule_id: Explain this rule alone, with the facts behind it.
+        file: The name of the contract's file; places are told as `file:line` with it.
+        sql: For the ids of rules and the names of facts (`facts.NAME`) the SQL that judges whole
+            columns by them; shown below the condition.
 
     Returns:
-        Text of at most 100 columns, ending in a newline.
+        Text of at most 100 columns (SQL and one long word apart), ending in a newline.
 
     Raises:
         UnknownRuleError: There is no rule of that id.
     """
+    telling = _Telling(contract, file, {} if sql is None else sql)
     rules, facts = contract.rules, contract.facts
     if rule_id is not None:
-        rules = tuple(rule for rule in rules if rule.id == rule_id)
-        if not rules:
-            hint = did_you_mean(rule_id, (rule.id for rule in contract.rules))
-            message = (
-                f"`{contract.name}` has no rule `{rule_id}`; `explain` without a rule lists all"
-            )
-            raise UnknownRuleError(f"{message}. {hint}".removesuffix(". "))
-        behind = facts_behind(contract, *uses_of(rules[0]), *_limits_by(contract, rules[0]))
+        rules = (_rule(contract, rule_id),)
+        limits = contract.limits.by if _reads_limits(rules[0]) else ()
+        behind = facts_behind(contract, *uses_of(rules[0]), *limits)
         facts = tuple(fact for fact in facts if fact.name in behind)
-    lines = [*_head(contract), *_facts(facts), *_rules(rules)]
+    lines = [*telling.head(), *telling.rules(rules), *telling.facts(facts)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _limits_by(contract: Contract, rule: Rule) -> tuple[str, ...]:
-    reads = any("limits" in expression for expression in uses_of(rule))
-    return contract.limits.by if reads else ()
+def _rule(contract: Contract, rule_id: str) -> Rule:
+    for rule in contract.rules:
+        if rule.id == rule_id:
+            return rule
+    hint = did_you_mean(rule_id, (rule.id for rule in contract.rules))
+    message = f"`{contract.name}` has no rule `{rule_id}`; `explain` without a rule lists all"
+    raise UnknownRuleError(f"{message}. {hint}".removesuffix(". "))
 
 
-def _head(contract: Contract) -> Iterator[str]:
-    yield from _wrapped(f"{contract.name} {contract.version}, sha256 {contract.digest[:16]}…", "")
-    yield from _wrapped(f"for {contract.service}; {contract.owner} answers for it", "")
-    for level in contract.limits.levels:
-        yield from _cel("limits by", level.by, "")
-        for name, values in level.cases.items():
-            yield from _wrapped(f"limits of {name}: {_named(values)}", "")
-    if contract.limits.default is not None:
-        yield from _wrapped(f"limits of any other case: {_named(contract.limits.default)}", "")
-    if contract.limits.plain:
-        yield from _wrapped(f"limits: {_named(contract.limits.plain)}", "")
+def _reads_limits(rule: Rule) -> bool:
+    return any("limits" in expression for expression in uses_of(rule))
+
+
+class _Telling:
+    """One contract, told part by part."""
+
+    def __init__(self, contract: Contract, file: str, sql: Mapping[str, str]) -> None:
+        self._contract = contract
+        self._file = file
+        self._sql = sql
+
+    # -------------------------------------------------------------------------- head
+
+    def head(self) -> Iterator[str]:
+        """Who acts, for whom, under which policy and within which limits."""
+        contract = self._contract
+        yield from _wrapped(f"{contract.name} {contract.version}, sha256 {contract.digest}", "")
+        yield from _wrapped(f"for {contract.service}; {contract.owner} answers for it", "")
+        policy = " ".join(contract.policy.get(key, "") for key in ("name", "version"))
+        yield from _wrapped(f"under the policy {policy}", "")
+        for one in contract.shared:
+            yield from _wrapped(f"with {one.policy} ({one.file}, sha256 {one.digest})", "")
+        for duty, people in contract.duties.items():
+            if people:
+                yield from _wrapped(f"{duty}: {', '.join(people)}", "")
+        if contract.kill_switch_roles:
+            yield from _wrapped(f"stopped by: {' or '.join(contract.kill_switch_roles)}", "")
+        yield from self._limits()
+
+    def _limits(self) -> Iterator[str]:
+        limits = self._contract.limits
+        for level in limits.levels:
+            yield from _labelled("limits by", level.by, "")
+            for name, values in level.cases.items():
+                yield from _wrapped(f"limits of {name}: {_named(values)}", "")
+        if limits.default is not None:
+            yield from _wrapped(f"limits of any other case: {_named(limits.default)}", "")
+        if limits.plain:
+            yield from _wrapped(f"limits: {_named(limits.plain)}", "")
+
+    # ------------------------------------------------------------------------- rules
+
+    def rules(self, rules: Iterable[Rule]) -> Iterator[str]:
+        """The rules, clause by clause."""
+        by_clause = {
+            clause: [rule for rule in rules if rule.clause == clause] for clause in CLAUSES
+        }
+        yield from ("", "RULES")
+        for clause, found in by_clause.items():
+            if found:
+                yield from ("", f"Clause {CLAUSES.index(clause) + 1}: {clause}")
+            for rule in found:
+                yield ""
+                yield from self._rule(rule)
+
+    def _rule(self, rule: Rule) -> Iterator[str]:
+        cites = f", sentence {rule.cites} of the policy" if rule.cites else ""
+        yield from _wrapped(rule.id, "  ")
+        yield from _wrapped(f"({self._place(rule.position)}{cites})", "    ")
+        if rule.says:
+            yield from _wrapped(sentence(rule.says), "    ")
+        yield from _wrapped(check_words(rule), "    ")
+        yield from _wrapped(subject_words(rule), "    ")
+        if rule.expect is not None:
+            yield from self._expected(rule, rule.expect)
+        else:
+            for told in consequences(rule):
+                yield from _wrapped(told, "    ")
+            yield from _labelled("broken when", rule.when, "      ")
+            yield from _labelled("broken unless", rule.unless, "      ")
+        yield from self._inputs(rule)
+        yield from _labelled("sql", self._sql.get(rule.id, ""), "      ", wrap=False)
+
+    def _expected(self, rule: Rule, expect: Expectation) -> Iterator[str]:
+        yield from _wrapped(expected_words(rule, expect), "    ")
+        for key, text in (
+            ("begins where", rule.when),
+            ("where", expect.where),
+            ("key", expect.by),
+            ("asked for", expect.at),
+        ):
+            yield from _labelled(key, text, "      ")
+
+    def _inputs(self, rule: Rule) -> Iterator[str]:
+        found = inputs_of(self._contract, *uses_of(rule))
+        widest = max((len(one.name) for one in found), default=0)
+        label = "rests on"
+        for one in found:
+            told = f"{one.name:{widest}}  {one.origin:8}  {one.whence}"
+            yield from textwrap.wrap(
+                told,
+                WIDTH,
+                initial_indent=f"      {label:8}  ",
+                subsequent_indent=" " * (widest + 28),
+                break_on_hyphens=False,
+                break_long_words=False,
+            )
+            label = ""
+
+    # ------------------------------------------------------------------------- facts
+
+    def facts(self, facts: Iterable[Fact]) -> Iterator[str]:
+        """The facts, in the order in which they may build on each other."""
+        started = False
+        for fact in facts:
+            yield from () if started else ("", "FACTS")
+            started = True
+            yield ""
+            yield from _wrapped(f"facts.{fact.name}", "  ")
+            yield from _wrapped(f"({self._place(fact.position)})", "    ")
+            yield from _wrapped(fact_words(fact), "    ")
+            for key, text in (
+                ("value", fact.value),
+                ("where", fact.where),
+                ("key", fact.by),
+                ("asked for", "" if fact.at == fact.by else fact.at),
+                ("reserve", fact.reserve),
+            ):
+                yield from _labelled(key, text, "      ")
+            yield from _wrapped(f"Read by {', '.join(self._readers(fact)) or 'nothing'}.", "    ")
+            yield from _labelled(
+                "sql", self._sql.get(f"facts.{fact.name}", ""), "      ", wrap=False
+            )
+
+    def _readers(self, fact: Fact) -> list[str]:
+        """Return what names a fact: rules, other facts, the limits."""
+        parts = [(rule.id, uses_of(rule)) for rule in self._contract.rules]
+        parts += [(f"facts.{one.name}", uses_of(one)) for one in self._contract.facts]
+        parts.append(("limits", self._contract.limits.by))
+        return [
+            reader
+            for reader, texts in parts
+            if any(
+                (use.root, use.member) == ("facts", fact.name)
+                for text in texts
+                for use in references(text)
+            )
+        ]
+
+    def _place(self, position: Position) -> str:
+        file = position.file or self._file
+        return f"{file}:{position.line}" if file else f"line {position.line}"
+
+
+# ------------------------------------------------------------------------------- layout
 
 
 def _named(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} = {value!r}" for name, value in values.items())
-
-
-# ------------------------------------------------------------------------------- facts
-
-
-def _facts(facts: Iterable[Fact]) -> Iterator[str]:
-    started = False
-    for fact in facts:
-        yield from () if started else ("", "FACTS")
-        started = True
-        yield ""
-        yield from _wrapped(f"facts.{fact.name}{_line(fact.position.line)}", "  ")
-        yield from _wrapped(_fact_words(fact), "    ")
-        for key, text in (
-            ("value", fact.value),
-            ("where", fact.where),
-            ("key", fact.by),
-            ("asked for", "" if fact.at == fact.by else fact.at),
-            ("reserve", fact.reserve),
-        ):
-            yield from _cel(key, text, "      ")
-
-
-def _fact_words(fact: Fact) -> str:
-    what = _SOURCES[fact.source] + (f" of {', '.join(fact.tools)}" if fact.tools else "")
-    words = [_AGGREGATES[fact.aggregate].format(what=what), _SCOPES[fact.over]]
-    if fact.by:
-        words.append("with the same key" if not fact.at else "with the key asked for")
-    if fact.within is not None:
-        words.append(f"in the last {duration_words(fact.within)}")
-    sentence = " ".join(words)
-    return ". ".join([sentence, *_fact_notes(fact)]) + "."
-
-
-def _fact_notes(fact: Fact) -> Iterator[str]:
-    if fact.attempts == "all":
-        yield "Refused and held attempts count too"
-    if fact.reference:
-        yield "Reference data count too"
-    if fact.reserve:
-        yield "An action without an outcome counts with its reserve"
-    if fact.default is not None:
-        yield f"Where there is none: {fact.default!r}"
-    if fact.unknown == "skip":
-        yield "Records that cannot be read are left out"
-
-
-def duration_words(microseconds: int) -> str:
-    """A duration as a contract writes it, in the largest unit that fits."""
-    units = sorted(MICROSECONDS.items(), key=lambda unit: -unit[1])
-    for unit, length in units:
-        if microseconds and microseconds % length == 0:
-            return f"{microseconds // length}{unit}"
-    return f"{microseconds} microseconds"
-
-
-# ------------------------------------------------------------------------------- rules
-
-
-def _rules(rules: Iterable[Rule]) -> Iterator[str]:
-    clause = ""
-    yield from ("", "RULES")
-    for rule in rules:
-        if rule.clause != clause:
-            clause = rule.clause
-            yield from ("", f"{clause}")
-        yield ""
-        yield from _wrapped(f"{rule.id}{_line(rule.position.line)}", "  ")
-        if rule.says:
-            yield from _wrapped(rule.says, "    ")
-        yield from _wrapped(_rule_words(rule), "    ")
-        yield from _cel("violated when", rule.when, "      ")
-        yield from _cel("violated unless", rule.unless, "      ")
-        if rule.expect:
-            yield from _expected(rule.expect)
-
-
-def _rule_words(rule: Rule) -> str:
-    subject = {"action": "every action"}.get(rule.subject, f"every {rule.subject}")
-    if rule.tools:
-        subject = f"{subject.removeprefix('every ')}s of {', '.join(rule.tools)}"
-    words = [f"For {subject}"]
-    if rule.expect:
-        words.append("an obligation, never a reason to refuse")
-    else:
-        words.append(
-            f"if violated {_EFFECTS[rule.effect]}, if undecidable {_EFFECTS[rule.undecidable]}"
-        )
-    if rule.role:
-        lasting = f", for {duration_words(rule.within)}" if rule.within is not None else ""
-        words.append(f"approval by the role {rule.role}{lasting}")
-    if rule.cites:
-        words.append(f"from sentence {rule.cites} of the policy")
-    return "; ".join(words) + "."
-
-
-def _expected(expect: Expectation) -> Iterator[str]:
-    what = _SOURCES[expect.source].removesuffix("s")
-    what += f" of {', '.join(expect.tools)}" if expect.tools else ""
-    when = (
-        "before the run closes"
-        if expect.within is None
-        else f"within {duration_words(expect.within)}"
-    )
-    yield from _wrapped(
-        f"Where that holds, this must follow {_SCOPES[expect.over]} {when}: {what}.", "    "
-    )
-    for key, text in (("where", expect.where), ("key", expect.by), ("asked for", expect.at)):
-        yield from _cel(key, text, "      ")
-
-
-# -------------------------------------------------------------------------------- layout
-
-
-def _line(number: int) -> str:
-    return f"  (line {number})" if number else ""
+    return ", ".join(f"{name} = {shown(name, value)}" for name, value in values.items())
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
@@ -227,12 +231,16 @@ def _wrapped(text: str, indent: str) -> list[str]:
     )
 
 
-def _cel(key: str, text: str, indent: str) -> Iterator[str]:
+def _labelled(key: str, text: str, indent: str, *, wrap: bool = True) -> Iterator[str]:
+    """Tell an expression behind its name; what is not CEL keeps its lines as they are."""
     if not text:
         return
     first, more = f"{indent}{key}  ", indent + " " * (len(key) + 2)
     for line in text.splitlines():
-        yield from textwrap.wrap(
-            line, WIDTH, initial_indent=first, subsequent_indent=more, break_on_hyphens=False
-        )
+        if wrap:
+            yield from textwrap.wrap(
+                line, WIDTH, initial_indent=first, subsequent_indent=more, break_on_hyphens=False
+            )
+        else:
+            yield first + line
         first = more

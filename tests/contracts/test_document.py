@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from contracts import parse_contract
 from contracts.document import Clauses
 from contracts.markup import read_markup
+from contracts.policies import SharedPolicy
 from contracts.published import SCHEMAS, json_schema, schema_text
 from contracts.vocabulary import PATTERNS
 
@@ -69,6 +70,20 @@ def test_schema_accepts_every_contract_of_ours(path: Path) -> None:
     value, _, _ = read_markup(path.read_bytes(), path.name)
     jsonschema_rs.validate(json_schema(), value)
     parse_contract(path.read_bytes(), path.name)
+
+
+def test_schema_knows_shared_policies() -> None:
+    """A contract may leave its policy to what it extends, and only then; that file has a schema."""
+    value, _, _ = read_markup(FULL, "full.yaml")
+    del value["policy"]
+    assert not jsonschema_rs.is_valid(json_schema(), value)
+    value["extends"] = [{"policy": "shared/base.yaml", "digest": "ab" * 32}]
+    assert jsonschema_rs.is_valid(json_schema(), value)
+    limits = {"levels": [{"by": "facts.tenant", "acme": {"most": 1}}], "default": {"most": 0}}
+    shared = {"policy": "base", "limits": limits, "rules": value["rules"]}
+    assert jsonschema_rs.is_valid(json_schema(SharedPolicy), shared)
+    limits["levels"] = [{"acme": {"most": 1}}]
+    assert not jsonschema_rs.is_valid(json_schema(SharedPolicy), shared)
 
 
 @pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.parent.name + "-" + path.stem)

@@ -123,6 +123,13 @@ SELECTORS: Final = (
 )
 
 
+RECOVERIES: Final[tuple[Line, ...]] = (
+    {"kill_switch": {"roles": ["lead"]}},
+    {"safe_mode": {"allow": ["read", "execute"]}},
+    {"kill_switch": {"roles": ["lead", "head"]}, "safe_mode": {"allow": []}},
+)
+
+
 def switch_case(records: list[bytes], roles: bytes) -> Line:
     """A history of switches by those who may and others, of some actions and of all."""
     lines: list[Line] = [
@@ -144,14 +151,7 @@ def switch_case(records: list[bytes], roles: bytes) -> Line:
             line |= {"in": choices.of(("r", "r", "q", "other"))}
             line |= {"channel": choices.of(("chat", "mail"))} if choices.chance(3) else {}
         lines.append(line)
-    recovery = Choices(roles).of(
-        (
-            {"kill_switch": {"roles": ["lead"]}},
-            {"safe_mode": {"allow": ["read", "execute"]}},
-            {"kill_switch": {"roles": ["lead", "head"]}, "safe_mode": {"allow": []}},
-        )
-    )
-    return {"recovery": recovery, "history": lines}
+    return {"recovery": Choices(roles).of(RECOVERIES), "history": lines}
 
 
 def switch_cases() -> st.SearchStrategy[Line]:

@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -382,6 +383,26 @@ def test_lint_and_explain(writ: Run) -> None:
     )
     bad.write_bytes(b"\xff")
     assert "contract.encoding" in writ("contract", "lint", bad)[2]
+
+
+def test_a_contract_over_a_shared_policy(writ: Run) -> None:
+    """Paths lead from the contract's file; an error is told in the file that it is in."""
+    policy = 'policy: base\nrules:\n  - {id: base, for: "*", when: "action.index < 0"}\n'
+    Path("shared").mkdir()
+    Path("shared", "base.yaml").write_text(policy, "utf-8")
+    Path("contracts").mkdir()
+    path, text = Path("contracts", "desk.yaml"), (SAMPLES / "contract.yaml").read_text("utf-8")
+    named = f"{{policy: ../shared/base.yaml, digest: {sha256(policy.encode()).hexdigest()}}}"
+    path.write_text(f"{text}extends: [{named}]\n", "utf-8")
+    code, out, _ = writ("contract", "explain", path, "--rule", "policy.base")
+    assert code == ExitCode.HOLDS
+    assert "(shared/base.yaml:3)" in out
+    code, out, _ = writ("contract", "explain", path, "--rule", "policy.agreed")
+    assert "(contracts/desk.yaml:" in out
+    Path("shared", "base.yaml").write_text(f"{policy}# changed\n", "utf-8")
+    code, out, _ = writ("contract", "lint", path)
+    assert code == ExitCode.VIOLATED
+    assert re.search(r"contracts/desk\.yaml:\d+:\d+: error: extends\.digest: shared/base", out)
 
 
 # --------------------------------------------------------------------- doctor and settings

@@ -84,4 +84,4 @@ def explain(
             f"{file}: there is no rule {rule!r}",
             do=f"The rules are: {', '.join(known)}.",
         )
-    data(explain_contract(contract, rule or None))
+    data(explain_contract(contract, rule or None, file=file.as_posix()))
