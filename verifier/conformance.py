@@ -7,8 +7,9 @@ Source: docs/spec/contract-language.md, *Version in force*, *Rules*, *Decision*.
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from contracts.engine import Engine
 from contracts.errors import ContractErrors
@@ -23,10 +24,10 @@ from verifier.decisions import Decisions, Derived, weaker
 from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.findings import SEVERITY_OF, Result, Severity, shortened
-from verifier.founding import Founding
+from verifier.grouping import Streams
 from verifier.handling import Handling, doubtful
-from verifier.integrity import Reading
-from verifier.people import People, governed
+from verifier.people import Owners, People, governed
+from verifier.references import References
 from verifier.report import Conformance, JudgedContract, RuleCount, Tally
 from verifier.wording import recorded
 
@@ -43,6 +44,32 @@ DOUBTED = frozenset(
 OVER_SEALED = frozenset(
     f"decision.{what}" for what in ("false-allow", "false-deny", "reasons-differ")
 )
+
+
+class Published(Owners, Protocol):
+    """The contracts of a ledger: their texts, and where each was first activated, by digest.
+
+    And who answers for whom in it.
+    """
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """Texts by digest."""
+        ...
+
+    @property
+    def activated(self) -> Mapping[str, int]:
+        """Indexes of the first activations by digest."""
+        ...
+
+
+class Read(Protocol):
+    """The reading whose entries are judged: its runs, its streams, and what it left out."""
+
+    size: int
+    references: References
+    streams: Streams
+    when_withheld: Callable[[Mark], None]
 
 
 @dataclass(slots=True)
@@ -83,7 +110,7 @@ class Judge:
         reading: The reading whose entries are judged: its runs, streams and what it left out.
     """
 
-    def __init__(self, founding: Founding, reading: Reading) -> None:
+    def __init__(self, founding: Published, reading: Read) -> None:
         self._reading = reading
         self._versions = VersionHistory()
         self._drafts: list[Draft] = []
@@ -106,7 +133,7 @@ class Judge:
         """The contracts at work, by digest."""
         return {digest: judging.contract for digest, judging in self._judging.items()}
 
-    def _load(self, founding: Founding) -> None:
+    def _load(self, founding: Published) -> None:
         for digest, index in sorted(founding.activated.items(), key=lambda item: item[1]):
             if digest not in founding.texts:
                 continue

@@ -6,13 +6,13 @@ Source: docs/spec/contract-language.md, *Switches*, *People*.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 from contracts.model import Contract, Position
 from ledger.records import Activation, AnyRecord, ContractText, RunOpened, Switch
 from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.findings import Severity
-from verifier.founding import Founding
 
 DUTIES = "identity.duties"
 SERVICE = "identity.service"
@@ -26,10 +26,18 @@ def governed(record: AnyRecord) -> str:
     return record.service if isinstance(record, RunOpened | Switch) else ""
 
 
+class Owners(Protocol):
+    """Who answers for whom."""
+
+    def owner(self, identity: str, index: int) -> str:
+        """Return the human owner of an identity at an index; empty where there is none."""
+        ...
+
+
 class People:
     """Holds records that are about people against what the authority and a contract say of them."""
 
-    def __init__(self, founding: Founding, contracts: Mapping[str, Contract]) -> None:
+    def __init__(self, founding: Owners, contracts: Mapping[str, Contract]) -> None:
         self._founding = founding
         self._contracts = contracts
         self._authors: dict[tuple[str, str], str] = {}
