@@ -114,9 +114,15 @@ class Stage:
             else:
                 errors += unknown_names(self.contract, suite, number, script)
                 scripts.append((suite, number, script))
+        played: list[Played] = []
+        for each in [] if errors else scripts:
+            try:
+                played.append(self._played(*each))
+            except ContractErrors as failure:
+                errors += failure.errors
         if errors:
             raise ContractErrors(errors)
-        return [self._played(*each) for each in scripts]
+        return played
 
     def _played(self, suite: Suite, number: int, script: Script) -> Played:
         began = self._clock()

@@ -96,12 +96,15 @@ def script_of(suite: Suite, number: int) -> Script:
     writing = _Writing(suite)
     parts = [suite.lines(number, part) for part in ("given", "when", "after")]
     runs = _runs(line for part in parts for line in part)
+    parts = [_opened_in_time(part, runs) for part in parts]
     # In the order of time, and of the text where times are equal: `ago` may be said in any order.
     told = [sorted(part, key=lambda line: line.offset) for part in parts]
     before, middle, rest = ([writing.item(one, runs[id(one)]) for one in part] for part in told)
     writing.check_times(before, middle[0], rest)
     if writing.errors:
-        raise ContractErrors(writing.errors)
+        whole = f"in the scenario `{suite.text.scenarios[number].scenario}`"
+        hinted = (replace(e, hint=f"{e.hint} {whole}".strip()) for e in writing.errors)
+        raise ContractErrors(hinted)
     return Script(tuple(before), middle[0], tuple(rest))
 
 
@@ -112,6 +115,22 @@ def _runs(lines: Iterable[Line]) -> dict[int, str]:
     for line in lines:
         run = line.step.run if isinstance(line.step, RunStep) else run
         found[id(line)] = run
+    return found
+
+
+def _opened_in_time(lines: Sequence[Line], runs: dict[int, str]) -> list[Line]:
+    """Return lines in which a run that says no time opens with the first record in it."""
+    first: dict[str, int] = {}
+    for line in lines:
+        run = getattr(line.step, "in_", None) or runs[id(line)]
+        first[run] = min(line.offset, first.get(run, line.offset))
+    found: list[Line] = []
+    for line in lines:
+        moved = line
+        if isinstance(line.step, RunStep) and not line.timed:
+            moved = replace(line, offset=first[line.step.run])
+        runs[id(moved)] = runs[id(line)]
+        found.append(moved)
     return found
 
 
@@ -179,15 +198,18 @@ class _Writing:
         return str(by)
 
     def _with_evidence(self, item: Item) -> Item:
-        if item.references.get("evidence") != (ALL,):
+        said = item.references.get("evidence", ())
+        if ALL not in said:
             return item
         run = item.references.get("run")
-        cited = tuple(
+        here = [
             name
             for name, each in self._items.items()
             if each.kind == "observation" and each.references.get("run") == run
-        )
-        return replace(item, references={**item.references, "evidence": cited})
+        ]
+        cited = tuple(dict.fromkeys([name for name in said if name != ALL] + here))
+        left = {name: names for name, names in item.references.items() if name != "evidence"}
+        return replace(item, references={**left, "evidence": cited} if cited else left)
 
     def _check_references(self, item: Item) -> None:
         for field_name, names in item.references.items():
@@ -317,6 +339,8 @@ class Ledger:
                 record[name] = digests if name == "evidence" else digests[0]
         if item.kind == "run" and record["phase"] == "opened":
             record = self._opened(record)
+        if item.kind == "switch":
+            record["service"] = self._contract.service
         if item.kind == "observation":
             observer = record.get("observer", item.by)
             known = observer in self._people or not observer

@@ -57,10 +57,12 @@ def _money(value: object) -> object:
 
 
 def _many(value: object) -> object:
-    """A list, for the model to read as a tuple; one text is a list of one."""
+    """A list, for the model to read as a tuple; or names in one text, with commas between them."""
     if isinstance(value, list):
         return tuple(cast("list[object]", value))
-    return (value,) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(","))
+    return value
 
 
 class Part(BaseModel):

@@ -63,11 +63,13 @@ class Line:
         step: What it says.
         offset: Its time from the moment of `when`, in microseconds: before it negative.
         where: Where it stands.
+        timed: Whether the suite says a time; what says none happens at the moment of `when`.
     """
 
     step: Part
     offset: int
     where: Where
+    timed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ class _Scope:
     values: Mapping[str, Any]
     offset: int = 0
     within: tuple[str, ...] = ()
+    timed: bool = False
 
 
 class _Steps:
@@ -252,7 +255,7 @@ class _Steps:
             problem = f"a scenario has at most {MAX_STEPS} records"
             self.refuse("scenario.size", f"{problem}; repeat less", where)
             raise ContractErrors(self.errors)
-        yield from self._with_parts(Line(step, scope.offset + _offset(step), where))
+        yield from self._with_parts(_line(step, scope, where))
 
     def _used(self, use: UseStep, where: Where, scope: _Scope) -> Iterator[Line]:
         if use.use not in self._blocks:
@@ -271,6 +274,7 @@ class _Steps:
                 {**scope.values, **more},
                 scope.offset + _offset(use) + number * every,
                 (*scope.within, use.use),
+                scope.timed or _is_timed(use),
             )
             yield from self.steps(*self._blocks[use.use], inner)
 
@@ -349,6 +353,14 @@ class _Steps:
         if whole:
             return value_of(whole)
         return _VALUE.sub(lambda found: str(value_of(found)), text)
+
+
+def _line(step: Part, scope: _Scope, where: Where) -> Line:
+    return Line(step, scope.offset + _offset(step), where, scope.timed or _is_timed(step))
+
+
+def _is_timed(step: Part) -> bool:
+    return any(getattr(step, name, None) is not None for name in ("ago", "later"))
 
 
 def _has_parts(step: ActionStep) -> bool:

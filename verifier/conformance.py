@@ -108,10 +108,17 @@ class Judge:
     Args:
         founding: The contracts that were published and activated.
         reading: The reading whose entries are judged: its runs, streams and what it left out.
+        load: Makes a contract of its text and a name for its errors; it may remember.
     """
 
-    def __init__(self, founding: Published, reading: Read) -> None:
+    def __init__(
+        self,
+        founding: Published,
+        reading: Read,
+        load: Callable[[str, str], Contract] = load_contract,
+    ) -> None:
         self._reading = reading
+        self._read_contract = load
         self._versions = VersionHistory()
         self._drafts: list[Draft] = []
         self._judging: dict[str, _Judging] = {}
@@ -138,7 +145,7 @@ class Judge:
             if digest not in founding.texts:
                 continue
             try:
-                contract = load_contract(founding.texts[digest], f"contract {digest[:12]}")
+                contract = self._read_contract(founding.texts[digest], f"contract {digest[:12]}")
             except ContractErrors as errors:
                 self._unreadable[digest] = str(errors.errors[0])
                 self._drafts.append(_unreadable(digest, index, self._unreadable[digest]))

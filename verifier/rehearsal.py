@@ -7,9 +7,11 @@ was violated. Bytes, signatures and heads are no part of a scenario.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from contracts.history import Event
+from contracts.loading import load_contract
 from contracts.model import Contract
 from contracts.rehearsal import PENDING, Judgement
 from contracts.withholding import Mark
@@ -55,6 +57,10 @@ class _Published:
 class Verifying:
     """The verifier as an engine that judges scenarios again."""
 
+    def __init__(self) -> None:
+        # Each scenario has a ledger of its own, and all of them the same contract.
+        self._load = lru_cache(maxsize=16)(load_contract)
+
     @property
     def name(self) -> str:
         """What a report calls it."""
@@ -69,7 +75,7 @@ class Verifying:
             if event.record["kind"] == "contract" and event.record["digest"] == contract.digest
         }
         owners = {event.record["by"]: str(event.identity.get("owner", "")) for event in events}
-        judge = Judge(_Published(texts, dict.fromkeys(texts, 1), owners), reading)
+        judge = Judge(_Published(texts, dict.fromkeys(texts, 1), owners), reading, self._load)
         objections: dict[int, list[str]] = {}
         for event in events:
             record = read_record(dict(event.record))
