@@ -71,6 +71,10 @@ class ConditionError(ValueError):
 class Program(Protocol):
     """A compiled condition."""
 
+    def __hash__(self) -> int:
+        """A program is itself and no other."""
+        ...
+
     def run(self, binding: Value) -> Value:
         """Return the condition's value on a binding, or `Undecidable` with CEL's own words."""
         ...
@@ -219,8 +223,15 @@ def condition(evaluator: Evaluator, text: str, level: int) -> Condition:
         ConditionError: CEL refuses the text.
     """
     program = evaluator.compile(text)
+    return Condition(text, program, *_found(text, program, level))
+
+
+# Whoever makes many engines of one contract asks the same of the same conditions each time.
+@lru_cache(maxsize=8192)
+def _found(text: str, program: Program, level: int) -> tuple[Reads, int, Shortcut | None]:
+    """Return what a condition reads, its level, and its shortcut."""
     short = shortcut(program.tree(), level, frozenset(VARIABLES))
-    return Condition(text, program, reads(text, VARIABLES), level, short)
+    return reads(text, VARIABLES), level, short
 
 
 _NO_KEY = re.compile(r'NOT_FOUND: Key not found in map : "(.*)"', re.DOTALL)

@@ -5,7 +5,11 @@ somebody should accept knowingly; a **note** is worth a look. What keeps a contr
 at all is reported here too, as errors.
 """
 
+<<<<<<< HEAD
 from collections.abc import Callable, Iterator, Mapping
+=======
+from collections.abc import Callable, Iterator, Sequence
+>>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,6 +17,7 @@ from typing import Final
 from contracts.document import Clauses
 from contracts.draft import Draft
 from contracts.errors import ContractError, ContractErrors, did_you_mean
+from contracts.exercise import exercise_of
 from contracts.expansion import draft_contract
 from contracts.expressions import references
 from contracts.lint_facts import CLAIMED, GROUNDED, case_grounded, facts_behind, uses_of
@@ -20,7 +25,12 @@ from contracts.loading import condition_errors
 from contracts.markup import Path
 from contracts.model import Contract, Effect, Fact, Position, Rule
 from contracts.reading import ContractDocument, parse_contract
+<<<<<<< HEAD
 from contracts.sharing import ReadText
+=======
+from contracts.scenarios import Stage
+from contracts.suites import Suite
+>>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
 
 
 class Severity(StrEnum):
@@ -81,14 +91,23 @@ Check = Callable[[_Case], Iterator[LintMessage]]
 def lint(
     contract: ContractDocument | str | bytes,
     name: str = "<contract>",
+<<<<<<< HEAD
     read: ReadText | None = None,
+=======
+    suites: Sequence[Suite] = (),
+>>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
 ) -> list[LintMessage]:
     """Report what is wrong or risky.
 
     Args:
         contract: A document, or its text.
         name: What findings call a text, usually its file name; a document knows its own.
+<<<<<<< HEAD
         read: Gives the text of a shared policy by its path; see `parse_contract`.
+=======
+        suites: The scenarios beside it. Where there are any for this version they are played, and
+            a rule that none of them asks about is reported.
+>>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
 
     Returns:
         Findings in the order of the file. A text that is no contract gives its errors.
@@ -106,7 +125,26 @@ def lint(
     case = _Case(draft, expanded)
     found = [_from_error(error) for error in errors]
     found += [message for check in CHECKS for message in check(case)]
+<<<<<<< HEAD
     return sorted(found, key=lambda one: (one.file, one.line, one.column, one.code))
+=======
+    if not errors:
+        found += _unexercised(case, suites)
+    return sorted(found, key=lambda message: (message.line, message.column, message.code))
+>>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
+
+
+def _unexercised(case: _Case, suites: Sequence[Suite]) -> Iterator[LintMessage]:
+    """Yield the rules that no scenario asks about, where there are scenarios at all."""
+    stage = Stage(case.contract, case.draft.source.text, tries=0, branches=False)
+    try:
+        played = stage.play(suites)
+    except ContractErrors as failure:
+        yield from (_from_error(error) for error in failure.errors)
+        return
+    for rule in exercise_of(stage, played).unexercised() if played else ():
+        message = f"no scenario that passes exercises `{rule.id}`; write one that violates it"
+        yield case.on(Severity.NOTE, "rule.unexercised", message, rule.position)
 
 
 def _from_error(error: ContractError) -> LintMessage:

@@ -69,6 +69,7 @@ class Stage:
         judges: The engines that judge each history again.
         clock: Seconds, to say how long a scenario took.
         tries: How often a failing scenario may be played to make it smaller; 0: not at all.
+        branches: Whether to find out which branches are reached.
     """
 
     def __init__(
@@ -79,9 +80,10 @@ class Stage:
         *,
         clock: Clock = lambda: 0.0,
         tries: int = TRIES,
+        branches: bool = True,
     ) -> None:
         self.contract = contract
-        self.branches: list[Branch] = branches_of(contract)
+        self.branches: list[Branch] = branches_of(contract) if branches else []
         self._text = text
         self._judges = judges
         self._clock = clock
@@ -202,7 +204,7 @@ class Stage:
     ) -> Iterator[Failure]:
         then = suite.text.scenarios[number].then
         at: Path = ("scenarios", number, "then")
-        expecting = Expecting(suite, at, performance)
+        expecting = Expecting(suite, at, performance, bool(self._judges))
         yield from expecting.decision(then)
         yield from expecting.facts(then, probed)
         results = dict(performance.judgement.results)

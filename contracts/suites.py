@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import ValidationError
@@ -176,6 +177,40 @@ def parse_suite(
             block: (steps, Where(place, ("blocks", block))) for block, steps in part.blocks.items()
         }
     return Suite(suite, source, now, people, values, blocks)
+
+
+def parse_suites(texts: Mapping[str, str | bytes]) -> list[Suite]:
+    """Read the files of one folder: settings, and the suites that name them.
+
+    Args:
+        texts: The texts by file name, as errors are to call them.
+
+    Raises:
+        ContractErrors: Every error of every file.
+    """
+    errors: list[ContractError] = []
+    settings: dict[str, Setting] = {}
+    suites: list[Suite] = []
+    for name in sorted(texts, key=lambda name: not is_setting(texts[name])):
+        try:
+            if is_setting(texts[name]):
+                settings[PurePath(name).name] = parse_setting(texts[name], name)
+            else:
+                suites.append(parse_suite(texts[name], name, settings))
+        except ContractErrors as failure:
+            errors += failure.errors
+    if errors:
+        raise ContractErrors(errors)
+    return sorted(suites, key=lambda suite: suite.source.file)
+
+
+def is_setting(text: str | bytes) -> bool:
+    """Return whether a text is a setting: it has that key and no scenarios."""
+    raw = text.encode() if isinstance(text, str) else text
+    has = {
+        key for key in (b"setting", b"scenarios") if re.search(rb"^%b:" % key, raw, re.MULTILINE)
+    }
+    return has == {b"setting"}
 
 
 def _parsed(text: str | bytes, name: str, form: Form) -> tuple[Any, Source]:

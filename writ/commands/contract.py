@@ -1,4 +1,4 @@
-"""`writ contract lint` and `writ contract explain`: a contract before it binds anybody."""
+"""`writ contract lint`, `explain` and `test`: a contract before it binds anybody."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,31 +6,20 @@ from typing import Annotated
 import typer
 
 from verifier.report import ExitCode
-from writ.errors import CommandError, UsageError
+from writ.commands import scenarios
+from writ.commands.reading import contract_text
+from writ.errors import UsageError
 from writ.output import data, message
 
 app = typer.Typer(
-    help="Read a contract: its problems, and what it expands to.", no_args_is_help=True
+    help="Read a contract: its problems, what it expands to, and whether its scenarios hold.",
+    no_args_is_help=True,
 )
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A contract, as YAML.")]
 
 
-def contract_text(path: Path) -> str:
-    """Return a contract's text.
-
-    Raises:
-        CommandError: The file cannot be read, or is not UTF-8.
-    """
-    try:
-        # Bytes and not text: the digest is over what is there, line ends included.
-        return path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise CommandError("contract.unreadable", f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CommandError(
-            "contract.encoding", f"{path}: byte {error.start} is not UTF-8", do="Save it as UTF-8."
-        ) from error
+app.command("test")(scenarios.play)
 
 
 def shared_text(name: str) -> bytes:
@@ -54,12 +43,17 @@ def published_text(path: Path) -> str:
 def lint(file: FileArgument) -> None:
     """Report what is wrong or risky, one line each: FILE:LINE:COLUMN: severity: code: message.
 
-    Exits 0 when nothing is wrong (warnings are printed all the same), 1 when something is.
+    Where scenarios lie beside the contract, a rule that none of them exercises is noted. Exits 0
+    when nothing is wrong (warnings are printed all the same), 1 when something is.
     """
     from contracts.linting import Severity
     from contracts.linting import lint as lint_contract
 
+<<<<<<< HEAD
     messages = lint_contract(contract_text(file), file.as_posix(), shared_text)
+=======
+    messages = lint_contract(contract_text(file), str(file), scenarios.suites_beside(file))
+>>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
     for found in messages:
         data(f"{found}\n")
     wrong = sum(found.severity is Severity.ERROR for found in messages)
