@@ -11,7 +11,7 @@ from contracts.errors import ContractError, did_you_mean
 from contracts.instants import written
 from contracts.markup import Path
 from contracts.model import Contract, Position, Verdict
-from contracts.rehearsal import HANDLED, NONE, Judgement, Performance
+from contracts.rehearsal import HANDLED, NONE, Performance, Results
 from contracts.results import RuleResult
 from contracts.staging import Script
 from contracts.steps import ThenText
@@ -90,14 +90,14 @@ class Expecting:
                 place = self._place("facts", name)
                 yield Failure(f"facts.{name}", _json(expected), got, place)
 
-    def findings(self, then: ThenText, judgement: Judgement) -> Iterator[Failure]:
+    def findings(self, then: ThenText, results: Results) -> Iterator[Failure]:
         """Yield where rules come out otherwise than expected."""
         for path, where, expectations in _findings(then):
             index = self.performance.when
             if where:
                 index = self.performance.indexes.get(where, -1)
             for rule, expected in expectations.items():
-                got = judgement.results.get((index, rule), NONE)
+                got = results.get((index, rule), NONE)
                 if got != expected and not self._may_be(expected, got):
                     what = f"{rule} at {where}" if where else rule
                     yield Failure(what, expected, got, self._place(*path, rule))

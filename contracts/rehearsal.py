@@ -35,12 +35,14 @@ class Judgement:
         decisions: For the index of an action what was to be decided, where the engine says it.
         objections: What else it has against the recorded decision on an action, by index.
         silent: Whether a rule without a result may be satisfied.
+        tells_handled: Whether what was handled is told from what was violated.
     """
 
     results: Results
     decisions: Mapping[int, Decision] = field(default_factory=dict[int, Decision])
     objections: Mapping[int, Sequence[str]] = field(default_factory=dict[int, Sequence[str]])
     silent: bool = False
+    tells_handled: bool = False
 
 
 class Judge(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from contracts.staging import AGENT, Item, Script
-from contracts.steps import UNITS
+from contracts.steps import SPAN, UNITS
 from ledger.encoding import digest
 
 _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.\-/]*( [A-Za-z0-9_.\-/]+)*")
@@ -130,5 +130,5 @@ def flow(value: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 def _word(text: str) -> str:
-    plain = _PLAIN.fullmatch(text) and text not in _WORDS
+    plain = (_PLAIN.fullmatch(text) and text not in _WORDS) or re.fullmatch(SPAN, text)
     return text if plain else json.dumps(text, ensure_ascii=False)

@@ -15,7 +15,7 @@ from contracts.expectations import FACT, Expecting, Failure, unknown_names
 from contracts.lineage import RUN_CLOSED, RUN_OPENED
 from contracts.markup import Path
 from contracts.model import Contract, Position, Rule, Verdict
-from contracts.rehearsal import Judge, Judgement, Performance, differing, perform
+from contracts.rehearsal import HANDLED, Judge, Performance, differing, perform
 from contracts.results import RuleResult
 from contracts.shrinking import TRIES, Shrinking
 from contracts.staging import Ledger, Script, script_of
@@ -204,21 +204,24 @@ class Stage:
     ) -> Iterator[Failure]:
         then = suite.text.scenarios[number].then
         at: Path = ("scenarios", number, "then")
-        expecting = Expecting(suite, at, performance, bool(self._judges))
-        yield from expecting.decision(then)
-        yield from expecting.facts(then, probed)
-        results = dict(performance.judgement.results)
+        guard = performance.judgement
         doubts = [
             Failure("the guard", "the same before and after", one) for one in performance.slips
         ]
+        handled: dict[tuple[int, str], str] = {}
+        knows_handled = False
         for judge in self._judges:
             judgement = judge.judge(self.contract, performance.events)
-            results |= judgement.results
+            knows_handled = knows_handled or judgement.tells_handled
+            handled |= {at: word for at, word in judgement.results.items() if word == HANDLED}
             doubts += [
                 Failure(f"engine {judge.name}", "the same as the guard", said)
-                for said in differing(performance.judgement, judgement)
+                for said in differing(guard, judgement)
             ]
-        yield from expecting.findings(then, Judgement(results))
+        expecting = Expecting(suite, at, performance, knows_handled)
+        yield from expecting.decision(then)
+        yield from expecting.facts(then, probed)
+        yield from expecting.findings(then, {**guard.results, **handled})
         for doubt in doubts:
             yield replace(doubt, place=suite.source.at(*at))
 

@@ -1,4 +1,4 @@
-"""The smallest history that still fails the same way: records left out, then fields of them.
+"""The smallest history that still fails the same way: without records, fields, differing times.
 
 Delta debugging: halves first, then ever smaller pieces, until no single piece can go. It stops
 when its number of tries is used up, so that a large suite of failures still ends.
@@ -43,6 +43,7 @@ class Shrinking:
         try:
             self._records()
             self._fields()
+            self._times()
             self._records()
         except _Spent:
             pass
@@ -77,6 +78,14 @@ class Shrinking:
             for smaller in _smaller(item) if item else ():
                 current = next(each for each in self._best.items if each.name == name)
                 self._try(_with(self._best, smaller(current)))
+
+    def _times(self) -> None:
+        """Move what was given to the moment of what follows it, the last first."""
+        for number in reversed(range(len(self._best.given))):
+            given = self._best.given
+            follower = (*given, self._best.when)[number + 1]
+            if given[number].offset != follower.offset:
+                self._try(_with(self._best, replace(given[number], offset=follower.offset)))
 
 
 def _others(script: Script) -> list[str]:

@@ -93,7 +93,7 @@ class Verifying:
                 said = f"{draft.code}: {draft.recorded}, not {draft.expected}"
                 objections.setdefault(draft.index, []).append(said)
         results = {(one.index, one.rule): _word(one) for one in drafts if one.rule}
-        return Judgement(results, objections=objections, silent=True)
+        return Judgement(results, objections=objections, silent=True, tells_handled=True)
 
 
 def _word(draft: Draft) -> str:
