@@ -5,11 +5,7 @@ somebody should accept knowingly; a **note** is worth a look. What keeps a contr
 at all is reported here too, as errors.
 """
 
-<<<<<<< HEAD
-from collections.abc import Callable, Iterator, Mapping
-=======
-from collections.abc import Callable, Iterator, Sequence
->>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -25,12 +21,9 @@ from contracts.loading import condition_errors
 from contracts.markup import Path
 from contracts.model import Contract, Effect, Fact, Position, Rule
 from contracts.reading import ContractDocument, parse_contract
-<<<<<<< HEAD
-from contracts.sharing import ReadText
-=======
 from contracts.scenarios import Stage
+from contracts.sharing import ReadText
 from contracts.suites import Suite
->>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
 
 
 class Severity(StrEnum):
@@ -91,23 +84,17 @@ Check = Callable[[_Case], Iterator[LintMessage]]
 def lint(
     contract: ContractDocument | str | bytes,
     name: str = "<contract>",
-<<<<<<< HEAD
     read: ReadText | None = None,
-=======
     suites: Sequence[Suite] = (),
->>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
 ) -> list[LintMessage]:
     """Report what is wrong or risky.
 
     Args:
         contract: A document, or its text.
         name: What findings call a text, usually its file name; a document knows its own.
-<<<<<<< HEAD
         read: Gives the text of a shared policy by its path; see `parse_contract`.
-=======
         suites: The scenarios beside it. Where there are any for this version they are played, and
             a rule that none of them asks about is reported.
->>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
 
     Returns:
         Findings in the order of the file. A text that is no contract gives its errors.
@@ -125,13 +112,9 @@ def lint(
     case = _Case(draft, expanded)
     found = [_from_error(error) for error in errors]
     found += [message for check in CHECKS for message in check(case)]
-<<<<<<< HEAD
-    return sorted(found, key=lambda one: (one.file, one.line, one.column, one.code))
-=======
     if not errors:
         found += _unexercised(case, suites)
-    return sorted(found, key=lambda message: (message.line, message.column, message.code))
->>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
+    return sorted(found, key=lambda one: (one.file, one.line, one.column, one.code))
 
 
 def _unexercised(case: _Case, suites: Sequence[Suite]) -> Iterator[LintMessage]:

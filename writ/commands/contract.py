@@ -49,11 +49,8 @@ def lint(file: FileArgument) -> None:
     from contracts.linting import Severity
     from contracts.linting import lint as lint_contract
 
-<<<<<<< HEAD
-    messages = lint_contract(contract_text(file), file.as_posix(), shared_text)
-=======
-    messages = lint_contract(contract_text(file), str(file), scenarios.suites_beside(file))
->>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
+    beside = scenarios.suites_beside(file)
+    messages = lint_contract(contract_text(file), file.as_posix(), shared_text, beside)
     for found in messages:
         data(f"{found}\n")
     wrong = sum(found.severity is Severity.ERROR for found in messages)

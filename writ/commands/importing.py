@@ -6,11 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from verifier.report import ExitCode
-<<<<<<< HEAD
 from writ.commands.contract import published_text
-=======
-from writ.commands.reading import contract_text
->>>>>>> e508e2e (writ contract test: scenarios, coverage of rules and branches, JUnit; lint notes rules that none exercises)
 from writ.errors import CommandError
 from writ.keeping import (
     check_trust_file,
