@@ -25,7 +25,7 @@ from contracts.vocabulary import Digest, Text
 ReadText = Callable[[str], str | bytes]
 """Gives the text of a shared policy by its path, or raises `OSError`."""
 
-_PATH: Final = re.compile(r"(?!/)[^\\\\:]+")
+_PATH: Final = re.compile(r"(?!/)[^\\:]+")
 # Under a key that stands two columns in, so that a text may begin with spaces of its own.
 _INDENT: Final = " " * 4
 

@@ -353,3 +353,64 @@ def test_lint_reads_shared_policies_too() -> None:
     found = {(one.code, one.file, one.line) for one in lint(text, "c/refunds.yaml", files)}
     assert ("limits.unused", "c/shared/payments.yaml", 3) in found
     assert ("tools.idempotency", "c/refunds.yaml", 8) in found
+
+
+def test_one_file_is_one_text() -> None:
+    """A file that is named with two digests is an error: one of the two is not what is meant."""
+    text = CONTRACT.replace(
+        "identity:", f"  - {{policy: shared/payments.yaml, digest: {'ab' * 32}}}\nidentity:"
+    )
+    assert errors(text) == [("extends.twice", "c/refunds.yaml", 5, 14)]
+
+
+@pytest.mark.parametrize(
+    ("own", "code"),
+    [
+        ("extends: 3", "value.type"),
+        ("extends: [{}]", "key.missing"),
+        ("extends: [{policy: a.yaml, digest: x}]", "value.form"),
+        ("shared: []", "value.type"),
+        ("shared: {x: y}", "key.form"),
+        ("extends:", "value.empty"),
+    ],
+)
+def test_what_is_no_extension(own: str, code: str) -> None:
+    """A slip in `extends` itself is told before any file is looked for."""
+    line = "extends:\n  - {policy: shared/payments.yaml, digest: PAYMENTS}\n"
+    assert errors(CONTRACT.replace(line, f"{own}\n"))[0][0] == code
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "facts: []",
+        "values: 3",
+        "policy: x",
+        "policy: {limits: 3}",
+        "policy: {sentences: {}}",
+        "policy: {document: []}",
+        "facts: {paid: 3}",
+    ],
+)
+def test_a_malformed_contract_over_a_shared_policy(own: str) -> None:
+    """What is of another type than it should be is told as such, at its place."""
+    settled = CONTRACT.replace(
+        "digest: PAYMENTS", "digest: PAYMENTS, override: [facts.paid, policy.document]"
+    )
+    for text in (
+        f"{settled}{own}\n",
+        f"{settled}{own}\n".replace("rules:\n  - {id", "rules: 7\nx: {id"),
+    ):
+        found = errors(text)
+        assert {code for code, *_ in found} & {"value.type", "extends.override"}
+        assert {file for _, file, *_ in found} == {"c/refunds.yaml"}
+
+
+def test_a_text_that_does_not_end_its_last_line() -> None:
+    """A contract without a line end is published with one, if that changes nothing of it."""
+    files = reading({"c/shared/payments.yaml": POLICY})
+    open_end = parse_contract(text_of().rstrip("\n"), "c/refunds.yaml", files)
+    assert parse_contract(closed_text(open_end)).clauses.rules == open_end.clauses.rules
+    block = text_of() + "  - {id: b, for: pay, when: 'true', says: x}\nvalues:\n  a: |\n    true"
+    with pytest.raises(ContractErrors, match=r"shared\.form.*something else"):
+        closed_text(parse_contract(block, "c/refunds.yaml", files))
