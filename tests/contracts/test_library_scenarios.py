@@ -17,10 +17,11 @@ from verifier.rehearsal import Verifying
 NAME: Final = "refund-decisioning"
 FOLDER: Final = Path(__file__).parents[2] / "contracts" / "library" / NAME / "scenarios"
 
-# The tools' permissions are all among the contract's own (lint says where not), and whoever
-# imports decides nothing: scenarios are of live records.
+# The tools' permissions are all among the contract's own (lint says where not), whoever imports
+# decides nothing (scenarios are of live records), and the service's switches have no selector.
 NEVER: Final = {
     ("identity.permission", False),
+    ("recovery.kill-switch", True),
     ("tools.payouts.create.idempotency", True),
     ("tools.payouts.reverse.idempotency", True),
 }

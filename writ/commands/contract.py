@@ -7,7 +7,7 @@ import typer
 
 from verifier.report import ExitCode
 from writ.commands import scenarios
-from writ.commands.reading import contract_text
+from writ.commands.reading import contract_text, shared_text
 from writ.errors import UsageError
 from writ.output import data, message
 
@@ -20,23 +20,6 @@ FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A contract, 
 
 
 app.command("test")(scenarios.play)
-
-
-def shared_text(name: str) -> bytes:
-    """Return the text of a shared policy: its path is relative as the contract's is."""
-    return Path(name).read_bytes()
-
-
-def published_text(path: Path) -> str:
-    """Return a contract's text with every shared policy that it extends.
-
-    Raises:
-        CommandError: The file cannot be read, or is not UTF-8.
-        ContractErrors: It is no contract, or names shared policies that are not there.
-    """
-    from contracts.reading import closed_text, parse_contract
-
-    return closed_text(parse_contract(contract_text(path), path.as_posix(), shared_text))
 
 
 @app.command("lint")

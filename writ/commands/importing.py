@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from verifier.report import ExitCode
-from writ.commands.contract import published_text
+from writ.commands.reading import published_text
 from writ.errors import CommandError
 from writ.keeping import (
     check_trust_file,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from verifier.report import ExitCode
-from writ.commands.reading import contract_text
+from writ.commands.reading import published_text
 from writ.errors import CommandError, UsageError
 from writ.output import data
 
@@ -56,7 +56,6 @@ def play(
     """
     from contracts import load_contract
     from contracts.exercise import exercise_of
-    from contracts.scenario_reports import failure_lines, summary_lines
     from contracts.scenario_reports import junit as written_as_junit
     from contracts.scenarios import Stage
     from verifier.rehearsal import Verifying
@@ -68,7 +67,7 @@ def play(
             f"{place}: there are no scenarios in its folder {FOLDER}/",
             do="docs/how-to/test-a-contract.md says how to write some.",
         )
-    texts = {str(file): contract_text(file) for file in files}
+    texts = {str(file): published_text(file) for file in files}
     contracts = {name: load_contract(text, name) for name, text in texts.items()}
     if not place.is_file():
         _check_versions(suites, list(contracts.values()))
@@ -77,21 +76,27 @@ def play(
     groups: list[Group] = []
     for name, contract in contracts.items():
         stage = Stage(contract, texts[name], [verifying], clock=time.perf_counter, tries=shrink)
-        played = stage.play(suites, scenario)
-        if played:
+        if played := stage.play(suites, scenario):
             groups.append((contract, played, None if scenario else exercise_of(stage, played)))
     if not groups:
         raise CommandError(
             "suite.other", f"{place}: its scenarios are for other contracts than those beside them"
         )
+    if junit is not None:
+        data(written_as_junit(groups), junit)
+    raise typer.Exit(int(_told(groups)))
+
+
+def _told(groups: "Sequence[Group]") -> ExitCode:
+    """Print what failed and what was exercised; return what that makes of the exit code."""
+    from contracts.scenario_reports import failure_lines, summary_lines
+
     failed = [each for _, played, _ in groups for each in played if each.failures]
     lines = [line for each in failed for line in [*failure_lines(each), ""]]
     lines += [line for group in groups for line in summary_lines(group)]
-    if junit is not None:
-        data(written_as_junit(groups), junit)
     data("\n".join(lines) + "\n")
     missing = any(exercise and exercise.missing for _, _, exercise in groups)
-    raise typer.Exit(int(ExitCode.VIOLATED if failed or missing else ExitCode.HOLDS))
+    return ExitCode.VIOLATED if failed or missing else ExitCode.HOLDS
 
 
 def contract_files(place: Path) -> list[Path]:
