@@ -48,8 +48,6 @@ def step_of(item: Item) -> str:
         if name not in {"kind", "phase", "decision", "digest", *step} and value not in (None, {})
         if name != _KEYS.get(item.kind, ("", ""))[1]
     }
-    if item.kind == "action" and "params" in item.fields:
-        step["params"] = item.fields["params"]
     if "decision" in item.fields:
         step["decision"] = item.fields["decision"]["effect"]
     if item.kind == "observation":
@@ -68,7 +66,8 @@ def _named(item: Item) -> dict[str, Any]:
     key, field_name = _KEYS[item.kind]
     value = item.fields.get(field_name) or item.references.get(field_name, ("",))[0]
     named: dict[str, Any] = {key: value}
-    if not _AUTOMATIC.fullmatch(item.name) and item.name != value:
+    is_default = item.kind == "observation" and item.name == value
+    if not _AUTOMATIC.fullmatch(item.name) and not is_default:
         named["as"] = item.name
     return named
 

@@ -340,7 +340,7 @@ class Ledger:
         if item.kind == "run" and record["phase"] == "opened":
             record = self._opened(record)
         if item.kind == "switch":
-            record["service"] = self._contract.service
+            record.setdefault("service", self._contract.service)
         if item.kind == "observation":
             observer = record.get("observer", item.by)
             known = observer in self._people or not observer

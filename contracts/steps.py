@@ -238,6 +238,7 @@ class SwitchStep(Step):
     by: Identifier
     as_: Text | None = Field(None, alias="as")
     mode: Literal["kill", "safe"] = "kill"
+    service: Text | None = None
     reason: Text = "scenario"
 
 

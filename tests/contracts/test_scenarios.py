@@ -136,8 +136,8 @@ def test_a_failing_history_is_made_smaller() -> None:
     assert retold(one.smallest) == [
         "given: ",
         "  - {run: case}",
-        '  - {action: look, as: "look 4", params: {}, in: case}',
-        '  - {outcome: "look 4", status: ok}',
+        "  - {action: look, as: look 6, in: case}",
+        "  - {outcome: look 6, status: ok}",
         "when:",
         "  - {action: pay, as: pay, params: {amount: 200}, in: case}",
     ]

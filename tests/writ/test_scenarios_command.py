@@ -1,6 +1,8 @@
 """`writ contract test`: what it prints, where, and what it answers with."""
 
+import re
 from pathlib import Path
+from textwrap import dedent, indent
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -137,3 +139,37 @@ def test_lint_notes_a_rule_that_no_scenario_exercises(desk: Path, writ: Run) -> 
     assert "policy.bounded" not in out
     Path("alone.yaml").write_text(CONTRACT, "utf-8")
     assert "rule.unexercised" not in writ("contract", "lint", "alone.yaml")[1]
+
+
+HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "test-a-contract.md"
+REFUNDS = """\
+contract: refund-decisioning
+version: 1.0.0
+identity: {service: spiffe://shop.example/refunds, owner: Mara, permissions: []}
+scope:
+  modes: [read, execute]
+  approve:
+    - id: above-threshold
+      for: payouts.create
+      when: params.amount.micros > 100000000
+      role: lead
+policy: {document: {name: refunds, version: "1", digest: DIGEST}}
+tools:
+  transactions.get: {mode: read}
+  payouts.create: {mode: execute, irreversible: money is gone}
+rules:
+  - {id: proof, for: payouts.create, unless: 'evidence.exists(e, e.kind == "transaction")'}
+""".replace("DIGEST", "a" * 64)
+
+
+def test_the_how_to_works(writ: Run) -> None:
+    """What the page tells to write is a suite, and holds of such a contract."""
+    folder = Path("refunds")
+    (folder / "scenarios").mkdir(parents=True)
+    (folder / "1.0.0.yaml").write_text(REFUNDS, "utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", HOW_TO.read_text("utf-8"), re.DOTALL)
+    text = "".join(dedent(blocks[0]) + indent(dedent(blocks[1]), "  "))
+    (folder / "scenarios" / "limits.yaml").write_text(text, "utf-8")
+    code, out, err = writ("contract", "test", folder)
+    assert "2 scenarios, 2 passed, 0 failed" in out, err
+    assert code == ExitCode.VIOLATED, "the required situations are still to be covered"

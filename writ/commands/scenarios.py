@@ -54,9 +54,29 @@ def play(
     Each is decided by the guard's engine and judged again by the verifier; where they differ the
     scenario fails. Exits 0 when all pass and every required situation is covered, 1 otherwise.
     """
+    from contracts.scenario_reports import failure_lines, summary_lines
+    from contracts.scenario_reports import junit as written_as_junit
+
+    groups = _played(place, scenario, shrink)
+    failed = [each for _, played, _ in groups for each in played if each.failures]
+    lines = [line for each in failed for line in [*failure_lines(each), ""]]
+    lines += [line for group in groups for line in summary_lines(group)]
+    if junit is not None:
+        data(written_as_junit(groups), junit)
+    data("\n".join(lines) + "\n")
+    missing = any(exercise and exercise.missing for _, _, exercise in groups)
+    raise typer.Exit(int(ExitCode.VIOLATED if failed or missing else ExitCode.HOLDS))
+
+
+def _played(place: Path, scenario: str, tries: int) -> "list[Group]":
+    """Play the scenarios of every contract at a place.
+
+    Raises:
+        ContractErrors: A contract or a suite is none.
+        CommandError: There is nothing to play, or a file cannot be read.
+    """
     from contracts import load_contract
     from contracts.exercise import exercise_of
-    from contracts.scenario_reports import junit as written_as_junit
     from contracts.scenarios import Stage
     from verifier.rehearsal import Verifying
 
@@ -75,28 +95,15 @@ def play(
     verifying = Verifying()
     groups: list[Group] = []
     for name, contract in contracts.items():
-        stage = Stage(contract, texts[name], [verifying], clock=time.perf_counter, tries=shrink)
-        if played := stage.play(suites, scenario):
+        stage = Stage(contract, texts[name], [verifying], clock=time.perf_counter, tries=tries)
+        played = stage.play(suites, scenario)
+        if played:
             groups.append((contract, played, None if scenario else exercise_of(stage, played)))
     if not groups:
         raise CommandError(
             "suite.other", f"{place}: its scenarios are for other contracts than those beside them"
         )
-    if junit is not None:
-        data(written_as_junit(groups), junit)
-    raise typer.Exit(int(_told(groups)))
-
-
-def _told(groups: "Sequence[Group]") -> ExitCode:
-    """Print what failed and what was exercised; return what that makes of the exit code."""
-    from contracts.scenario_reports import failure_lines, summary_lines
-
-    failed = [each for _, played, _ in groups for each in played if each.failures]
-    lines = [line for each in failed for line in [*failure_lines(each), ""]]
-    lines += [line for group in groups for line in summary_lines(group)]
-    data("\n".join(lines) + "\n")
-    missing = any(exercise and exercise.missing for _, _, exercise in groups)
-    return ExitCode.VIOLATED if failed or missing else ExitCode.HOLDS
+    return groups
 
 
 def contract_files(place: Path) -> list[Path]:
