@@ -137,6 +137,9 @@ def test_lint_notes_a_rule_that_no_scenario_exercises(desk: Path, writ: Run) -> 
     assert code == ExitCode.HOLDS
     assert "desk.yaml:20:5: note: rule.unexercised: no scenario that passes exercises" in out
     assert "policy.bounded" not in out
+    rewrite(desk, "when: pay", "when: {outcome: pay}")
+    code, out, _ = writ("contract", "lint", desk / "desk.yaml")
+    assert (code, "pay.yaml:19:11: error: record.unknown" in out) == (ExitCode.VIOLATED, True)
     Path("alone.yaml").write_text(CONTRACT, "utf-8")
     assert "rule.unexercised" not in writ("contract", "lint", "alone.yaml")[1]
 
