@@ -352,23 +352,15 @@ def _rest(text: Term, start: Term) -> Term:
     return Term(sql, TEXT)
 
 
-def _between(text: Term, start: Term, end: Term) -> Term:
-    span = f"least({end.sql}, 1000000000) - greatest({start.sql}, 0)"
-    taken = _AT.format(text.sql, start.sql, f"greatest({span}, 0)")
-    sql = (
-        f"CASE WHEN {start.sql} >= 0 AND {end.sql} >= {start.sql} "
-        f"AND {end.sql} <= length({text.sql}) THEN {taken} END"
-    )
-    return Term(sql, TEXT)
-
-
-def _joined_texts(many: Term, between: str) -> Term:
+def _joined_texts(many: Term, between: Term | None = None) -> Term:
     if not isinstance(many.shape, ListOf) or many.shape.item not in {TEXT, NEVER}:
         raise RefusedError("join() of a list that may hold something else than texts")
+    parts = [many] if between is None else [many, between]
     if many.shape.item == NEVER:
-        return where_known([many], Term("''", TEXT, sure=True))
-    sql = f"coalesce(array_to_string({many.sql}, {between}), '')"
-    return where_known([many], Term(sql, TEXT, sure=True))
+        return where_known(parts, Term("''", TEXT, sure=True))
+    separator = "''" if between is None else between.sql
+    sql = f"coalesce(array_to_string({many.sql}, {separator}), '')"
+    return where_known(parts, Term(sql, TEXT, sure=True))
 
 
 _TEXT_FUNCTIONS: Mapping[tuple[str, int], Mapping[Kinds, Callable[..., Term]]] = {
@@ -380,9 +372,14 @@ _TEXT_FUNCTIONS: Mapping[tuple[str, int], Mapping[Kinds, Callable[..., Term]]] =
     ("upperAscii", 1): {(Kind.TEXT,): _plain(f"translate({{}}, '{_LOWER}', '{_UPPER}')", TEXT)},
     ("charAt", 2): {(Kind.TEXT, Kind.INT): _char_at},
     ("substring", 2): {(Kind.TEXT, Kind.INT): _rest},
-    ("substring", 3): {(Kind.TEXT, Kind.INT, Kind.INT): _between},
-    ("join", 1): {(Kind.LIST,): lambda many: _joined_texts(many, "''")},
-    ("join", 2): {(Kind.LIST, Kind.TEXT): lambda many, one: _joined_texts(many, one.sql)},
+    # cel-expr-python 0.1.3 has an error where the end is the text's own, against CEL's definition.
+    ("substring", 3): {
+        (Kind.TEXT, Kind.INT, Kind.INT): _refused(
+            "substring() with an end, which the library errs in"
+        )
+    },
+    ("join", 1): {(Kind.LIST,): _joined_texts},
+    ("join", 2): {(Kind.LIST, Kind.TEXT): _joined_texts},
 }
 
 # ------------------------------------------------------------------------------------ times

@@ -68,18 +68,34 @@ def double_sql(value: float) -> str:
     return f"({text})" if "e" in text else f"({text}e0)"
 
 
+def _null_literal(_value: int) -> Term:
+    return Term("true", NULL, simple=True, sure=True)
+
+
+def _bool_literal(value: bool) -> Term:  # noqa: FBT001 - a value
+    return flag(value=value)
+
+
+def _int_literal(value: int) -> Term:
+    return Term(int_literal(value), INT, simple=True, sure=True)
+
+
+def _text_literal(value: str) -> Term:
+    return Term(text_literal(value), TEXT, simple=True, sure=True)
+
+
 _LITERALS: dict[str, Callable[..., Term]] = {
-    "null_value": lambda _: Term("true", NULL, simple=True, sure=True),
-    "bool_value": lambda value: flag(value=value),
-    "int64_value": lambda value: Term(int_literal(value), INT, simple=True, sure=True),
+    "null_value": _null_literal,
+    "bool_value": _bool_literal,
+    "int64_value": _int_literal,
     "double_value": _double_literal,
-    "string_value": lambda value: Term(text_literal(value), TEXT, simple=True, sure=True),
+    "string_value": _text_literal,
 }
 
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[-+]\d\d:\d\d)", re.ASCII)
 _SPAN = re.compile(
-    r"([-+]?)((?:\d{1,10}(?:\.\d{1,3})?ms|\d{1,10}(?:\.\d{1,6})?s|\d{1,10}(?:\.\d{1,3})?[hm])+)",
+    r"([-+]?)((?:\d{1,15}(?:\.\d{1,3})?ms|\d{1,15}(?:\.\d{1,6})?s|\d{1,15}(?:\.\d{1,3})?[hm])+)",
     re.ASCII,
 )
 _SPAN_PART = re.compile(r"(\d+)(?:\.(\d+))?(ms|s|m|h)")

@@ -9,11 +9,11 @@ Source: docs/adr/0020-conditions-by-column.md.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from contracts.coercion import Value, is_list, is_map
 
@@ -154,9 +154,10 @@ def kind_of(value: Value) -> Kind:
     """Return the kind of a plain value. Raises `UnfitError` for what has none."""
     if is_map(value):
         return Kind.MAP
-    found = _KINDS.get(type(value))
+    python: type[object] = type(cast("object", value))
+    found = _KINDS.get(python)
     if found is None:
-        raise UnfitError(f"a value of the Python type {type(value).__name__}")
+        raise UnfitError(f"a value of the Python type {python.__name__}")
     return found
 
 
@@ -332,8 +333,3 @@ def longest(value: Value) -> int:
     if is_map(value):
         return max([len(value), *(longest(one) for one in value.values())])
     return max([len(value), *map(longest, value)]) if is_list(value) else 0
-
-
-def widest(shapes: Iterable[Shape]) -> Shape:
-    """Return the shape that holds what each of many holds."""
-    return joined(*set(shapes))

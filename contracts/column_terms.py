@@ -178,7 +178,10 @@ def _lifted(term: Term, shape: Shape) -> Term:
 
 def _tagged(term: Term, shape: Tagged) -> Term:
     parts = [f'"{TAG}" := CAST({term.kind} AS UTINYINT)']
-    for name, option in fields(shape):
+    for option in shape.options:
+        if option.kind is Kind.NULL:
+            continue
+        name = payload(option.kind)
         held = lifted(term, option) if option.kind is term.kind else nothing(option)
         parts.append(f'"{name}" := {held.sql}')
     made = Term(f"struct_pack({', '.join(parts)})", shape, sure=True)

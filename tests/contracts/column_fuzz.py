@@ -86,6 +86,10 @@ def _int(random: Random) -> int:
     return random.choice(_INTS) if random.random() < 0.5 else random.randint(-5, 5)
 
 
+def _bool(random: Random) -> bool:
+    return random.random() < 0.5
+
+
 def _double(random: Random) -> float:
     return random.choice(_DOUBLES) if random.random() < 0.7 else random.uniform(-5, 5)
 
@@ -117,7 +121,8 @@ def _item(random: Random) -> Value:
 
 
 def _any_scalar(random: Random) -> Value:
-    made = random.choice((_int, _int, _double, _text, _time, lambda one: one.random() < 0.5))
+    makers: tuple[Callable[[Random], Value], ...] = (_int, _int, _double, _text, _time, _bool)
+    made = random.choice(makers)
     return made(random) if random.random() < 0.9 else None
 
 
@@ -127,7 +132,7 @@ def _any(random: Random) -> Value:
 
 
 _FIXED: dict[str, Callable[[Random], Value]] = {
-    "b": lambda random: random.random() < 0.5,
+    "b": _bool,
     "i": _int,
     "j": _int,
     "f": _double,
@@ -158,12 +163,14 @@ class Conditions:
 
     def _make(self, kind: str, depth: int) -> str:
         pick = self._random
-        if pick.random() < 0.04:
+        if pick.random() < 0.015:
             kind = pick.choice(list(_LEAVES))
         if depth <= 0 or pick.random() < 0.08:
             return self._leaf(kind)
         templates = _SHAPES[kind] if pick.random() < 0.85 else _ANY_SHAPES
-        template: str = pick.choice(templates).replace("{any}", "{%s}" % pick.choice(list(_LEAVES)))
+        template: str = pick.choice(templates).replace(
+            "{any}", "{" + pick.choice(list(_LEAVES)) + "}"
+        )
         if "$" in template:
             return self._macro(template, kind, depth)
         return self._filled(template, kind, depth - 1)

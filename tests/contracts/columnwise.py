@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import duckdb
 
-from contracts.coercion import Value, is_list, is_map
-from contracts.column_shapes import Shape, UnfitError, joined, loaded, shape_of
+from contracts.coercion import Value
+from contracts.column_shapes import Shape, joined, shape_of
 from contracts.columns import Column, compile_condition
-from contracts.evaluation import CelEvaluator, ConditionError, Undecidable
+from contracts.evaluation import CelEvaluator, ConditionError
 from contracts.instants import for_cel
 from verifier.columns import LONGEST, view_table
 
@@ -64,7 +64,7 @@ class Sides:
     def on_parquet(self, folder: Path) -> None:
         """Read from a file from now on."""
         path = str(folder / "views.parquet").replace("'", "''")
-        self.database.execute(f"COPY views TO '{path}' (FORMAT parquet)")  # noqa: S608
+        self.database.execute(f"COPY views TO '{path}' (FORMAT parquet)")
         self.source = f"read_parquet('{path}')"
 
     def by_cel(self, text: str) -> list[Value]:
@@ -113,12 +113,8 @@ class Sides:
 
     def _compare(self, batch: Sequence[tuple[str, Column]], told: Compared, each: int) -> None:
         found = self.selected([column for _, column in batch])
-        longest = [
-            row
-            for row in self.database.execute(
-                f"SELECT {LONGEST} FROM views ORDER BY row"  # noqa: S608
-            ).fetchall()
-        ]
+        asked = f"SELECT {LONGEST} FROM views ORDER BY row"  # noqa: S608
+        longest = self.database.execute(asked).fetchall()
         for number, (text, column) in enumerate(batch):
             wanted = self.by_cel(text)
             filtered = self.filtered(column) if number % each == 0 else None
