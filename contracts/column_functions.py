@@ -209,6 +209,8 @@ _CONVERSIONS: Mapping[str, Mapping[Kinds, Callable[..., Term]]] = {
     "int": {
         (Kind.INT,): _itself,
         (Kind.DOUBLE,): _to_int,
+        # The checker refuses it, and the evaluator does not: of a view's member it sees no type.
+        (Kind.BOOL,): _plain("CAST({} AS BIGINT)", INT),
         (Kind.TEXT,): _refused("int() of a text"),
         # Division truncates: a time before 1970 is counted from the end of its second.
         (Kind.TIME,): _plain("(({0} - (({0} % 1000000) + 1000000) % 1000000) // 1000000)", INT),
@@ -352,17 +354,6 @@ def _rest(text: Term, start: Term) -> Term:
     return Term(sql, TEXT)
 
 
-def _joined_texts(many: Term, between: Term | None = None) -> Term:
-    if not isinstance(many.shape, ListOf) or many.shape.item not in {TEXT, NEVER}:
-        raise RefusedError("join() of a list that may hold something else than texts")
-    parts = [many] if between is None else [many, between]
-    if many.shape.item == NEVER:
-        return where_known(parts, Term("''", TEXT, sure=True))
-    separator = "''" if between is None else between.sql
-    sql = f"coalesce(array_to_string({many.sql}, {separator}), '')"
-    return where_known(parts, Term(sql, TEXT, sure=True))
-
-
 _TEXT_FUNCTIONS: Mapping[tuple[str, int], Mapping[Kinds, Callable[..., Term]]] = {
     ("startsWith", 2): {_TEXTS: _plain("starts_with({}, {})", BOOL)},
     ("endsWith", 2): {_TEXTS: _plain("ends_with({}, {})", BOOL)},
@@ -378,8 +369,6 @@ _TEXT_FUNCTIONS: Mapping[tuple[str, int], Mapping[Kinds, Callable[..., Term]]] =
             "substring() with an end, which the library errs in"
         )
     },
-    ("join", 1): {(Kind.LIST,): _joined_texts},
-    ("join", 2): {(Kind.LIST, Kind.TEXT): _joined_texts},
 }
 
 # ------------------------------------------------------------------------------------ times

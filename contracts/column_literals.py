@@ -29,11 +29,13 @@ from contracts.column_shapes import (
 from contracts.column_terms import (
     RefusedError,
     Term,
+    bound,
     flag,
     int_literal,
     nothing,
     over,
     text_literal,
+    where_known,
 )
 from contracts.evaluation import CelEvaluator, Program, Undecidable
 from contracts.trees import KIND, Node
@@ -173,6 +175,24 @@ def split(text: Term, between: str | None) -> Term:
         return Term(sql, ListOf(TEXT), sure=one.sure, length=None)
 
     return over(text, use)
+
+
+def together(many: Term, between: str | None) -> Term:
+    """Return texts in one. Raises `RefusedError` for other elements, and for what DuckDB lacks."""
+    if between is None:
+        raise RefusedError("join() by what is no literal")
+    quoted = text_literal(between)
+
+    def use(one: Term) -> Term:
+        if not isinstance(one.shape, ListOf):
+            return nothing(NEVER)
+        if one.shape.item not in {TEXT, NEVER}:
+            raise RefusedError("join() of a list that may hold something else than texts")
+        empty = one.shape.item == NEVER
+        sql = "''" if empty else f"coalesce(array_to_string({one.sql}, {quoted}), '')"
+        return where_known([one], Term(sql, TEXT, sure=True))
+
+    return over(many, lambda one: bound(one, use))
 
 
 def replaced(text: Term, old: str | None, new: Term) -> Term:

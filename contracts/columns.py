@@ -23,6 +23,7 @@ from contracts.column_literals import (
     matches,
     replaced,
     split,
+    together,
 )
 from contracts.column_macros import MACROS, ORDERLESS, filtered, macro_of, transformed
 from contracts.column_shapes import BOOL, NEVER, ListOf, Never, Record, Shape
@@ -170,6 +171,8 @@ class _Compiler:
         operands = [self.make(one, names) for one in given]
         if name == "_?_:_":
             return choice(*operands)
+        if name == "join":
+            return together(operands[0], "" if len(given) == 1 else texts[1])
         if name == "matches":
             return matches(operands[0], texts[1])
         if name == "split" and len(given) == 2:  # noqa: PLR2004 - the text and what parts it

@@ -288,7 +288,13 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "int": (
         *("({int} + {int})", "({int} - {int})", "({int} * {int})", "({int} / {int})") * 2,
         *("({int} % {int})", "-{int}", "size({text})", "size({ints})", "size({record})"),
-        *("int({double})", "({bool} ? {int} : {int})", "{ints}[{int}]", "{text}.indexOf({text})"),
+        *(
+            "int({double})",
+            "int({dyn})",
+            "({bool} ? {int} : {int})",
+            "{ints}[{int}]",
+            "{text}.indexOf({text})",
+        ),
         *("{time}.getFullYear()", "{time}.getMonth()", "{time}.getDate()", "{time}.getHours()"),
         *("{time}.getDayOfYear()", "{time}.getDayOfWeek()", "{time}.getMilliseconds()"),
         *("{span}.getHours()", "{span}.getMinutes()", "{span}.getMilliseconds()", "int({time})"),
@@ -318,7 +324,12 @@ _SHAPES: dict[str, tuple[str, ...]] = {
             "{text}.lowerAscii()",
         ),
         *("{text}.charAt({int})", "{text}.substring({int})", "{text}.substring({int}, {int})"),
-        *('{text}.replace("X", {text})', "{texts}[{int}]", "{text}.upperAscii()", "{texts}.join()"),
+        *(
+            '{text}.replace("X", {text})',
+            "{texts}[{int}]",
+            "{text}.upperAscii()",
+            "{texts}.join('-')",
+        ),
         *("string({bool})", '<%"a": {text}, "b": {text}%>[{text}]', '<%"k": {text}%>.k'),
     ),
     "time": (

@@ -54,6 +54,7 @@ TRAPS: Final[Mapping[str, bool | None]] = {
     "d.x == 1": False,
     "d.x != 1": True,
     "d.x < 1": None,
+    "int(dyn(true)) == 1": True,
     "d.x && true": None,
     "d.x && false": False,
     "d.x || true": True,

@@ -27,6 +27,8 @@ REFUSED: Final[Mapping[str, str]] = {
     "'a'.matches(d.x)": "no literal",
     "'a'.matches('(')": "none",
     "'a'.split(d.x).size() == 1": "no literal",
+    "['a'].join(d.x) == 'a'": "no literal",
+    "v.li.join() == '1'": "texts",
     "'a,b'.split(',').exists(x, x == 'a')": "any length",
     "v.m.map(k, k).size() == 2": "no order",
     "int(d.x) == 1": "of a text",
