@@ -79,8 +79,8 @@ def compile_condition(program: Program, variables: Mapping[str, Shape]) -> Colum
 
     Args:
         program: The compiled condition.
-        variables: The table's columns, by the names of the variables that they hold; what is
-            missing does not exist for any row.
+        variables: The shape of each variable; `NEVER` for one that exists for no row. The table's
+            columns have their names.
     """
     return _compiled(program, variables, lambda term: Term(truth_sql(term), BOOL))
 
@@ -135,7 +135,10 @@ class _Compiler:
         name: str = node.name
         if name in names:
             return names[name]
-        shape = self._roots.get(name, NEVER)
+        shape = self._roots.get(name)
+        if shape is None:
+            # The names of types are values of their own, which no column has.
+            raise RefusedError(f"`{name}`, which is no variable of the table")
         if isinstance(shape, Never):
             return nothing(NEVER)
         return Term(f'"{name}"', shape, simple=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import duckdb
 
 from contracts.coercion import Value
-from contracts.column_shapes import Shape, joined, shape_of
+from contracts.column_shapes import NEVER, Shape, joined, shape_of
 from contracts.columns import Column, compile_condition
 from contracts.evaluation import CelEvaluator, ConditionError
 from contracts.instants import for_cel
@@ -48,7 +48,7 @@ class Sides:
 
     def __init__(self, rows: Sequence[Views], variables: tuple[str, ...]) -> None:
         self.rows = rows
-        self.shapes = shapes_of(rows)
+        self.shapes = {**dict.fromkeys(variables, NEVER), **shapes_of(rows)}
         self.evaluator = CelEvaluator(variables)
         self.bindings = [
             self.evaluator.bind({name: for_cel(value) for name, value in views.items()})

@@ -35,6 +35,7 @@ REFUSED: Final[Mapping[str, str]] = {
     "string(1.5) == '1.5'": "of a double",
     "'abc'.substring(0, 1) == 'a'": "substring",
     "type(d.x) == type(1)": "type",
+    "int == int": "no variable",
     "v.t.getHours('Europe/Berlin') == 1": "getHours",
     "{1: true}[1]": "no literal texts",
     "{'a': 1, 'a': 2}.a == 1": "twice",
