@@ -248,10 +248,10 @@ class Engine:
         return trigger
 
     def _result(self, each: CompiledRule, case: Case) -> RuleResult:
-        verdict, reason, hidden = _verdict(each, case)
+        said, reason, hidden = verdict(each, case)
         index = case.placed.event.index
-        if verdict is Verdict.SATISFIED and not each.facts and not each.cites_evidence:
-            return RuleResult(index, each.rule, verdict, expected=each.expected)
+        if said is Verdict.SATISFIED and not each.facts and not each.cites_evidence:
+            return RuleResult(index, each.rule, said, expected=each.expected)
         facts: dict[str, Value] = {}
         rests: set[int] = set()
         for name in each.facts:
@@ -264,12 +264,12 @@ class Engine:
         return RuleResult(
             index,
             each.rule,
-            verdict,
+            said,
             reason,
             facts,
             tuple(sorted(rests)),
             each.expected,
-            "" if verdict is Verdict.SATISFIED else _recorded(each, case),
+            "" if said is Verdict.SATISFIED else _recorded(each, case),
             hidden,
         )
 
@@ -304,7 +304,7 @@ def _remembering(memory: FactMemory, placed: Placed) -> list[Condition]:
     return [each for each in wanted if each is not None]
 
 
-def _verdict(each: CompiledRule, case: Case) -> tuple[Verdict, str, Hidden]:
+def verdict(each: CompiledRule, case: Case) -> tuple[Verdict, str, Hidden]:
     """Return a rule's verdict: violated where `when` is true and `unless` false, if given."""
     when = True if each.when is None else _truth(case.ask(each.when))
     if when is False:
@@ -328,7 +328,7 @@ def _holds(each: CompiledRule, case: Case) -> bool:
         return True
     if unless is not None and unless.shortcut is not None and unless.shortcut(case, None) is True:
         return True
-    return _verdict(each, case)[0] is Verdict.SATISFIED
+    return verdict(each, case)[0] is Verdict.SATISFIED
 
 
 def _truth(value: Value) -> bool | Undecidable:

@@ -1,5 +1,6 @@
-"""`writ contract lint`, `explain` and `test`: a contract before it binds anybody."""
+"""`writ contract lint`, `explain`, `test` and `diff`: a contract before it binds anybody."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON, for a program.")]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A contract, as YAML.")]
 
 
@@ -59,3 +61,32 @@ def explain(
             do=f"The rules are: {', '.join(known)}.",
         )
     data(explain_contract(contract, rule or None, file=file.as_posix()))
+
+
+@app.command("diff")
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="A", help="The contract before, as YAML.")],
+    after: Annotated[Path, typer.Argument(metavar="B", help="The contract after it, as YAML.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say what B decides otherwise than A, each with an example that both really decided.
+
+    Newly allowed, denied, held for an approval or for a person; for whatever no example is given,
+    why not (docs/spec/contract-diff.md). Exits 0 without a difference, 1 with one, 4 where a
+    contract cannot be read.
+    """
+    from contracts import load_contract
+    from contracts.diff_words import diff_json, diff_text
+    from contracts.diffing import diff as compare
+
+    old, new = (
+        load_contract(contract_text(file), file.as_posix(), shared_text) for file in (before, after)
+    )
+    found = compare(old, new)
+    data(as_json_text(diff_json(found)) if as_json else diff_text(found))
+    raise typer.Exit(int(ExitCode.VIOLATED if found.changes else ExitCode.HOLDS))
+
+
+def as_json_text(value: object) -> str:
+    """Return JSON with sorted keys, ended by a newline."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
