@@ -67,6 +67,22 @@ class VersionHistory:
         """Return the service's valid activations so far, by index."""
         return tuple(self._activations.get(service, ()))
 
+    def at(self, service: str, time: int) -> Activation | None:
+        """Return the activation by which live actions are decided at a time, as things stand.
+
+        Args:
+            service: The service.
+            time: In microseconds since 1970.
+        """
+        return _latest([one for one in self.activations(service) if not one.imported], time)
+
+    def after(self, service: str, time: int) -> Sequence[Activation]:
+        """Return what comes into force later than a time, in the order in which it does."""
+        later = [
+            one for one in self.activations(service) if not one.imported and one.effective_at > time
+        ]
+        return sorted(later, key=lambda one: (one.effective_at, one.index))
+
     def in_force(self, service: str, action: Event) -> tuple[str, str] | None:
         """Return version and digest of the contract in force for an action, if there is one.
 

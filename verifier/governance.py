@@ -36,11 +36,22 @@ class Governance:
         """Return why a governance record is invalid."""
         if isinstance(record, Genesis) and entry.index != 0:
             return _problem("a ledger begins once, at entry 0")
+        what = self.refusal(record, entry.header.recorded_at, owner_of)
+        return _problem(what) if what else None
+
+    def refusal(self, record: AnyRecord, recorded_at: str, owner_of: OwnerOf) -> str:
+        """Return why a contract or activation is not valid after what was added, else nothing.
+
+        Args:
+            record: What is, or is to be, recorded.
+            recorded_at: The ledger's clock at that.
+            owner_of: Who answers for an identity then.
+        """
         if isinstance(record, ContractText):
             return self._publication(record)
         if isinstance(record, Activation):
-            return self._activation(entry, record, owner_of)
-        return None
+            return self._activation(recorded_at, record, owner_of)
+        return ""
 
     def add(self, record: AnyRecord, owner_of: OwnerOf) -> None:
         """Remember a valid record."""
@@ -50,29 +61,27 @@ class Governance:
                 _Published(record.version, record.digest, record.by, owner_of(record.by)),
             )
 
-    def _publication(self, record: ContractText) -> Problem | None:
+    def _publication(self, record: ContractText) -> str:
         known = self._published.get((record.service, record.version))
         if known is not None and known.digest != record.digest:
-            return _problem(f"version {record.version} was published before with another text")
-        return None
+            return f"version {record.version} was published before with another text"
+        return ""
 
-    def _activation(self, entry: Entry, record: Activation, owner_of: OwnerOf) -> Problem | None:
+    def _activation(self, recorded_at: str, record: Activation, owner_of: OwnerOf) -> str:
         name = f"version {record.version}"
         published = self._published.get((record.service, record.version))
         if published is None:
-            return _problem(f"{name} is activated, and was not published before")
+            return f"{name} is activated, and was not published before"
         if published.digest != record.digest:
-            return _problem(f"{name} is activated with a digest that is not the published one")
+            return f"{name} is activated with a digest that is not the published one"
         if record.by == record.service:
-            return _problem("a service activates its own contract")
+            return "a service activates its own contract"
         approving = {record.by, *record.approved_by}
         if published.owner and published.owner in {owner_of(identity) for identity in approving}:
-            return _problem(f"{name} is activated by {published.owner}, who answers for its author")
-        if record.imported is None and record.effective_at < entry.header.recorded_at:
-            return _problem(
-                f"backdated: effective {record.effective_at}, recorded {entry.header.recorded_at}"
-            )
-        return None
+            return f"{name} is activated by {published.owner}, who answers for its author"
+        if record.imported is None and record.effective_at < recorded_at:
+            return f"backdated: effective {record.effective_at}, recorded {recorded_at}"
+        return ""
 
 
 def _problem(what: str) -> Problem:

@@ -19,6 +19,7 @@ from writ.commands import (
     demo,
     doctor,
     export,
+    governance,
     importing,
     init,
     keys,
@@ -50,6 +51,9 @@ app.command("verify")(verify.verify)
 app.command("findings")(verify.findings)
 app.command("show")(show.show)
 app.command("proof")(proof.proof)
+contract.app.command("publish")(governance.publish)
+contract.app.command("activate")(governance.activate)
+contract.app.command("services")(governance.services)
 app.add_typer(contract.app, name="contract")
 app.add_typer(witness.app, name="witness")
 app.command("app")(app_command.app)
