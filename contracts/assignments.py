@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import reduce
 from typing import Any, Final
 
-from contracts.boundaries import ELEMENT, KIND_OF, SIZE, Boundaries, boundaries, distinct
+from contracts.boundaries import ELEMENT, KIND_OF, OTHER, SIZE, Boundaries, boundaries, distinct
 from contracts.coercion import MAX_LIST, Value, is_list
 from contracts.instants import SECOND, micros, written
 from contracts.model import Contract, Fact
@@ -23,6 +23,8 @@ _NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 _MEMBERS: Final = ("channel", "turn", "call_id", "idempotency_key", "resumes", "compensates")
 _EMPTY: Final[Mapping[str, Value]] = {"count": 0, "sum": 0, "seen": False, "list": []}
 _STATED: Final = "target", "estimate"
+# What a fact with this key is asked for: a list, and one answer for each member.
+_SELECTED: Final = "action.selected"
 
 
 class Missing:
@@ -86,6 +88,9 @@ class Space:
                 if isinstance(one, str)
             )
         )
+        if not self.kinds and any(place[0] == "evidence" for place in self.found.places):
+            # Evidence of some kind, which no condition asks for.
+            self.kinds = (OTHER,)
         for place in self.found.places:
             self._place(place)
         for kind in self.kinds:
@@ -124,7 +129,7 @@ class Space:
             return
         tried = self.found.values(place)[:MOST]
         if place[0] == "params" and not any(_overlap(place, one) for one in self.values):
-            self.values[place] = [*(tried or ["x", 1]), MISSING]
+            self.values[place] = [*(tried or UNTOLD), MISSING]
         elif place[0] == "facts":
             self._fact(place)
         elif place[0] == "run" and place[1] not in {
@@ -152,16 +157,17 @@ class Space:
             return [True, False]
         if place[1] in {"roles", "permissions"}:
             return [MISSING, *[[one] for one in tried if isinstance(one, str)], []]
-        return [*tried, MISSING]
+        return [*(tried or UNTOLD[:2]), MISSING]
 
     def _fact(self, place: Path) -> None:
         fact = self._facts.get(place[1])
         if fact is None or len(place) > 2 + (fact.aggregate == "last") * 8:
             return
+        listed = fact.aggregate == "list" or fact.at == _SELECTED
         empty = fact.default if fact.default is not None else _EMPTY.get(fact.aggregate, MISSING)
         tried = [one for one in self.found.values(place) if not isinstance(one, datetime)]
         sized = [one for one in self.found.values((*place, SIZE)) if isinstance(one, int)]
-        if sized or (place in self._lists) or (fact.aggregate == "list"):
+        if sized or (place in self._lists) or listed:
             elements = self.found.values((*place, ELEMENT)) or self.found.values(place) or [True]
             sizes = [[elements[0]] * one for one in sized if 0 <= one <= MAX_LIST]
             self.values[place] = distinct([[], *sizes, *[[one] for one in elements]])[:MOST]
@@ -173,9 +179,9 @@ class Space:
         elif fact.aggregate == "seen":
             self.values[place] = [False, True]
         elif empty is not MISSING:
-            self.values[place] = distinct([empty, *tried])[:MOST]
+            self.values[place] = distinct([empty, *(tried or UNTOLD)])[:MOST]
         else:
-            self.values[place] = [*(tried or [OTHERWISE, 1])[:MOST], MISSING]
+            self.values[place] = [*(tried or UNTOLD)[:MOST], MISSING]
 
     def _observation(self, kind: str) -> None:
         hints = self.found.hints.get(kind, {})
@@ -193,7 +199,7 @@ class Space:
                 values = ["0" * 64, MISSING]
             else:
                 first = [hints[place]] if place in hints else []
-                values = distinct([*first, *tried]) or [OTHERWISE]
+                values = distinct([*first, *tried]) or list(UNTOLD)
                 values = [*values[:MOST], MISSING] if place in self.found.tested else values[:MOST]
             self.values["evidence", kind, *place[2:]] = values
 
@@ -247,6 +253,9 @@ class Space:
 
 
 OTHERWISE: Final = "x"
+UNTOLD: Final = (OTHERWISE, "y", 1, 2)
+"""What is tried where no condition says what a place may hold: two of each, so that they differ."""
+
 _ELEMENT: Final = ("evidence", ELEMENT)
 
 
@@ -265,7 +274,7 @@ def _run_values(place: Path, tried: list[Value]) -> list[Value]:
         return [Ago(SECOND), *ages]
     if place[-1] in {"policy", "attributes"}:
         return []
-    return [*(tried or [OTHERWISE]), MISSING]
+    return [*(tried or UNTOLD[:2]), MISSING]
 
 
 def _overlap(one: Path, other: Path) -> bool:

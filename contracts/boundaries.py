@@ -116,6 +116,10 @@ class Boundaries:
         """Return the constants of a place's pool."""
         return list(self._constants[self._root(place)]) if place in self._pool else []
 
+    def pool_of(self, place: Path) -> Path | None:
+        """Return the place that a place's pool goes by, None where nothing reads the place."""
+        return self._root(place) if place in self._pool else None
+
     def values(self, place: Path) -> list[Value]:
         """Return the values to try at a place: constants, and those next to them."""
         if place not in self._pool:
@@ -250,6 +254,7 @@ class _Reader:
     def _selected(self, node: Node, own: Mapping[str, Path]) -> Operand:
         place = _place(node, own)
         if place is None:
+            self._found.understood = False
             operand = self._operand(node.select_expr.operand, own)
             return Operand(operand.places, operand.constants, computes=True)
         if place[0] == "facts" and len(place) > 1:
@@ -302,6 +307,8 @@ class _Reader:
             return merged
         if name == "size" and operands[0].place is not None:
             sized = (*operands[0].place, SIZE)
+            # How many observations are cited is not varied.
+            self._found.understood = self._found.understood and sized[0] != "evidence"
             self._note(sized)
             return Operand({sized}, place=sized)
         if name in {"int", "double", "string", "dyn"}:
@@ -311,6 +318,7 @@ class _Reader:
             merged.constants = [-one for one in merged.constants if isinstance(one, int | float)]
             return merged
         if name in _SUMS:
+            self._found.understood = self._found.understood and name in {"_+_", "_-_"}
             merged.computes = True
             return merged
         self._texts(name, merged)

@@ -262,6 +262,6 @@ def _json(value: Value) -> Value:
         return written(value)
     if is_map(value):
         return {name: _json(item) for name, item in value.items()}
-    if is_list(value) or isinstance(value, tuple):
+    if is_list(value):
         return [_json(item) for item in value]
     return value if isinstance(value, str | int | float | bool) else None

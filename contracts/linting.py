@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from contracts.consistency import Fault, inconsistencies
 from contracts.document import Clauses
 from contracts.draft import Draft
 from contracts.errors import ContractError, ContractErrors, did_you_mean
@@ -18,6 +19,7 @@ from contracts.expansion import draft_contract
 from contracts.expressions import references
 from contracts.lint_facts import CLAIMED, GROUNDED, case_grounded, facts_behind, uses_of
 from contracts.loading import condition_errors
+from contracts.map_order import order_matters
 from contracts.markup import Path
 from contracts.model import Contract, Effect, Fact, Position, Rule
 from contracts.reading import ContractDocument, parse_contract
@@ -65,6 +67,7 @@ class _Case:
 
     draft: Draft
     contract: Contract
+    sound: bool
 
     @property
     def clauses(self) -> Clauses:
@@ -109,7 +112,7 @@ def lint(
         return [_from_error(error) for error in failure.errors]
     draft, expanded = draft_contract(document)
     errors = draft.errors or condition_errors(draft, expanded)
-    case = _Case(draft, expanded)
+    case = _Case(draft, expanded, sound=not errors)
     found = [_from_error(error) for error in errors]
     found += [message for check in CHECKS for message in check(case)]
     if not errors:
@@ -334,16 +337,17 @@ def _claimed_limits(case: _Case) -> Iterator[LintMessage]:
 def _claimed_thresholds(case: _Case) -> Iterator[LintMessage]:
     for rule in case.contract.rules:
         roots = CLAIMED.of(case.contract, rule.when, rule.unless)
-        if rule.effect is not Effect.APPROVE or not roots:
+        if rule.effect not in {Effect.APPROVE, Effect.ESCALATE} or not roots:
             continue
         if GROUNDED.of(case.contract, rule.when, rule.unless):
             continue
         severity = Severity.NOTE if roots == {"params"} else Severity.WARNING
+        avoided = "approval" if rule.effect is Effect.APPROVE else "escalation"
         message = (
             f"`{rule.id}` rests on what the agent says alone ({', '.join(sorted(roots))}): it can"
-            " avoid the approval by saying something else; compare with a fact from an observation"
+            f" avoid the {avoided} by saying something else; compare with a fact of an observation"
         )
-        yield case.on(severity, "approve.claimed", message, rule.position)
+        yield case.on(severity, f"{rule.effect}.claimed", message, rule.position)
 
 
 # ------------------------------------------------------------------- rules and sentences
@@ -369,6 +373,64 @@ def _unreachable(case: _Case) -> Iterator[LintMessage]:
                 f"`{rule.id}` is about actions that are always forbidden; remove one of the two"
             )
             yield case.on(Severity.WARNING, "rule.shadowed", message, rule.position)
+
+
+def _inconsistent(case: _Case) -> Iterator[LintMessage]:
+    """What the edges of conditions show: only of a contract whose conditions can be asked."""
+    # What clauses expand to is consistent by itself; what a person wrote need not be.
+    mine = [rule for rule in case.contract.rules if _is_written(case, rule)]
+    for found in inconsistencies(case.contract, mine) if case.sound else ():
+        rule, tools = found.rule, ", ".join(found.tools)
+        if found.fault is Fault.NEVER:
+            message = (
+                f"no call of {tools} that conforms to its schema was found to violate `{rule.id}`;"
+                " correct its condition or remove it"
+            )
+            yield case.on(Severity.WARNING, "rule.unreachable", message, rule.position)
+        elif found.fault is Fault.ALWAYS:
+            severity = Severity.ERROR if rule.effect is Effect.DENY else Severity.WARNING
+            message = (
+                f"no call of {tools} that conforms to its schema was found to satisfy `{rule.id}`;"
+                " correct its condition, or forbid the call in `scope.forbidden`"
+            )
+            yield case.on(severity, "rule.always", message, rule.position)
+        elif found.other is not None:
+            message = (
+                f"`{found.other.id}` (line {found.other.position.line}) and `{rule.id}` cannot both"
+                f" be satisfied, as far as was tried, so that every call of {tools} is denied;"
+                " correct one of the two"
+            )
+            yield case.on(Severity.ERROR, "rule.contradiction", message, rule.position)
+
+
+def _is_written(case: _Case, rule: Rule) -> bool:
+    return any((rule.id, text) in case.draft.written for text in (rule.when, rule.unless) if text)
+
+
+def _map_order(case: _Case) -> Iterator[LintMessage]:
+    parts: list[Fact | Rule] = [*case.contract.facts, *case.contract.rules]
+    for part in parts:
+        owner = part.name if isinstance(part, Fact) else part.id
+        for text in uses_of(part) if case.sound else ():
+            where = case.draft.written.get((owner, text))
+            if where is None or not any(
+                order_matters(case.contract, tool, text) for tool in part.tools or ("",)
+            ):
+                continue
+            message = (
+                f"`{owner}` takes what stands in some place of a list that was made from a map, and"
+                " a map has no order: the same record may be judged in two ways; name the key"
+            )
+            yield case.on(Severity.WARNING, "condition.map-order", message, where.place)
+
+
+def _uncited(case: _Case) -> Iterator[LintMessage]:
+    if not case.clauses.policy.sentences:
+        return
+    for rule in case.contract.rules:
+        if not rule.cites and _is_written(case, rule):
+            message = f"`{rule.id}` cites no sentence of the policy; say in `cites` which it keeps"
+            yield case.on(Severity.NOTE, "rule.uncited", message, rule.position)
 
 
 def _sentences(case: _Case) -> Iterator[LintMessage]:
@@ -434,6 +496,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     _claimed_limits,
     _claimed_thresholds,
     _unreachable,
+    _inconsistent,
+    _map_order,
+    _uncited,
     _sentences,
     _stopping,
     _currency,

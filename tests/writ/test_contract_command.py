@@ -1,4 +1,4 @@
-"""`writ contract diff` from the command line."""
+"""`writ contract diff` and `lint` from the command line."""
 
 import json
 from pathlib import Path
@@ -30,3 +30,12 @@ def test_what_cannot_be_read(writ: Run) -> None:
     code, _, err = writ("contract", "diff", "bad.yaml", NEW)
     assert (code, "bad.yaml:2:1: yaml.syntax" in err) == (4, True), err
     assert writ("contract", "diff", OLD)[0] == 2
+
+
+def test_lint_as_json(writ: Run) -> None:
+    """Each remark with its severity, code and place."""
+    code, out, _ = writ("contract", "lint", NEW, "--json")
+    found = json.loads(out)
+    assert (code, found["schema"]) == (0, "writ/contract-lint/v1")
+    severities = {one["code"]: (one["severity"], one["line"]) for one in found["remarks"]}
+    assert severities == {"limits.default": ("note", 105), "scope.mode": ("warning", 211)}

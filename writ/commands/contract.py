@@ -1,6 +1,7 @@
 """`writ contract lint`, `explain`, `test` and `diff`: a contract before it binds anybody."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ app.command("test")(scenarios.play)
 
 
 @app.command("lint")
-def lint(file: FileArgument) -> None:
+def lint(file: FileArgument, as_json: JsonOption = False) -> None:
     """Report what is wrong or risky, one line each: FILE:LINE:COLUMN: severity: code: message.
 
     Where scenarios lie beside the contract, a rule that none of them exercises is noted. Exits 0
@@ -36,8 +37,11 @@ def lint(file: FileArgument) -> None:
 
     beside = scenarios.suites_beside(file)
     messages = lint_contract(contract_text(file), file.as_posix(), shared_text, beside)
-    for found in messages:
-        data(f"{found}\n")
+    if as_json:
+        remarks = [asdict(found) for found in messages]
+        data(as_json_text({"schema": "writ/contract-lint/v1", "remarks": remarks}))
+    else:
+        data("".join(f"{found}\n" for found in messages))
     wrong = sum(found.severity is Severity.ERROR for found in messages)
     message(f"writ: {wrong} errors, {len(messages) - wrong} other remarks")
     raise typer.Exit(int(ExitCode.VIOLATED if wrong else ExitCode.HOLDS))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from writ.commands.contract import FileArgument, JsonOption, as_json_text, contract_text
+from writ.commands.contract import FileArgument, JsonOption, as_json_text
 from writ.commands.init import KeysOption
 from writ.commands.keys import LedgerArgument
+from writ.commands.reading import published_text
 from writ.errors import CommandError, UsageError
 from writ.output import data, message
 
@@ -51,9 +52,9 @@ def publish(
     from writ.governing import Governed, publication, speaking
     from writ.governing import publish as publish_it
 
-    text = contract_text(file)
-    contract = load_contract(text, str(file))
-    _lint(text, str(file))
+    text = published_text(file)
+    contract = load_contract(text, file.as_posix())
+    _lint(file)
     with speaking(_founded(ledger, keys), _name(name, key, "author"), key) as speaker:
         governed = Governed(speaker.store)
         record = publication(speaker, contract, text)
@@ -160,11 +161,11 @@ def _name(name: str, key: Path | None, usual: str) -> str:
     return name or ("" if key else usual)
 
 
-def _lint(text: str, file: str) -> None:
+def _lint(file: Path) -> None:
     from contracts.linting import Severity
     from contracts.linting import lint as lint_contract
 
-    found = lint_contract(text, file)
+    found = lint_contract(contract_text(file), file.as_posix(), shared_text)
     wrong = [one for one in found if one.severity is Severity.ERROR]
     for one in wrong:
         message(str(one))
