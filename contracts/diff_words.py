@@ -28,6 +28,10 @@ _HEADS: Final = {
     Newly.SIGNERS: "ANOTHER SIGN-OFF",
     Newly.NOTHING: "CHANGED, WITHOUT AN EXAMPLE",
 }
+_ONLY_TEXTS: Final = (
+    "The texts differ in what decides no action and is not compared: words for readers, the number\n"
+    "of a version, a fallback, or what a compensation is given."
+)
 _CLOSING: Final = (
     "Each example was decided by both contracts. It states what facts and evidence say, and not how"
     " a history came to say it; what it leaves out is in order. Examples are looked for at the"
@@ -42,7 +46,8 @@ def diff_text(found: Diff) -> str:
     if old.name == new.name:
         title = f"{old.name} {old.version} -> {new.version}"
     if not found.changes:
-        return f"{title}\n\nNo difference: every action is decided alike.\n"
+        same = "" if old.digest == new.digest else f"\n{_ONLY_TEXTS}\n"
+        return f"{title}\n\nNo difference: every action is decided alike.\n{same}"
     lines = [title]
     number = 0
     for newly, head in _HEADS.items():

@@ -317,3 +317,11 @@ def test_amounts() -> None:
     assert amount("micros", 5) == "5 (0.000005)"
     assert amount("x_micros", -1_500_000) == "-1500000 (-1.50)"
     assert (amount("days", 30), amount("word", "x")) == ("30", '"x"')
+
+
+def test_texts_that_decide_alike() -> None:
+    """Another version number is no difference, and that the texts are not the same is said."""
+    found = diff(load_contract(base()), load_contract(base("1.0.1")))
+    assert found.changes == ()
+    assert "The texts differ" in diff_text(found)
+    assert "The texts differ" not in diff_text(diff(found.before, found.before))
