@@ -29,8 +29,8 @@ _HEADS: Final = {
     Newly.NOTHING: "CHANGED, WITHOUT AN EXAMPLE",
 }
 _ONLY_TEXTS: Final = (
-    "The texts differ in what decides no action and is not compared: words for readers, the number\n"
-    "of a version, a fallback, or what a compensation is given."
+    "The texts differ in what decides no action and is not compared: words for readers, the\n"
+    "number of a version, a fallback, or what a compensation is given."
 )
 _CLOSING: Final = (
     "Each example was decided by both contracts. It states what facts and evidence say, and not how"

@@ -381,16 +381,14 @@ def _inconsistent(case: _Case) -> Iterator[LintMessage]:
     mine = [rule for rule in case.contract.rules if _is_written(case, rule)]
     for found in inconsistencies(case.contract, mine) if case.sound else ():
         rule, tools = found.rule, ", ".join(found.tools)
+        none = f"no call of {tools} that conforms to its schema was found to"
         if found.fault is Fault.NEVER:
-            message = (
-                f"no call of {tools} that conforms to its schema was found to violate `{rule.id}`;"
-                " correct its condition or remove it"
-            )
+            message = f"{none} violate `{rule.id}`; correct its condition or remove it"
             yield case.on(Severity.WARNING, "rule.unreachable", message, rule.position)
         elif found.fault is Fault.ALWAYS:
             severity = Severity.ERROR if rule.effect is Effect.DENY else Severity.WARNING
             message = (
-                f"no call of {tools} that conforms to its schema was found to satisfy `{rule.id}`;"
+                f"{none} satisfy `{rule.id}`;"
                 " correct its condition, or forbid the call in `scope.forbidden`"
             )
             yield case.on(severity, "rule.always", message, rule.position)
@@ -410,12 +408,10 @@ def _is_written(case: _Case, rule: Rule) -> bool:
 def _map_order(case: _Case) -> Iterator[LintMessage]:
     parts: list[Fact | Rule] = [*case.contract.facts, *case.contract.rules]
     for part in parts:
-        owner = part.name if isinstance(part, Fact) else part.id
+        owner, tools = part.name if isinstance(part, Fact) else part.id, part.tools or ("",)
         for text in uses_of(part) if case.sound else ():
             where = case.draft.written.get((owner, text))
-            if where is None or not any(
-                order_matters(case.contract, tool, text) for tool in part.tools or ("",)
-            ):
+            if where is None or not any(order_matters(case.contract, one, text) for one in tools):
                 continue
             message = (
                 f"`{owner}` takes what stands in some place of a list that was made from a map, and"
@@ -434,8 +430,7 @@ def _uncited(case: _Case) -> Iterator[LintMessage]:
 
 
 def _sentences(case: _Case) -> Iterator[LintMessage]:
-    sentences = case.clauses.policy.sentences
-    cited = {rule.cites for rule in case.contract.rules}
+    sentences, cited = case.clauses.policy.sentences, {rule.cites for rule in case.contract.rules}
     for number, sentence in enumerate(sentences):
         if sentence not in cited:
             message = (

@@ -185,7 +185,7 @@ def test_limits_by_several_things() -> None:
     )
     text = (
         CLEAN.replace('version: "7"}}', f'version: "7"}}, limits: {{{levels}}}}}')
-        + "rules: [{id: a, for: pay, when: limits.least > limits.most}]\n"
+        + "rules: [{id: a, for: pay, when: params.x > limits.least && params.x > limits.most}]\n"
     )
     assert messages(text) == [
         ("note", "limits.default", 5, 57),

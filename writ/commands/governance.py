@@ -12,7 +12,7 @@ import typer
 from writ.commands.contract import FileArgument, JsonOption, as_json_text
 from writ.commands.init import KeysOption
 from writ.commands.keys import LedgerArgument
-from writ.commands.reading import published_text
+from writ.commands.reading import contract_text, published_text, shared_text
 from writ.errors import CommandError, UsageError
 from writ.output import data, message
 
