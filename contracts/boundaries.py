@@ -192,7 +192,7 @@ def boundaries(
         by |= mine
     read: dict[str, set[Path]] = {}
     for rule in rules:
-        mine = set()
+        mine = set[Path]()
         for text in (rule.when, rule.unless):
             mine |= found.asked(contract, tool, text, labels) if text else set()
         if any(place[0] == "limits" for place in mine):
