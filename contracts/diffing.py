@@ -16,8 +16,6 @@ from contracts.sameness import Pairing
 from contracts.searching import Accept, Search, Witness
 from contracts.stated import Decider, Outcome, Situation
 
-WORST_LAST = (Effect.ALLOW, Effect.APPROVE, Effect.ESCALATE, Effect.DENY)
-
 
 class Newly(StrEnum):
     """What an example shows of the later contract."""

@@ -9,6 +9,7 @@ Source: docs/spec/ledger-format.md, *Verification*, steps 2, 6 and 9; docs/adr/0
 from binascii import unhexlify
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import cast
 
 from ledger.errors import LedgerError
@@ -193,16 +194,11 @@ class Following:
         places: _Places,
         runs: Sequence[bytes] | None = None,
     ) -> None:
-        start = self._at
-        if runs is None:
-            self.known += [
-                one + kind + (start + place).to_bytes(8, "big") + _NOTHING
-                for one, place in zip(named, places, strict=True)
-            ]
-            return
+        at = self._at
+        within = repeat(_NOTHING, len(named)) if runs is None else runs
         self.known += [
-            one + kind + (start + place).to_bytes(8, "big") + run
-            for one, place, run in zip(named, places, runs, strict=True)
+            one + kind + (at + place).to_bytes(8, "big") + run
+            for one, place, run in zip(named, places, within, strict=True)
         ]
 
 
