@@ -21,7 +21,7 @@ from contracts.evaluation import (
 from contracts.facts import FactMemory, FactResult
 from contracts.instants import for_cel
 from contracts.lineage import Lineage, Placed
-from contracts.model import Contract
+from contracts.model import Contract, Limits
 from contracts.operations import UNSURE, settled
 from contracts.scanning import NOTHING, Reads
 from contracts.shortcuts import Key
@@ -143,6 +143,7 @@ class Case:
     __slots__ = (
         "_answers",
         "_bound",
+        "_cited",
         "_facts",
         "_groups",
         "_limits",
@@ -153,9 +154,17 @@ class Case:
         "placed",
     )
 
-    def __init__(self, world: World, placed: Placed, groups: Groups) -> None:
+    def __init__(
+        self,
+        world: World,
+        placed: Placed,
+        groups: Groups,
+        cited: Sequence[Placed] | None = None,
+    ) -> None:
         self._world = world
         self._groups = groups
+        # Where more of history is known already, what it cites was looked up at its place.
+        self._cited = cited
         self._bound: dict[int, _Bound] = {}
         self._answers: dict[str, Value] = {}
         self._facts: dict[str, FactResult] = {}
@@ -295,9 +304,11 @@ class Case:
         result = self.fact(name)
         return UNSURE if result.reason else result.value
 
-    def cited(self) -> list[Placed]:
+    def cited(self) -> Sequence[Placed]:
         """Return the observations that the action cites."""
-        return self._world.lineage.cited(self.placed.record)
+        if self._cited is None:
+            self._cited = self._world.lineage.cited(self.placed.record)
+        return self._cited
 
     def _bind(
         self, group: Group, touched: Sequence[Touch] = (), reasons: dict[str, str] | None = None
@@ -339,22 +350,26 @@ class Case:
         return self._limits
 
     def _chosen_limits(self) -> Value:
-        limits = self._world.contract.limits
-        if not limits.levels:
-            return plain(dict(limits.plain))
         values = [self.ask(by) for by in self._world.limits_by]
         for value in values:
             # A case that cannot be told must not fall back: the general limit may be the wider one.
             if isinstance(value, Undecidable):
                 return Absent(f"limits: {value.reason}", value.hidden)
-        told = ", ".join(repr(value) for value in values)
-        if not all(isinstance(value, str) for value in values):
-            return Absent(f"limits: no case for {told}: a case is a string")
-        listed = zip(limits.levels, values, strict=True)
-        chosen = [limits.default, *(level.cases.get(value) for level, value in reversed([*listed]))]
-        if all(one is None for one in chosen):
-            return Absent(f"limits: no case for {told}, and no default")
-        return plain({name: value for one in chosen if one for name, value in one.items()})
+        return limits_for(self._world.contract.limits, values)
+
+
+def limits_for(limits: Limits, values: Sequence[Value]) -> Value:
+    """Return the variable `limits` where the cases are these, or `Absent` with the reason."""
+    if not limits.levels:
+        return plain(dict(limits.plain))
+    told = ", ".join(repr(value) for value in values)
+    if not all(isinstance(value, str) for value in values):
+        return Absent(f"limits: no case for {told}: a case is a string")
+    listed = zip(limits.levels, values, strict=True)
+    chosen = [limits.default, *(level.cases.get(value) for level, value in reversed([*listed]))]
+    if all(one is None for one in chosen):
+        return Absent(f"limits: no case for {told}, and no default")
+    return plain({name: value for one in chosen if one for name, value in one.items()})
 
 
 def _seen(value: Value, root: str, touched: Sequence[Touch], reasons: dict[str, str]) -> Value:

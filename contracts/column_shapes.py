@@ -72,6 +72,7 @@ class Record:
     """A map of named members, any of which a row may lack.
 
     `whole`: no row has members beside these, so that a map can be counted, compared and searched.
+    Else a row may have others, but none that a condition names.
     """
 
     members: tuple[tuple[str, "Shape"], ...]

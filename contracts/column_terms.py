@@ -405,7 +405,6 @@ def selected(term: Term, name: str) -> Term:
             return nothing(NEVER)
         shape = holder.shape.member(name)
         if shape is None:
-            whole_only(holder.shape, "selects a member that is no column of")
             return nothing(NEVER)
         found = item_of(holder, member(holder.sql, field(name)), shape)
         return replace(found, simple=holder.simple)
@@ -420,7 +419,6 @@ def holds(term: Term, name: str) -> Term:
         if not isinstance(holder.shape, Record):
             return nothing(NEVER)
         if holder.shape.member(name) is None:
-            whole_only(holder.shape, "asks for a member that is no column of")
             return where_known([holder], flag(value=False))
         there = Term(f"({member(holder.sql, field(name))} IS NOT NULL)", BOOL, sure=True)
         return where_known([holder], there)

@@ -129,6 +129,11 @@ class Total:
         elif self._aggregate not in COUNTS:
             self._keep(entry)
 
+    def begin(self, count: int, total: int) -> None:
+        """Take over what earlier records added up to, of which only that is known."""
+        self._count += count
+        self._total += total
+
     def _keep(self, entry: Entry) -> None:
         best = chosen(self._aggregate, (*self._entries, entry))
         if best[0].reason:

@@ -6,7 +6,7 @@ counters, so that guard and verifier can not differ.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,8 +17,8 @@ from contracts.decision import Decision, decide
 from contracts.evaluation import Condition, Evaluator, Undecidable, condition, shared_evaluator
 from contracts.facts import FactMemory
 from contracts.history import Event
-from contracts.instants import micros, written
-from contracts.lineage import Placed
+from contracts.instants import written
+from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Effect, Rule, Verdict
 from contracts.obligations import Obligations
 from contracts.results import RuleResult
@@ -81,9 +81,16 @@ class Engine:
         ValueError: A tool's schema is no JSON Schema.
     """
 
-    def __init__(self, contract: Contract, evaluator: Evaluator | None = None) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        evaluator: Evaluator | None = None,
+        lineage: Lineage | None = None,
+    ) -> None:
         self.contract = contract
         self._world = World(contract, shared_evaluator() if evaluator is None else evaluator)
+        if lineage is not None:
+            self._world.lineage = lineage
         self._rules = [self._compiled(rule) for rule in contract.rules]
         self._obligations = Obligations(contract.rules, self._world)
         self._wide = self._world.wide() | self._obligations.wide()
@@ -109,19 +116,81 @@ class Engine:
         Raises:
             OrderError: The index, or the time of a live record, goes back.
         """
-        self._check_order(event)
-        self._world.unseen = self._world.unseen or event.unseen
         placed = self._world.lineage.place(event)
-        settled = self._obligations.pass_time(placed)
+        results = self.take(placed, judge=judge)
+        self._world.lineage.remember(placed)
+        return results
+
+    def take(
+        self, placed: Placed, cited: Sequence[Placed] | None = None, *, judge: bool = True
+    ) -> list[RuleResult]:
+        """Do what `observe` does with a record that somebody else places and remembers.
+
+        Args:
+            placed: The next valid entry at its place.
+            cited: The observations that it cites, where more of history is remembered already.
+            judge: Whether its rules are asked.
+        """
+        settled = self._begin(placed)
         results: list[RuleResult] = []
         if placed.subject:
             plan = self._plan(placed)
-            case = Case(self._world, placed, plan.groups)
+            case = Case(self._world, placed, plan.groups, cited)
             settled += self._obligations.settle(case)
             if judge:
-                results = self._judged(plan, case)
-            self._count(plan, case)
-        self._world.lineage.remember(placed)
+                results = self._judged(plan.rules, case)
+            self._count(plan.memories, case)
+        return self._ended(placed, settled, results)
+
+    def take_known(
+        self,
+        placed: Placed,
+        cited: Sequence[Placed],
+        open_: Sequence[CompiledRule],
+        noting: Callable[[Case], None] | None = None,
+    ) -> list[RuleResult]:
+        """Do what `take` does, where somebody else knows which rules hold, and lets facts count.
+
+        Args:
+            placed: The next valid entry at its place.
+            cited: The observations that it cites.
+            open_: The rules that do not hold for it: only their results are made.
+            noting: Asks what the record does to facts.
+        """
+        settled = self._begin(placed)
+        results: list[RuleResult] = []
+        if placed.subject and (open_ or noting or self._obligations.concern(placed)):
+            case = Case(self._world, placed, self._plan(placed).groups, cited)
+            settled += self._obligations.settle(case)
+            if open_:
+                results = self._judged(open_, case)
+            if noting is not None:
+                noting(case)
+        return self._ended(placed, settled, results)
+
+    def groups(self, placed: Placed) -> Groups:
+        """Return which conditions that are asked of a record share their variables."""
+        return self._plan(placed).groups
+
+    @property
+    def world(self) -> World:
+        """What all records of this engine share."""
+        return self._world
+
+    @property
+    def rules(self) -> Sequence[CompiledRule]:
+        """The contract's rules with their conditions."""
+        return self._rules
+
+    def _begin(self, placed: Placed) -> list[RuleResult]:
+        event = placed.event
+        self._check_order(placed)
+        self._world.unseen = self._world.unseen or event.unseen
+        return self._obligations.pass_time(placed)
+
+    def _ended(
+        self, placed: Placed, settled: list[RuleResult], results: list[RuleResult]
+    ) -> list[RuleResult]:
         self._approvals.remember(placed)
         settled.sort(key=lambda result: result.index)
         return settled + results
@@ -231,9 +300,9 @@ class Engine:
 
     # ---------------------------------------------------------------------- judging
 
-    def _judged(self, plan: Plan, case: Case) -> list[RuleResult]:
+    def _judged(self, rules: Iterable[CompiledRule], case: Case) -> list[RuleResult]:
         results: list[RuleResult] = []
-        for each in plan.rules:
+        for each in rules:
             result = self._result(each, case)
             if each.rule.expect is None:
                 results.append(result)
@@ -273,22 +342,22 @@ class Engine:
             hidden,
         )
 
-    def _count(self, plan: Plan, case: Case) -> None:
-        noted = [(memory, memory.note(case)) for memory in plan.memories]
+    def _count(self, memories: Iterable[FactMemory], case: Case) -> None:
+        noted = [(memory, memory.note(case)) for memory in memories]
         for memory, note in noted:
             if note is not None:
                 memory.apply(note)
 
-    def _check_order(self, event: Event) -> None:
+    def _check_order(self, placed: Placed) -> None:
+        event = placed.event
         if event.index <= self._last_index:
             raise OrderError(event.index, f"it comes after entry {self._last_index}")
         self._last_index = event.index
         if event.imported:
             return
-        time = micros(event.recorded_at)
-        if time is None or (self._last_time is not None and time < self._last_time):
+        if placed.time is None or (self._last_time is not None and placed.time < self._last_time):
             raise OrderError(event.index, "its time goes back, or is none")
-        self._last_time = time
+        self._last_time = placed.time
 
 
 def _applies(rule: Rule, placed: Placed) -> bool:

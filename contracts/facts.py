@@ -243,6 +243,15 @@ class FactMemory:
                 cell.add(note.entry, note.time, lasting=note.lasting)
                 self._forget(cell, note)
 
+    def begin(self, scope: str, key: Key, count: int, total: int) -> None:
+        """Take over what earlier records added up to under a key, of which only that is known."""
+        cast("Total", self._cell(scope, key).memory).begin(count, total)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._cells.clear()
+        self._held.clear()
+
     def _cell(self, scope: str, key: Key | None) -> _Cell:
         cell = self._cells.get((scope, key))
         if cell is None:

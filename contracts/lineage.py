@@ -155,6 +155,14 @@ class Lineage:
         known = (self._observations.get(digest) for digest in record.get("evidence", ()))
         return [placed for placed in known if placed is not None]
 
+    def runs_by_index(self) -> dict[int, str]:
+        """Return the runs' digests by the entries that opened them."""
+        return {run.index: digest for digest, run in self._runs.items()}
+
+    def actions_by_index(self) -> dict[int, str]:
+        """Return the actions' digests by their entries."""
+        return {placed.event.index: digest for digest, placed in self._actions.items()}
+
     def action(self, digest: str) -> Placed | None:
         """Return an action of the history by its record's digest."""
         return self._actions.get(digest)

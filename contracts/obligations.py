@@ -230,6 +230,12 @@ class Obligations:
                 results.append(self._end(duty, self._failed(duty, placed.event.index)))
         return results
 
+    def concern(self, placed: Placed) -> bool:
+        """Return whether a record can settle any duty."""
+        if placed.subject == RUN_CLOSED and placed.run is not None:
+            return True
+        return any(one.scopes and one.matches(placed) for one in self._waiting.values())
+
     def settle(self, case: Case) -> list[RuleResult]:
         """Settle the duties that a record meets, and those that end with the run that it closes."""
         results: list[RuleResult] = []

@@ -97,3 +97,17 @@ def _tree_class() -> Any:  # noqa: ANN401  (a class that is made here)
 
 
 _TREE = _tree_class()
+
+
+def names_in(tree: Any) -> frozenset[str]:  # noqa: ANN401 - a node, or none
+    """Return every name in a tree that may be that of a member: selected, or said as a text."""
+    found: set[str] = set()
+    nodes = [] if tree is None else [tree]
+    while nodes:
+        node = nodes.pop()
+        for part, value in node.ListFields():
+            if part.name == "field" or part.name == "string_value":
+                found.add(value)
+            elif part.message_type is not None:
+                nodes.extend([value] if hasattr(value, "ListFields") else value)
+    return frozenset(found)

@@ -166,6 +166,9 @@ _OBSERVATION: dict[str, Member] = {
     **_PLACE,
 }
 
+OBSERVATION_MEMBERS: Final = tuple(_OBSERVATION)
+"""The members of an observation, and so of each element of `evidence`."""
+
 _MESSAGE: dict[str, Member] = {
     "role": _field("role"),
     "turn": _field("turn"),
@@ -385,7 +388,16 @@ class Views:
 
     def cited(self, observations: Iterable[Placed]) -> list[dict[str, Value]]:
         """Return the variable `evidence`: the observations that an action cites."""
-        return [_chosen(_OBSERVATION, None, placed) for placed in observations]
+        return [self.observed(placed) for placed in observations]
+
+    def observed(self, observation: Placed, members: Members = None) -> dict[str, Value]:
+        """Return one element of `evidence`."""
+        return _chosen(_OBSERVATION, members, observation)
+
+    def members_of(self, root: str) -> frozenset[str]:
+        """Return the members that a variable which is made member by member can have."""
+        known = {"action": self._action, "run": _RUN, **_RECORDS}
+        return frozenset(known.get(root, ()))
 
     def _selected(self, placed: Placed) -> Value:
         """Return the selectors of earlier switches that select this action."""

@@ -41,3 +41,15 @@ class NotVerifiedError(VerifierError):
 
 class UnusualError(Exception):
     """This is not what a sound ledger ordinarily holds: only the exact reading can judge it."""
+
+
+class EnginesDifferError(VerifierError):
+    """Columns and counters say different things of one record: nothing of it can be reported."""
+
+    code = "engines.differ"
+
+    def __init__(self, index: int, rule: str, columns: str, counters: str) -> None:
+        super().__init__(
+            f"entry {index}, {rule}: {columns} by column, {counters} on counters; this is an error "
+            "of Writ, please report it; `--engine rows` verifies on counters alone"
+        )

@@ -1,0 +1,277 @@
+"""A chunk of history as tables: one a subject, one row a record, with what conditions read of it.
+
+Placing a record (its run, its action, its time) is the same for both engines, and so are its views:
+`contracts.lineage` and `contracts.view` say what they are. Here they become columns.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pyarrow as pa
+
+from contracts.case import MADE_WHOLE
+from contracts.column_facts import NOWHERE
+from contracts.column_shapes import NEVER, Shape
+from contracts.evaluation import VARIABLES
+from contracts.history import Event
+from contracts.lineage import RUN_OPENED, Lineage, Placed
+from contracts.view import OBSERVATION_MEMBERS, Absent, Views, identity_view
+from verifier.columns import MISSING, Instant, Made, column_of, members_column
+
+SCOPES: Final = ("run", "identity", "service", "workflow", "domain", "ledger")
+Named = Mapping[str, frozenset[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record at its place: what it refers to, and the observations that it cites."""
+
+    placed: Placed
+    cited: tuple[Placed, ...] = ()
+
+
+@dataclass(slots=True)
+class Clocks:
+    """Which runs have times that can not be put in one order with their places."""
+
+    _last: dict[str, tuple[bool, int]] = field(default_factory=dict[str, tuple[bool, int]])
+    _mixed: set[str] = field(default_factory=set[str])
+
+    def mixes(self, placed: Placed) -> bool:
+        """Take note of a record; return whether its run's times go back, or are of two clocks."""
+        if placed.run is None or placed.time is None:
+            return False
+        run = placed.run.digest
+        known = self._last.get(run)
+        if known is not None and (known[0] is not placed.event.imported or placed.time < known[1]):
+            self._mixed.add(run)
+        # A live record's time never goes back: it is remembered only where there is another clock.
+        if placed.event.imported or placed.run.imported:
+            self._last[run] = (placed.event.imported, placed.time)
+        return run in self._mixed
+
+
+class Chunk:
+    """Consecutive entries of a history, placed.
+
+    Attributes:
+        rows: The records, in index order.
+        positions: Of each subject the positions of its records.
+        first_run: The index of the first entry: runs opened before it are known from before.
+        mixed: Whether some run's times can not be put in one order.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.positions: defaultdict[str, list[int]] = defaultdict(list)
+        self.mixed = False
+        self.unseen = False
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, event: Event, lineage: Lineage, clocks: Clocks) -> Row:
+        """Place the next entry, and make it part of the history."""
+        placed = lineage.place(event)
+        cited = tuple(lineage.cited(event.record)) if placed.subject == "action" else ()
+        row = Row(placed, cited)
+        if placed.subject:
+            self.positions[placed.subject].append(len(self.rows))
+        self.rows.append(row)
+        self.mixed = clocks.mixes(placed) or self.mixed
+        self.unseen = self.unseen or event.unseen
+        lineage.remember(placed)
+        return row
+
+
+class Interned:
+    """Texts as numbers, the same text as the same number ever after."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._texts: list[str] = []
+
+    def number(self, text: str | None) -> int | None:
+        """Return a text's number."""
+        if text is None:
+            return None
+        found = self._numbers.get(text)
+        if found is None:
+            found = self._numbers[text] = len(self._texts)
+            self._texts.append(text)
+        return found
+
+    def text(self, number: int) -> str:
+        """Return a number's text."""
+        return self._texts[number]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """The records of one subject in a chunk, as a table.
+
+    Attributes:
+        positions: Of each row the position of its record in the chunk.
+        table: `idx`, `time`, the scopes, and a column a variable.
+        shapes: The shape of every variable.
+        odd: The rows that hold what no column can.
+        longest: The length of the longest list or map in any row.
+    """
+
+    positions: Sequence[int]
+    table: pa.Table
+    shapes: Mapping[str, Shape]
+    odd: frozenset[int]
+    longest: int
+
+
+class Tables:
+    """Makes tables of chunks, for one contract.
+
+    Args:
+        views: The contract's views.
+        named: For each subject, which members of which variables its conditions read; None for
+            all of them.
+        members: Every name that may be a member of a map in some condition.
+    """
+
+    def __init__(self, views: Views, named: Mapping[str, Named], members: frozenset[str]) -> None:
+        self._views = views
+        self._named = named
+        self._members = members
+        self.scopes = Interned()
+
+    def viewed(self, chunk: Chunk, subject: str, judged: Sequence[bool]) -> Viewed:
+        """Return the table of the records of one subject."""
+        positions = chunk.positions[subject]
+        rows = [chunk.rows[position] for position in positions]
+        columns = dict(self._placing(rows))
+        columns["judged"] = pa.array([judged[position] for position in positions], pa.bool_())
+        shapes: dict[str, Shape] = dict.fromkeys(VARIABLES, NEVER)
+        odd: set[int] = set()
+        longest = 0
+        for root, members in self._named[subject].items():
+            for shape, array, parts in self._variable(subject, root, members, rows):
+                shapes[root], columns[root] = shape, array
+                odd.update(*(part.odd for part in parts))
+                longest = max([longest, *(part.longest for part in parts)])
+        return Viewed(positions, pa.table(columns), shapes, frozenset(odd), longest)
+
+    def _placing(self, rows: Sequence[Row]) -> Iterator[tuple[str, pa.Array]]:
+        """Yield where records stand: what facts are taken over."""
+        placed = [row.placed for row in rows]
+        yield "idx", pa.array([one.event.index for one in placed], pa.int64())
+        yield "time", pa.array([one.time for one in placed], pa.int64())
+        yield "imported", pa.array([one.event.imported for one in placed], pa.bool_())
+        yield "allowed", pa.array([one.counts_as_allowed for one in placed], pa.bool_())
+        yield "in_no_run", pa.array([one.run is None for one in placed], pa.bool_())
+        yield "tool", pa.array([one.tool for one in placed], pa.string())
+        actions = [one.its_action for one in placed]
+        yield (
+            "act",
+            pa.array([None if one is None else one.event.index for one in actions], pa.int64()),
+        )
+        for over in SCOPES:
+            yield f"in_{over}", pa.array([self.scope(one, over) for one in placed], pa.int64())
+
+    def scope(self, placed: Placed, over: str) -> int | None:
+        """Return a number for the scope in which a record stands; of a run, that of its entry."""
+        if over == "run":
+            return None if placed.run is None else placed.run.index
+        return self.scopes.number(placed.scope(over))
+
+    def scope_text(self, number: int, over: str, runs: Mapping[int, str]) -> str:
+        """Return the scope that a number stands for."""
+        if over == "run":
+            return "" if number == NOWHERE else runs[number]
+        return self.scopes.text(number)
+
+    # ------------------------------------------------------------------------- variables
+
+    def _variable(
+        self, subject: str, root: str, members: frozenset[str] | None, rows: Sequence[Row]
+    ) -> Iterator[tuple[Shape, pa.Array, list[Made]]]:
+        """Yield a variable's column, if the records of the subject have it at all."""
+        if root in MADE_WHOLE:
+            made = column_of(list(self._wholes(root, subject, rows)), self._members)
+            yield made.shape, made.array, [made]
+            return
+        placed = [row.placed for row in rows]
+        there = [_has(root, subject, one) for one in placed]
+        if not any(there):
+            return
+        names = self._views.members_of(root) if members is None else sorted(members)
+        parts = {name: self._part(root, name, placed, there) for name in names}
+        shape, array = members_column(parts, there, whole=members is None)
+        yield shape, array, list(parts.values())
+
+    def _part(self, root: str, name: str, placed: Sequence[Placed], there: Sequence[bool]) -> Made:
+        if name == "time" and root != "run":
+            values: list[Any] = [_instant(root, one) for one in placed]
+        else:
+            part = self._views.part
+            values = [
+                _known(part(one, root, name)) if has else MISSING
+                for one, has in zip(placed, there, strict=True)
+            ]
+        return column_of(values, self._members)
+
+    def _wholes(self, root: str, subject: str, rows: Iterable[Row]) -> Iterator[Any]:
+        if root == "params":
+            for row in rows:
+                yield _known(self._views.params(row.placed))
+        elif root == "identity":
+            known: dict[int, Any] = {}
+            for row in rows:
+                said = row.placed.event.identity
+                if id(said) not in known:
+                    known[id(said)] = identity_view(said)
+                yield known[id(said)]
+        elif subject == "action":
+            seen: dict[int, Any] = {}
+            names = [name for name in OBSERVATION_MEMBERS if name in self._members]
+            for row in rows:
+                for one in row.cited:
+                    if id(one) not in seen:
+                        seen[id(one)] = self._views.observed(one, names)
+                yield [seen[id(one)] for one in row.cited]
+        else:
+            for _ in rows:
+                yield MISSING
+
+
+def _has(root: str, subject: str, placed: Placed) -> bool:
+    """Return whether a record has a variable that is made member by member."""
+    if root == "action":
+        return placed.its_action is not None
+    if root == "run":
+        return placed.run is not None
+    return root == subject
+
+
+def _instant(root: str, placed: Placed) -> Any:  # noqa: ANN401 - a value, or that there is none
+    """Return the event time of a record, or of its action."""
+    holder = placed.its_action if root == "action" else placed
+    return MISSING if holder is None or holder.time is None else Instant(holder.time)
+
+
+def _known(value: Any) -> Any:  # noqa: ANN401 - a value of a view
+    return MISSING if isinstance(value, Absent) else value
+
+
+def runs_of(chunk: Chunk) -> Mapping[int, str]:
+    """Return the digests of the runs of a chunk's records, by the entries that opened them."""
+    return {
+        row.placed.run.index: row.placed.run.digest
+        for row in chunk.rows
+        if row.placed.run is not None
+    }
+
+
+def opened_in(chunk: Chunk) -> frozenset[int]:
+    """Return the entries at which the chunk's own runs were opened."""
+    return frozenset(
+        chunk.rows[position].placed.event.index for position in chunk.positions[RUN_OPENED]
+    )
