@@ -146,7 +146,7 @@ class Engine:
         self,
         placed: Placed,
         cited: Sequence[Placed],
-        open_: Sequence[CompiledRule],
+        open_: Sequence[tuple[CompiledRule, Verdict]],
         noting: Callable[[Case], None] | None = None,
     ) -> list[RuleResult]:
         """Do what `take` does, where somebody else knows which rules hold, and lets facts count.
@@ -154,7 +154,7 @@ class Engine:
         Args:
             placed: The next valid entry at its place.
             cited: The observations that it cites.
-            open_: The rules that do not hold for it: only their results are made.
+            open_: The rules that do not hold for it, and how: only their results are made.
             noting: Asks what the record does to facts.
         """
         settled = self._begin(placed)
@@ -162,8 +162,15 @@ class Engine:
         if placed.subject and (open_ or noting or self._obligations.concern(placed)):
             case = Case(self._world, placed, self._plan(placed).groups, cited)
             settled += self._obligations.settle(case)
-            if open_:
-                results = self._judged(open_, case)
+            for each, said in open_:
+                plain = each.rule.expect and not each.facts and not each.cites_evidence
+                if plain and said is Verdict.VIOLATED:
+                    # It rests on nothing and is not what is wrong: a duty begins, no more.
+                    trigger = RuleResult(placed.event.index, each.rule, said)
+                    opened = self._obligations.open(each.rule, case, trigger)
+                    results += [] if opened is None else [opened]
+                else:
+                    results += self._judged([each], case)
             if noting is not None:
                 noting(case)
         return self._ended(placed, settled, results)
@@ -192,6 +199,8 @@ class Engine:
         self, placed: Placed, settled: list[RuleResult], results: list[RuleResult]
     ) -> list[RuleResult]:
         self._approvals.remember(placed)
+        if not settled:
+            return results
         settled.sort(key=lambda result: result.index)
         return settled + results
 
@@ -338,7 +347,10 @@ class Engine:
             facts,
             tuple(sorted(rests)),
             each.expected,
-            "" if said is Verdict.SATISFIED else _recorded(each, case),
+            # What triggers a duty is not what is wrong: only that something must follow.
+            ""
+            if said is Verdict.SATISFIED or (each.rule.expect and said is Verdict.VIOLATED)
+            else _recorded(each, case),
             hidden,
         )
 

@@ -156,6 +156,9 @@ class Obligations:
             for number, rule in enumerate(rules)
             if rule.expect is not None
         }
+        self._awaited: dict[str, list[Waiting]] = {}
+        for one in self._waiting.values():
+            self._awaited.setdefault(one.expect.source, []).append(one)
         self._by_run: dict[str, list[Duty]] = {}
         self._live: list[tuple[int, tuple[int, int], Duty]] = []
         self._claimed: dict[str, list[tuple[int, tuple[int, int], Duty]]] = {}
@@ -218,7 +221,7 @@ class Obligations:
 
     def pass_time(self, placed: Placed) -> list[RuleResult]:
         """Settle the duties whose deadline an entry's event time has passed."""
-        if placed.time is None:
+        if placed.time is None or not self._all:
             return []
         # A claimed time says nothing about a live one, nor one run's clock about another's.
         run = "" if placed.run is None else placed.run.digest
@@ -232,14 +235,17 @@ class Obligations:
 
     def concern(self, placed: Placed) -> bool:
         """Return whether a record can settle any duty."""
-        if placed.subject == RUN_CLOSED and placed.run is not None:
-            return True
-        return any(one.scopes and one.matches(placed) for one in self._waiting.values())
+        if placed.subject == RUN_CLOSED:
+            return bool(self._by_run)
+        waiting = self._awaited.get(placed.subject)
+        if not waiting:
+            return False
+        return any(one.scopes and one.matches(placed) for one in waiting)
 
     def settle(self, case: Case) -> list[RuleResult]:
         """Settle the duties that a record meets, and those that end with the run that it closes."""
         results: list[RuleResult] = []
-        for waiting in self._waiting.values():
+        for waiting in self._awaited.get(case.placed.subject, ()):
             if waiting.scopes and waiting.matches(case.placed):
                 results.extend(
                     self._end(duty, duty.result(Verdict.SATISFIED))

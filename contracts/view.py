@@ -5,8 +5,9 @@ Only members that some condition reads are made: the digest of a call or the che
 costs more than most rules. Source: docs/spec/contract-language.md, *Views*.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, cast
 
 import jsonschema_rs
 
@@ -55,9 +56,14 @@ def _field(name: str) -> Member:
 
     def member(placed: Placed) -> Value:
         value = placed.event.record.get(name)
+        if type(value) in _AS_IT_IS:
+            return value
         return ABSENT if value is None else plain(value)
 
     return member
+
+
+_AS_IT_IS: Final = frozenset({str, int, bool})
 
 
 def _open(name: str) -> Member:
@@ -100,6 +106,10 @@ def _call(placed: Placed) -> Value:
     params = placed.record["params"]
     unseen = _unseen(placed, params)
     return call_digest(placed.record["tool"], params) if unseen is None else unseen
+
+
+def _or_absent(value: Value) -> Value:
+    return ABSENT if value is None else value
 
 
 def _unseen(placed: Placed, value: Value) -> Unseen | None:
@@ -337,12 +347,30 @@ class Views:
         self._selectable = {**_ACTION, **self._own}
         self._action = {**self._selectable, "selected": self._selected}
         self._selectors = Selectors(evaluator)
+        self._memo: dict[int, Value] | None = None
 
     def params(self, placed: Placed) -> Value:
         """Return the variable `params`, or `Absent` with the reason."""
         action = placed.its_action
         if action is None:
             return Absent(f"params: this {placed.subject} belongs to no action")
+        if self._memo is None:
+            return self._params(action)
+        known = self._memo.get(id(action))
+        if known is None:
+            known = self._memo[id(action)] = self._params(action)
+        return known
+
+    @contextmanager
+    def remembering(self) -> Generator[None]:
+        """Make the parameters of each action once, while records of many conditions are viewed."""
+        self._memo = {}
+        try:
+            yield
+        finally:
+            self._memo = None
+
+    def _params(self, action: Placed) -> Value:
         recorded = action.record["params"]
         tool = self._tools.get(action.tool)
         if is_flat(recorded):
@@ -389,6 +417,17 @@ class Views:
     def cited(self, observations: Iterable[Placed]) -> list[dict[str, Value]]:
         """Return the variable `evidence`: the observations that an action cites."""
         return [self.observed(placed) for placed in observations]
+
+    def column(self, root: str, name: str, placed: Iterable[Placed]) -> list[Value]:
+        """Return what `part` says of many records that all have the variable."""
+        if root == "run":
+            made = _RUN.get(name)
+            return [_or_absent(None if made is None else made(cast("Run", one.run))) for one in placed]
+        if root == "action":
+            member = self._action.get(name)
+            return [ABSENT if member is None else member(cast("Placed", one.its_action)) for one in placed]
+        member = _RECORDS[root].get(name)
+        return [ABSENT if member is None else member(one) for one in placed]
 
     def observed(self, observation: Placed, members: Members = None) -> dict[str, Value]:
         """Return one element of `evidence`."""

@@ -35,7 +35,7 @@ from contracts.column_shapes import (
 from contracts.column_shapes import field as field_name
 from contracts.columns import Column, Fallback, compile_condition, compile_value
 from contracts.engine import Engine
-from contracts.evaluation import Undecidable
+from contracts.evaluation import Condition, Undecidable
 from contracts.facts import FactMemory, FactResult
 from contracts.model import Verdict
 from contracts.results import RuleResult
@@ -105,7 +105,7 @@ class ColumnEngine:
         self._plan = ColumnPlan(engine.world, engine.rules)
         members = _member_names(self._plan)
         self._named = _named(self._plan)
-        self._tables = Tables(engine.world.views, self._named, members)
+        self._tables = Tables(engine.contract, engine.world.views, self._named, members)
         self._database = duckdb.connect()
         self._database.execute(f"SET threads = {threads}")
         self._compiled: dict[tuple[object, ...], Column | Fallback] = {}
@@ -166,6 +166,7 @@ class ColumnEngine:
             rows = iter(state.every().to_pylist())
             feed = Feed(
                 state,
+                set(self._world.facts),
                 rows,
                 lambda number, index, values=values: values[number].get(index),
                 self.scopes(group.over, scopes_of),
@@ -434,16 +435,18 @@ class _ChunkRun:
         judged = Judged()
         broken = self._verdicts(judged)
         spoiling = self._spoiling()
-        feeds = self._feeds(sorted({*broken, *spoiling}))
+        asked = self._asked_facts(broken, spoiling)
+        told = set().union(*asked.values()) if asked else set[int]()
+        feeds = self._feeds(asked)
         engine = self._owner.engine
         for position, row in enumerate(self._chunk.rows):
             against = broken.get(position, ())
             spoilt = spoiling.get(position)
-            if against or spoilt:
+            if position in told:
                 for feed in feeds:
                     feed.up_to(row.placed.event.index)
             noting = partial(self._note_reasons, spoilt) if spoilt else None
-            rules = [each.rule for each, _ in against]
+            rules = [(each.rule, _VERDICTS[said]) for each, said in against]
             results = engine.take_known(row.placed, row.cited, rules, noting)
             self._compare(row, against, results)
             if results:
@@ -451,6 +454,27 @@ class _ChunkRun:
         for memory in self._world.facts.values():
             memory.clear()
         return judged
+
+    def _asked_facts(
+        self,
+        broken: Mapping[int, Sequence[tuple[RuleAsked, int]]],
+        spoiling: Mapping[int, Sequence[FactMemory]],
+    ) -> dict[str, set[int]]:
+        """Return which facts the counters will be asked for, each by positions."""
+        found: defaultdict[str, set[int]] = defaultdict(set)
+        behind: dict[int, frozenset[str]] = {}
+        world = self._world
+        for position, against in broken.items():
+            for each, _ in against:
+                if each.number not in behind:
+                    behind[each.number] = _behind(world, each.rule.conditions)
+                for name in behind[each.number]:
+                    found[name].add(position)
+        for position, memories in spoiling.items():
+            for memory in memories:
+                for name in world.behind(memory.names):
+                    found[name].add(position)
+        return found
 
     def _spoiling(self) -> dict[int, list[FactMemory]]:
         """Return which records spoil which facts, by position."""
@@ -472,30 +496,31 @@ class _ChunkRun:
                 raise EnginesDifferError(index, f"fact {memory.fact.name}", "an error", "none")
             self._owner.reasons.keep(memory.fact.name, note.entry)
 
-    def _feeds(self, positions: Sequence[int]) -> list[Feed]:
-        """Return what the counters need to know for some records."""
-        if not positions:
-            return []
+    def _feeds(self, asked: Mapping[str, set[int]]) -> list[Feed]:
+        """Return what the counters need to know of facts for some records."""
         for memory in self._world.facts.values():
             memory.clear()
-        wanted = [self._indexes[position] for position in positions]
-        self._database.register("wanted", pa.table({"idx": pa.array(wanted, pa.int64())}))
         digests = {
             action.event.index: action.event.digest
             for action in (row.placed.its_action for row in self._chunk.rows)
             if action is not None
         }
-        return [
-            Feed(
-                run.state,
-                iter(run.wanted().to_pylist()),
-                run.value,
-                self._owner.scopes(run.state.group.over, self._runs),
-                digests,
-                self._owner.reasons,
+        feeds: list[Feed] = []
+        for run in self._groups:
+            names = {one.memory.fact.name for one in run.state.group.facts}
+            positions = set().union(*(asked.get(name, ()) for name in names))
+            if not positions:
+                continue
+            wanted = pa.array([self._indexes[one] for one in sorted(positions)], pa.int64())
+            self._database.register("wanted", pa.table({"idx": wanted}))
+            scopes = self._owner.scopes(run.state.group.over, self._runs)
+            rows = iter(run.wanted().to_pylist())
+            feeds.append(
+                Feed(
+                    run.state, names & asked.keys(), rows, run.value, scopes, digests, self._owner.reasons
+                )
             )
-            for run in self._groups
-        ]
+        return feeds
 
     def _compare(
         self, row: Row, against: Sequence[tuple[RuleAsked, int]], results: Sequence[RuleResult]
@@ -524,9 +549,8 @@ class _ChunkRun:
                 f"SELECT {selected} FROM {subject.source}"
             ).to_arrow_table()
             positions = self._viewed[name].positions
-            mine = self._mine(name)
             for one in rules:
-                codes = columns[f"v{one.number}"].to_numpy() * mine
+                codes = columns[f"v{one.number}"].to_numpy()
                 judged.satisfied[one.number] += int(np.count_nonzero(codes == _HOLDS))
                 for row in np.flatnonzero(codes > _HOLDS):
                     found[positions[row]].append((one, int(codes[row])))
@@ -534,14 +558,14 @@ class _ChunkRun:
             each.sort(key=lambda pair: pair[0].number)
         return found
 
-    def _mine(self, name: str) -> Any:  # noqa: ANN401 - a NumPy array
-        """Return of each record whether its run is one of the contract's service."""
-        service = self._world.contract.service
-        rows = (self._chunk.rows[position] for position in self._viewed[name].positions)
-        runs = [row.placed.run for row in rows]
-        return np.array(
-            [run is not None and run.opened.get("service") == service for run in runs], np.int8
-        )
+
+def _behind(world: World, conditions: Iterable[Condition]) -> frozenset[str]:
+    """Return the facts that conditions read, directly, through others and through the limits."""
+    reads = list(conditions)
+    if any("limits" in one.reads.members for one in reads):
+        reads += world.limits_by
+    names = {name for one in reads for name in one.reads.facts}
+    return world.behind(names) if names else frozenset()
 
 
 def _verdict_sql(one: RuleAsked) -> str:

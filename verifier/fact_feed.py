@@ -5,7 +5,7 @@ and what was read, the counters say: they are given the notes under those keys t
 asks for, up to that record, in order. So that a finding is what the guard would have said.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,7 @@ class Feed:
 
     Args:
         state: The group, and how its notes are written.
+        names: The facts that are asked for.
         rows: Notes as rows, in the order of their entries.
         values: The values that they are of.
         scopes: Says which scope a number stands for.
@@ -53,13 +54,18 @@ class Feed:
     def __init__(
         self,
         state: GroupState,
+        names: Container[str],
         rows: Iterator[Mapping[str, Any]],
         values: Values,
         scopes: Callable[[int], str],
         digests: Mapping[int, str],
         reasons: Reasons,
     ) -> None:
-        self._group = state.group
+        self._facts = [
+            (number, one)
+            for number, one in enumerate(state.group.facts)
+            if one.memory.fact.name in names
+        ]
         self._state = state
         self._rows = rows
         self._values = values
@@ -77,7 +83,7 @@ class Feed:
     def _count(self, row: Mapping[str, Any]) -> None:
         number_of_scope = row["scope"]
         scope = REFERENCE if number_of_scope == NOWHERE else self._scopes(number_of_scope)
-        for number, one in enumerate(self._group.facts):
+        for number, one in self._facts:
             self._count_for(number, one.memory, row, scope)
 
     def _count_for(

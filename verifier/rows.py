@@ -7,7 +7,8 @@ Placing a record (its run, its action, its time) is the same for both engines, a
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import compress
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,11 +17,11 @@ from contracts.column_facts import NOWHERE
 from contracts.column_shapes import NEVER, Shape
 from contracts.evaluation import VARIABLES
 from contracts.history import Event
-from contracts.lineage import RUN_OPENED, Lineage, Placed
+from contracts.lineage import Lineage, Placed
+from contracts.model import Contract
 from contracts.view import OBSERVATION_MEMBERS, Absent, Views, identity_view
 from verifier.columns import MISSING, Instant, Made, column_of, members_column
 
-SCOPES: Final = ("run", "identity", "service", "workflow", "domain", "ledger")
 Named = Mapping[str, frozenset[str] | None]
 
 
@@ -131,13 +132,22 @@ class Tables:
     """Makes tables of chunks, for one contract.
 
     Args:
-        views: The contract's views.
+        contract: The contract.
+        views: Its views.
         named: For each subject, which members of which variables its conditions read; None for
             all of them.
         members: Every name that may be a member of a map in some condition.
     """
 
-    def __init__(self, views: Views, named: Mapping[str, Named], members: frozenset[str]) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        views: Views,
+        named: Mapping[str, Named],
+        members: frozenset[str],
+    ) -> None:
+        self._service = contract.service
+        self._overs = {fact.over for fact in contract.facts} - {"run"}
         self._views = views
         self._named = named
         self._members = members
@@ -148,39 +158,44 @@ class Tables:
         positions = chunk.positions[subject]
         rows = [chunk.rows[position] for position in positions]
         columns = dict(self._placing(rows))
-        columns["judged"] = pa.array([judged[position] for position in positions], pa.bool_())
+        # A contract's rules are for the runs of its own service.
+        runs = [row.placed.run for row in rows]
+        asked = [
+            judged[position] and run is not None and run.opened.get("service") == self._service
+            for position, run in zip(positions, runs, strict=True)
+        ]
+        columns["judged"] = pa.array(asked, pa.bool_())
         shapes: dict[str, Shape] = dict.fromkeys(VARIABLES, NEVER)
         odd: set[int] = set()
         longest = 0
-        for root, members in self._named[subject].items():
-            for shape, array, parts in self._variable(subject, root, members, rows):
-                shapes[root], columns[root] = shape, array
-                odd.update(*(part.odd for part in parts))
-                longest = max([longest, *(part.longest for part in parts)])
+        with self._views.remembering():
+            for root, members in self._named[subject].items():
+                for shape, array, parts in self._variable(subject, root, members, rows):
+                    shapes[root], columns[root] = shape, array
+                    odd.update(*(part.odd for part in parts))
+                    longest = max([longest, *(part.longest for part in parts)])
         return Viewed(positions, pa.table(columns), shapes, frozenset(odd), longest)
 
     def _placing(self, rows: Sequence[Row]) -> Iterator[tuple[str, pa.Array]]:
         """Yield where records stand: what facts are taken over."""
         placed = [row.placed for row in rows]
-        yield "idx", pa.array([one.event.index for one in placed], pa.int64())
-        yield "time", pa.array([one.time for one in placed], pa.int64())
-        yield "imported", pa.array([one.event.imported for one in placed], pa.bool_())
-        yield "allowed", pa.array([one.counts_as_allowed for one in placed], pa.bool_())
-        yield "in_no_run", pa.array([one.run is None for one in placed], pa.bool_())
-        yield "tool", pa.array([one.tool for one in placed], pa.string())
+        events = [one.event for one in placed]
         actions = [one.its_action for one in placed]
-        yield (
-            "act",
-            pa.array([None if one is None else one.event.index for one in actions], pa.int64()),
-        )
-        for over in SCOPES:
-            yield f"in_{over}", pa.array([self.scope(one, over) for one in placed], pa.int64())
-
-    def scope(self, placed: Placed, over: str) -> int | None:
-        """Return a number for the scope in which a record stands; of a run, that of its entry."""
-        if over == "run":
-            return None if placed.run is None else placed.run.index
-        return self.scopes.number(placed.scope(over))
+        runs = [one.run for one in placed]
+        yield "idx", pa.array([one.index for one in events], pa.int64())
+        yield "time", pa.array([one.time for one in placed], pa.int64())
+        yield "imported", pa.array([one.imported for one in events], pa.bool_())
+        yield "allowed", pa.array([_allowed(one) for one in actions], pa.bool_())
+        yield "in_no_run", pa.array([one is None for one in runs], pa.bool_())
+        tools = ["" if one is None else one.event.record["tool"] for one in actions]
+        yield "tool", pa.array(tools, pa.string())
+        acts = [None if one is None else one.event.index for one in actions]
+        yield "act", pa.array(acts, pa.int64())
+        yield "in_run", pa.array([None if one is None else one.index for one in runs], pa.int64())
+        number = self.scopes.number
+        for over in self._overs:
+            scopes = [number(one.scope(over)) for one in placed]
+            yield f"in_{over}", pa.array(scopes, pa.int64())
 
     def scope_text(self, number: int, over: str, runs: Mapping[int, str]) -> str:
         """Return the scope that a number stands for."""
@@ -211,11 +226,9 @@ class Tables:
         if name == "time" and root != "run":
             values: list[Any] = [_instant(root, one) for one in placed]
         else:
-            part = self._views.part
-            values = [
-                _known(part(one, root, name)) if has else MISSING
-                for one, has in zip(placed, there, strict=True)
-            ]
+            those = placed if all(there) else list(compress(placed, there))
+            found = [_known(one) for one in self._views.column(root, name, those)]
+            values = found if those is placed else _spread(found, there)
         return column_of(values, self._members)
 
     def _wholes(self, root: str, subject: str, rows: Iterable[Row]) -> Iterator[Any]:
@@ -242,6 +255,10 @@ class Tables:
                 yield MISSING
 
 
+def _allowed(action: Placed | None) -> bool:
+    return action is None or action.counts_as_allowed
+
+
 def _has(root: str, subject: str, placed: Placed) -> bool:
     """Return whether a record has a variable that is made member by member."""
     if root == "action":
@@ -261,6 +278,12 @@ def _known(value: Any) -> Any:  # noqa: ANN401 - a value of a view
     return MISSING if isinstance(value, Absent) else value
 
 
+def _spread(values: Iterable[Any], there: Iterable[bool]) -> list[Any]:
+    """Return values one a row, where they are there."""
+    rest = iter(values)
+    return [next(rest) if has else MISSING for has in there]
+
+
 def runs_of(chunk: Chunk) -> Mapping[int, str]:
     """Return the digests of the runs of a chunk's records, by the entries that opened them."""
     return {
@@ -269,9 +292,3 @@ def runs_of(chunk: Chunk) -> Mapping[int, str]:
         if row.placed.run is not None
     }
 
-
-def opened_in(chunk: Chunk) -> frozenset[int]:
-    """Return the entries at which the chunk's own runs were opened."""
-    return frozenset(
-        chunk.rows[position].placed.event.index for position in chunk.positions[RUN_OPENED]
-    )
