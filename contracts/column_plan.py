@@ -13,6 +13,7 @@ from contracts.case import World
 from contracts.engine import CompiledRule
 from contracts.evaluation import Condition
 from contracts.facts import FactMemory
+from contracts.obligations import Waiting
 
 Tools = frozenset[str]
 """The tools whose records are meant; empty: of all."""
@@ -112,6 +113,23 @@ class RuleAsked:
     unless: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class DutyAsked:
+    """A rule with `expect`, with the columns of what must follow; empty where there is none.
+
+    Attributes:
+        rule: The rule, whose conditions say what opens the duty.
+        where: Whether a later record is one that must follow.
+        by: The key on that record.
+        at: The key on the record that opens the duty.
+    """
+
+    rule: RuleAsked
+    where: str
+    by: str
+    at: str
+
+
 class ColumnPlan:
     """The plan of one contract.
 
@@ -119,13 +137,16 @@ class ColumnPlan:
         asked: Every condition, by stage.
         groups: The groups of facts, by stage.
         rules: The rules.
+        duties: What must follow, where a rule says so.
         limits_by: The columns of what limits hang on.
         limits_depth: The first stage whose conditions may read limits.
         limits_need: The records that limits are read for.
         stages: How many stages there are.
     """
 
-    def __init__(self, world: World, rules: Sequence[CompiledRule]) -> None:
+    def __init__(
+        self, world: World, rules: Sequence[CompiledRule], waiting: Mapping[str, Waiting]
+    ) -> None:
         self._world = world
         self._depths: dict[str, int] = {}
         self._columns: dict[tuple[int, bool], Asked] = {}
@@ -136,6 +157,9 @@ class ColumnPlan:
         self.limits_need = Need()
         self._needs = {name: Need() for name in world.facts}
         self.rules = [self._rule(number, rule) for number, rule in enumerate(rules)]
+        self.duties = [
+            self._duty(one, waiting[one.rule.rule.id]) for one in self.rules if one.rule.rule.expect
+        ]
         made: list[_Planned] = []
         for memory in reversed(world.facts.values()):
             # Nobody asks for it: whatever it would remember makes no difference.
@@ -153,6 +177,15 @@ class ColumnPlan:
         when = "" if rule.when is None else self._ask(rule.when, need, truth=True)
         unless = "" if rule.unless is None else self._ask(rule.unless, need, truth=True)
         return RuleAsked(number, rule, when, unless)
+
+    def _duty(self, one: RuleAsked, waiting: Waiting) -> DutyAsked:
+        opening, following = Need(), Need()
+        opening.add(one.rule.rule.subject, one.rule.rule.tools)
+        following.add(waiting.expect.source, waiting.expect.tools)
+        where = "" if waiting.where is None else self._ask(waiting.where, following, truth=True)
+        by = "" if waiting.by is None else self._ask(waiting.by, following, truth=False)
+        at = "" if waiting.at is None else self._ask(waiting.at, opening, truth=False)
+        return DutyAsked(one, where, by, at)
 
     def _fact(self, memory: FactMemory) -> "_Planned":
         """Plan a fact, once it is known who asks for it: those that may are declared later."""
@@ -239,7 +272,3 @@ def _grouped(planned: Iterable[_Planned], stages: int) -> list[list[FactGroup]]:
         by_depth[group.depth].append(group)
     return by_depth
 
-
-def column_names(asked: Iterable[Asked]) -> Mapping[str, Asked]:
-    """Return conditions by the names of their columns."""
-    return {one.name: one for one in asked}

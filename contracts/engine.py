@@ -20,7 +20,7 @@ from contracts.history import Event
 from contracts.instants import written
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Effect, Rule, Verdict
-from contracts.obligations import Obligations
+from contracts.obligations import Obligations, Waiting
 from contracts.results import RuleResult
 from contracts.withholding import Hidden, Mark
 
@@ -183,6 +183,11 @@ class Engine:
     def world(self) -> World:
         """What all records of this engine share."""
         return self._world
+
+    @property
+    def waiting(self) -> Mapping[str, Waiting]:
+        """What each rule with `expect` waits for, by the rule's id."""
+        return self._obligations.waiting
 
     @property
     def rules(self) -> Sequence[CompiledRule]:

@@ -165,6 +165,11 @@ class Obligations:
         self._all: dict[int, Duty] = {}
         self._world = world
 
+    @property
+    def waiting(self) -> Mapping[str, Waiting]:
+        """What each rule with `expect` waits for, by the rule's id."""
+        return self._waiting
+
     def wide(self) -> frozenset[str]:
         """Return the facts that a record of another service's run may be asked for by a duty."""
         beyond = [each for each in self._waiting.values() if each.expect.over not in OWN_SCOPES]

@@ -24,6 +24,8 @@ import pyarrow as pa
 
 from contracts.case import Case, World, limits_for
 from contracts.coercion import Value
+from contracts.column_duties import Followers, Triggers, met_sql
+from contracts.column_facts import keys_sql
 from contracts.column_plan import Asked, ColumnPlan, FactGroup, RuleAsked
 from contracts.column_shapes import (
     BOOL,
@@ -102,7 +104,7 @@ class ColumnEngine:
     def __init__(self, engine: Engine, threads: int = 1) -> None:
         self._engine = engine
         self._world: World = engine.world
-        self._plan = ColumnPlan(engine.world, engine.rules)
+        self._plan = ColumnPlan(engine.world, engine.rules, engine.waiting)
         members = _member_names(self._plan)
         self._named = _named(self._plan)
         self._tables = Tables(engine.contract, engine.world.views, self._named, members)
@@ -434,6 +436,7 @@ class _ChunkRun:
         """Ask the counters of the records that some rule does not hold for, or that spoil facts."""
         judged = Judged()
         broken = self._verdicts(judged)
+        self._meet(broken, judged)
         spoiling = self._spoiling()
         asked = self._asked_facts(broken, spoiling)
         told = set().union(*asked.values()) if asked else set[int]()
@@ -454,6 +457,39 @@ class _ChunkRun:
         for memory in self._world.facts.values():
             memory.clear()
         return judged
+
+    def _meet(
+        self, broken: defaultdict[int, list[tuple[RuleAsked, int]]], judged: Judged
+    ) -> None:
+        """Take away the duties that are met in this chunk: they hold, and are only counted."""
+        for duty in self._owner.plan.duties:
+            rule = duty.rule.rule.rule
+            expect = rule.expect
+            opening = self._subjects.get(rule.subject)
+            following = self._subjects.get(expect.source) if expect else None
+            if expect is None or opening is None or following is None:
+                continue
+            name = f"opens{duty.rule.number}"
+            codes = np.zeros(opening.table.num_rows, bool)
+            for row, position in enumerate(self._viewed[rule.subject].positions):
+                said = broken.get(position, ())
+                codes[row] = any(one is duty.rule and code == _BROKEN for one, code in said)
+            if not codes.any():
+                continue
+            opening.table = opening.table.append_column(name, pa.array(codes))
+            self._register(rule.subject)
+            fits = [tools_sql(expect.tools or None), *([duty.where] if duty.where else [])]
+            closing = self._subjects.get("run.closed")
+            statement = met_sql(
+                Triggers(opening.source, name, f"in_{expect.over}", _keys(opening, duty.at)),
+                Followers(following.source, " AND ".join(fits), _keys(following, duty.by)),
+                within=expect.within,
+                closings="" if closing is None else closing.source,
+            )
+            for index in self._database.sql(statement).to_arrow_table()["idx"].to_pylist():
+                position = self._position(index)
+                broken[position] = [one for one in broken[position] if one[0] is not duty.rule]
+                judged.satisfied[duty.rule.number] += 1
 
     def _asked_facts(
         self,
@@ -537,7 +573,7 @@ class _ChunkRun:
                     index, rule.rule.rule.id, expected.value, str(said.get(rule.rule.rule.id))
                 )
 
-    def _verdicts(self, judged: Judged) -> dict[int, list[tuple[RuleAsked, int]]]:
+    def _verdicts(self, judged: Judged) -> defaultdict[int, list[tuple[RuleAsked, int]]]:
         """Return the rules that do not hold, by position; count those that do."""
         found: defaultdict[int, list[tuple[RuleAsked, int]]] = defaultdict(list)
         for name, subject in self._subjects.items():
@@ -557,6 +593,11 @@ class _ChunkRun:
         for each in found.values():
             each.sort(key=lambda pair: pair[0].number)
         return found
+
+
+def _keys(subject: Subject, column: str) -> str:
+    """Return SQL of the keys that a column says, or of the one key where there is no column."""
+    return keys_sql(subject.shapes[column], f'"{column}"') if column else "['']"
 
 
 def _behind(world: World, conditions: Iterable[Condition]) -> frozenset[str]:
@@ -596,6 +637,10 @@ def _named(plan: ColumnPlan) -> dict[str, dict[str, frozenset[str] | None]]:
     """Return, for each subject, which members of which variables are read."""
     found: defaultdict[str, dict[str, frozenset[str] | None]] = defaultdict(dict)
     subjects = {one.rule.rule.subject for one in plan.rules}
+    expected = [duty.rule.rule.rule.expect for duty in plan.duties]
+    subjects |= {one.source for one in expected if one is not None}
+    if any(one.until for one in expected if one is not None):
+        subjects.add("run.closed")
     for groups in plan.groups:
         for group in groups:
             subjects |= set(group.need.subjects)

@@ -147,7 +147,8 @@ class Tables:
         members: frozenset[str],
     ) -> None:
         self._service = contract.service
-        self._overs = {fact.over for fact in contract.facts} - {"run"}
+        expected = [rule.expect.over for rule in contract.rules if rule.expect]
+        self._overs = {*(fact.over for fact in contract.facts), *expected} - {"run"}
         self._views = views
         self._named = named
         self._members = members
@@ -186,6 +187,7 @@ class Tables:
         yield "time", pa.array([one.time for one in placed], pa.int64())
         yield "imported", pa.array([one.imported for one in events], pa.bool_())
         yield "allowed", pa.array([_allowed(one) for one in actions], pa.bool_())
+        yield "closed", pa.array([one is not None and one.closed is not None for one in runs])
         yield "in_no_run", pa.array([one is None for one in runs], pa.bool_())
         tools = ["" if one is None else one.event.record["tool"] for one in actions]
         yield "tool", pa.array(tools, pa.string())
