@@ -59,7 +59,6 @@ class Boundaries:
         tested: Places that are asked for with `has`.
         containers: Places in which something is looked for with `in`.
         hints: For kinds of evidence, the first values that its members are held against.
-        understood: False once a condition held what is not looked into here.
     """
 
     def __init__(self) -> None:
@@ -69,7 +68,6 @@ class Boundaries:
         self.tested: set[Path] = set()
         self.containers: set[Path] = set()
         self.hints: dict[str, dict[Path, Value]] = {}
-        self.understood = True
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -162,7 +160,12 @@ def _sums(constants: list[Value]) -> list[Value]:
     """Return sums and differences of two constants: where a sum meets its bound."""
     whole = [one for one in distinct(constants) if isinstance(one, int) and type(one) is int]
     pairs = [(one, two) for one in whole[:_MOST_SUMS] for two in whole[:_MOST_SUMS] if one != two]
-    return [near for one, two in pairs for near in (one - two, one - two + 1) if near >= 0]
+    twice = [2 * one for one in whole[:_MOST_SUMS]]
+    sums = [one + two for one, two in pairs if one < two] + twice
+    return [
+        *[near for one, two in pairs for near in (one - two, one - two + 1) if near >= 0],
+        *[near for one in distinct(sums) for near in (one, one + 1) if near >= 0],
+    ]
 
 
 def place_values(contract: Contract) -> Iterator[tuple[Path, Value]]:
@@ -226,7 +229,6 @@ class _Reader:
     def _whole(self, text: str) -> Operand:
         tree = shared_evaluator().compile(text).tree()
         if tree is None:
-            self._found.understood = False
             return Operand()
         return self._operand(tree, {})
 
@@ -252,9 +254,8 @@ class _Reader:
         return merged
 
     def _selected(self, node: Node, own: Mapping[str, Path]) -> Operand:
-        place = _place(node, own)
+        place = place_of(node, own)
         if place is None:
-            self._found.understood = False
             operand = self._operand(node.select_expr.operand, own)
             return Operand(operand.places, operand.constants, computes=True)
         if place[0] == "facts" and len(place) > 1:
@@ -307,8 +308,6 @@ class _Reader:
             return merged
         if name == "size" and operands[0].place is not None:
             sized = (*operands[0].place, SIZE)
-            # How many observations are cited is not varied.
-            self._found.understood = self._found.understood and sized[0] != "evidence"
             self._note(sized)
             return Operand({sized}, place=sized)
         if name in {"int", "double", "string", "dyn"}:
@@ -318,7 +317,6 @@ class _Reader:
             merged.constants = [-one for one in merged.constants if isinstance(one, int | float)]
             return merged
         if name in _SUMS:
-            self._found.understood = self._found.understood and name in {"_+_", "_-_"}
             merged.computes = True
             return merged
         self._texts(name, merged)
@@ -326,19 +324,17 @@ class _Reader:
 
     def _texts(self, name: str, merged: Operand) -> None:
         """A function of texts answers yes for its own constant, or for what matches it."""
-        self._found.understood = False
         texts = [one for one in merged.constants if isinstance(one, str)]
         samples = [matching(one) if name == "matches" else one for one in texts]
         self._found.join(merged.places, [one for one in samples if one], computes=False)
 
     def _fold(self, fold: Node, own: Mapping[str, Path]) -> Operand:
-        over = _place(fold.iter_range, own)
+        over = place_of(fold.iter_range, own)
         within = self._operand(fold.iter_range, own) if over is None else Operand()
         if over is not None:
             if over[0] == "facts" and len(over) > 1:
                 over = ("facts", self._labels.get(over[1], over[1]), *over[2:])
             self._note(over)
-        self._found.understood = self._found.understood and over == ("evidence",)
         inner = {**own, fold.accu_var: ("",)}
         if over is not None:
             inner[fold.iter_var] = (*over, ELEMENT)
@@ -365,7 +361,7 @@ def _equalities(node: Node, own: Mapping[str, Path]) -> Iterator[tuple[Path, Val
         return
     call = node.call_expr
     if call.function in {"_==_", "@in"}:
-        place = _place(call.args[0], own)
+        place = place_of(call.args[0], own)
         values = list(_constants(call.args[1]))
         if place is not None and values:
             yield place, values[0]
@@ -391,20 +387,25 @@ def _parts(node: Node) -> list[Node]:
     return []
 
 
-def _place(node: Node, own: Mapping[str, Path]) -> Path | None:
-    """Return the place that a chain of selections names, None where it is no such chain."""
+def place_of(node: Node, own: Mapping[str, Path]) -> Path | None:
+    """Return the place that a chain of selections names, None where it is no such chain.
+
+    Args:
+        node: A part of a condition.
+        own: The places that its own variables stand for.
+    """
     kind = node.WhichOneof(KIND)
     if kind == "ident_expr":
         name: str = node.ident_expr.name
         return own.get(name, (name,))
     if kind == "select_expr":
-        holder = _place(node.select_expr.operand, own)
+        holder = place_of(node.select_expr.operand, own)
         return None if holder is None else (*holder, str(node.select_expr.field))
     return None
 
 
 def _place_of_index(call: Node, own: Mapping[str, Path]) -> Path | None:
-    holder, key = _place(call.args[0], own), list(_constants(call.args[1]))
+    holder, key = place_of(call.args[0], own), list(_constants(call.args[1]))
     if holder is None or len(key) != 1 or not isinstance(key[0], str):
         return None
     return (*holder, str(key[0]))

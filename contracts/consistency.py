@@ -1,20 +1,23 @@
 """Rules that never bite, always bite, or cannot both be kept: over the edges of their conditions.
 
 Every combination of values at which the conditions can change their answer is tried on a call that
-conforms to its tool's schema. Only rules whose conditions are comparisons are looked into, and only
-where there are few enough combinations: about all others nothing is said. An undecidable result
-speaks neither for nor against a rule.
+conforms to its tool's schema. Only rules are looked into of whose conditions it is known that those
+values stand for all others (`contracts.covering`), and only where there are few enough
+combinations: about all others nothing is said. An undecidable result speaks neither for nor against
+a rule.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations, product
 from math import prod
 from typing import Final
 
-from contracts.assignments import Side, Space
-from contracts.boundaries import Boundaries
+from contracts.assignments import MISSING, Side, Space
+from contracts.boundaries import ELEMENT, distinct
+from contracts.coercion import Value
+from contracts.covering import Covering
 from contracts.model import Contract, Effect, Rule, Verdict
 from contracts.samples import Path
 from contracts.stated import Decider
@@ -60,7 +63,7 @@ def inconsistencies(contract: Contract, rules: Sequence[Rule]) -> Iterator[Incon
     """
     sound: list[Rule] = []
     for rule in rules:
-        if not _looked_into(contract, rule):
+        if not _looked_into(rule):
             continue
         tools = rule.tools or tuple(contract.tools)
         said = {tool: _verdicts(contract, (rule,), tool) for tool in tools}
@@ -94,23 +97,19 @@ def _clash(contract: Contract, one: Rule, two: Rule) -> Iterator[Inconsistency]:
         yield Inconsistency(Fault.CLASH, two, tuple(found), one)
 
 
-def _looked_into(contract: Contract, rule: Rule) -> bool:
+def _looked_into(rule: Rule) -> bool:
     if rule.subject != "action" or rule.expect is not None:
         return False
-    if rule.when in _CONSTANT and rule.unless in _CONSTANT:
-        return False
-    found = Boundaries()
-    for tool in (rule.tools or tuple(contract.tools))[:1]:
-        for text in (rule.when, rule.unless):
-            if text:
-                found.asked(contract, tool, text, {})
-    return found.understood
+    return rule.when not in _CONSTANT or rule.unless not in _CONSTANT
 
 
 def _verdicts(
     contract: Contract, rules: tuple[Rule, ...], tool: str, *, sharing: bool = False
 ) -> set[tuple[Verdict, ...]]:
-    """Return which verdicts the rules have together; none where there are too many to try."""
+    """Return which verdicts the rules have together; none where that is not sure to be all."""
+    needed = Covering(contract, tool, rules).values()
+    if needed is None:
+        return set()
     schema = tuple(rule for rule in contract.rules if rule.id == SCHEMA)
     small = replace(contract, rules=(*rules, *schema))
     labels = {fact.name: fact.name for fact in contract.facts}
@@ -120,10 +119,13 @@ def _verdicts(
     if sharing and not set[Path].intersection(*read) and not _pooled(space, read):
         return set()
     places = sorted(set[Path]().union(*read))
-    if prod(len(space.values[place]) for place in places) > MOST:
+    tried = {place: _tried(space.values[place], needed, place) for place in places}
+    if not {_general(place) for place in places} >= set(needed):
+        return set()
+    if prod(len(values) for values in tried.values()) > MOST:
         return set()
     base, said = space.first(), set[tuple[Verdict, ...]]()
-    for values in product(*(space.values[place] for place in places)):
+    for values in product(*tried.values()):
         situation = space.situation({**base, **dict(zip(places, values, strict=True))})
         results = {one.rule.id: one.verdict for one in side.decider.judge(situation)}
         if results.pop(SCHEMA, Verdict.SATISFIED) is Verdict.SATISFIED:
@@ -131,6 +133,17 @@ def _verdicts(
             if Verdict.UNDECIDABLE not in together:
                 said.add(together)
     return said
+
+
+def _tried(known: list[Value], needed: Mapping[Path, list[Value]], place: Path) -> list[Value]:
+    """Return the values that cover a place, and that it has none where that may be."""
+    values = needed.get(_general(place))
+    return distinct([*values, *[one for one in known if one is MISSING]]) if values else known
+
+
+def _general(place: Path) -> Path:
+    """Return a place of one kind of evidence as conditions name it."""
+    return ("evidence", ELEMENT, *place[2:]) if place[0] == "evidence" else place
 
 
 def _pooled(space: Space, read: list[set[Path]]) -> bool:

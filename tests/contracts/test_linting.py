@@ -185,17 +185,23 @@ def test_limits_by_several_things() -> None:
     )
     text = (
         CLEAN.replace('version: "7"}}', f'version: "7"}}, limits: {{{levels}}}}}')
-        + "rules: [{id: a, for: pay, when: params.x > limits.least && params.x > limits.most}]\n"
+        + "rules: [{id: a, for: pay, when: limits.least > limits.most}]\n"
     )
     assert messages(text) == [
         ("note", "limits.default", 5, 57),
         ("warning", "limits.claimed", 5, 76),
         ("warning", "limits.incomplete", 5, 138),
+        ("warning", "rule.unreachable", 10, 9),
     ]
     stated = text.replace("[{by: run.domain", "[{by: run.service").replace(
         "{most: 2}}]", "{most: 2}}], default: {most: 1, least: 0}"
     )
-    assert messages(stated) == []
+    # In none of the cases is the one greater than the other: no call can violate the rule.
+    assert messages(stated) == [("warning", "rule.unreachable", 10, 9)]
+    turned = stated.replace("limits.least > limits.most", "limits.least < limits.most")
+    assert [found[1] for found in messages(turned)] == ["rule.always"]
+    added = stated.replace("limits.least > limits.most", "params.x > limits.least + limits.most")
+    assert messages(added) == []
 
 
 def test_limits() -> None:
