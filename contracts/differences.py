@@ -213,6 +213,20 @@ def _limits(pairing: Pairing) -> Iterator[Difference]:
                 words = (f"{_value(mine, name)} -> {_value(other, name)}",)
                 label = f"{case}.{name}" if case else name
                 yield _limit(pairing, label, what, words, case, {name})
+        if (
+            not mine
+            and not other
+            and _is_told_apart(old, new, case, (case in before, case in after))
+        ):
+            what = "added" if case in after else "removed"
+            names = {name for values in (*before.values(), *after.values()) for name in values}
+            yield _limit(pairing, case, what, ("listed, without a value",), "", names)
+
+
+def _is_told_apart(old: Limits, new: Limits, case: str, listed: tuple[bool, bool]) -> bool:
+    """Return whether a case has limits only because it is listed, none of them with a value."""
+    without = old.default is None or new.default is None
+    return listed[0] != listed[1] and bool(case) and without
 
 
 def _cases(limits: Limits) -> dict[str, Mapping[str, Any]]:

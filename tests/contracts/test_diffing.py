@@ -312,6 +312,87 @@ def test_limits_by_case() -> None:
     assert (found.situation.run["channel"], found.situation.params["micros"]) == ("US", 8)
 
 
+LEVELS = (
+    "{levels: [{by: run.domain, a: {auto_micros: 5}, b: {auto_micros: 7}},"
+    " {by: run.channel, EU: {auto_micros: 20}, US: {auto_micros: 30}}],"
+    " default: {auto_micros: 50}}"
+)
+
+
+def limited(limits: str) -> str:
+    """The small contract with other limits."""
+    return base().replace("limits: {auto_micros: 100}", f"limits: {limits}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "what", "newly", "run", "micros"),
+    [
+        ("a: {auto_micros: 5}", "a: {auto_micros: 6}", "run.domain = a.auto_micros", "changed",
+         Newly.ALLOWED, {"domain": "a"}, 6),
+        ("US: {auto_micros: 30}", "US: {auto_micros: 31}", "run.channel = US.auto_micros",
+         "changed", Newly.ALLOWED, {"channel": "US", "domain": "other"}, 31),
+        ("default: {auto_micros: 50}", "default: {auto_micros: 60}", "default.auto_micros",
+         "changed", Newly.ALLOWED, {"channel": "other", "domain": "other"}, 51),
+        # A narrower case takes the place of what a wider one says.
+        ("b: {auto_micros: 7}", "b: {auto_micros: 7}, c: {auto_micros: 1}",
+         "run.domain = c.auto_micros", "added", Newly.APPROVAL, {"domain": "c"}, 2),
+        (", b: {auto_micros: 7}", "", "run.domain = b.auto_micros", "removed", Newly.ALLOWED,
+         {"domain": "b"}, 8),
+        ("b: {auto_micros: 7}", "b: {}", "run.domain = b.auto_micros", "removed", Newly.ALLOWED,
+         {"domain": "b"}, 8),
+        (", default: {auto_micros: 50}", "", "default.auto_micros", "removed", Newly.DENIED,
+         {"channel": "other", "domain": "other"}, 1),
+    ],
+)  # fmt: skip
+def test_limits_by_levels(
+    old: str, new: str, name: str, what: str, newly: Newly, run: dict[str, str], micros: int
+) -> None:  # fmt: skip
+    """A value of one level is shown in its own case, where no narrower level has the word."""
+    change = only(limited(LEVELS), limited(LEVELS.replace(old, new)))
+    assert (change.difference.name, change.difference.what, change.newly) == (name, what, newly)
+    found = example(change).situation
+    assert found.params["micros"] == micros
+    assert {key: found.run[key] for key in run} == run
+
+
+def test_levels_in_another_order() -> None:
+    """Which of two levels has the first word is a difference, with a call to which both apply."""
+    levels = LEVELS.removeprefix("{levels: [").partition("], default")[0]
+    first, second = levels.split("}}, {")
+    turned = LEVELS.replace(levels, f"{{{second}, {first}}}}}")
+    change = only(limited(LEVELS), limited(turned))
+    assert change.difference.words == (
+        "run.domain, then run.channel -> run.channel, then run.domain",
+    )
+    run = example(change).situation.run
+    assert (run["domain"] in {"a", "b"}, run["channel"] in {"EU", "US"}) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("more", "name"), [(", default: {}", "default"), (", q: {}", "q"), (", q: {}, z: {}", "q")]
+)
+def test_a_case_without_a_value(more: str, name: str) -> None:
+    """That a case is listed at all can decide: then there are limits, if without that one."""
+    large = "params.micros > limits.auto_micros"
+    text = limited("{by: run.domain, a: {auto_micros: 5}}").replace(
+        large, f"has(limits.auto_micros) && {large}"
+    )
+    listed = text.replace("a: {auto_micros: 5}", f"a: {{auto_micros: 5}}{more}")
+    change = changes(text, listed)[0]
+    assert (change.difference.name, change.difference.what) == (name, "added")
+    assert (change.newly, example(change).situation.run.get("domain")) == (
+        Newly.ALLOWED,
+        "other" if name == "default" else name,
+    )
+    assert changes(listed, text)[0].newly is Newly.DENIED
+    assert "No difference" not in diff_text(diff(load_contract(text), load_contract(listed)))
+
+
+def test_a_case_without_a_value_beside_a_default() -> None:
+    """Where a default gives all values, an empty case gives what no case gives."""
+    assert changes(limited(LEVELS), limited(LEVELS.replace("b: {", "c: {}, b: {"))) == ()
+
+
 def test_amounts() -> None:
     """Micro-units are shown in whole units too; other numbers and texts as they are."""
     assert amount("micros", 5) == "5 (0.000005)"

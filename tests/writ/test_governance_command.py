@@ -1,5 +1,6 @@
 """`writ contract publish`, `activate` and `services`: who may bind a service to what, and when."""
 
+import hashlib
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts import parse_contract
 from contracts.history import Event
 from contracts.instants import micros, moment, written
 from contracts.versions import VersionHistory
@@ -241,6 +243,79 @@ def test_a_backdated_one_that_was_recorded_all_the_same(writ: Run, founded: Foun
         speaker.client.submit([made])
     assert states(writ) == {"1.0.0": "published"}
     assert verify_ledger(LEDGER).integrity.invalid_submissions == 1
+
+
+SHARED = """\
+policy: payments
+document: {name: refund-policy, version: "7", digest: "%s"}
+rules: [{id: %s, for: orders.get, when: 'params.id == "x"'}]
+"""
+
+
+def extending(version: str, rule: str = "no-x", *, at: str = "policies/shared.yaml") -> Path:
+    """A contract that extends a shared policy, and the policy beside it."""
+    shared = Path(at)
+    shared.parent.mkdir(parents=True, exist_ok=True)
+    shared.write_text(SHARED % (DIGEST, rule), "utf-8")
+    named = hashlib.sha256(shared.read_bytes()).hexdigest()
+    own = f'policy: {{document: {{name: refund-policy, version: "7", digest: "{DIGEST}"}}}}'
+    return written_contract(version, own, f"extends: [{{policy: {at}, digest: {named}}}]")
+
+
+@pytest.mark.usefixtures("founded")
+def test_a_contract_that_extends(writ: Run) -> None:
+    """What is published holds the shared text, and means the same where the file is not."""
+    code, _, err = writ("contract", "publish", LEDGER, extending("1.0.0"), "--yes")
+    assert code == 0, err
+    assert activated(writ, "1.0.0")[0] == 0
+    with Store.open(LEDGER) as store:
+        found = Governed(store).published[SERVICE, "1.0.0"]
+    shared = Path("policies/shared.yaml").read_text("utf-8")
+    assert shared in parse_contract(found.record.text).clauses.shared.values()
+    assert found.record.digest == hashlib.sha256(found.record.text.encode()).hexdigest()
+    Path("policies/shared.yaml").unlink()
+    contract = found.contract()
+    assert contract is not None
+    assert "policy.no-x" in {rule.id for rule in contract.rules}
+    assert verify_ledger(LEDGER).exit_code() is ExitCode.HOLDS
+    code, out, _ = writ("contract", "services", LEDGER, "--policy", DIGEST)
+    assert (code, SERVICE in out) == (0, True)
+
+
+@pytest.mark.usefixtures("founded")
+def test_a_contract_that_extends_is_published_once(writ: Run) -> None:
+    """Again: the same. A changed policy needs its new digest, and the contract a new version."""
+    path = extending("1.0.0")
+    assert writ("contract", "publish", LEDGER, path, "--yes")[0] == 0
+    before = size()
+    code, out, _ = writ("contract", "publish", LEDGER, path, "--yes")
+    assert (code, "is published: entry" in out, size()) == (0, True, before)
+    Path("policies/shared.yaml").write_text(SHARED % (DIGEST, "no-y"), "utf-8")
+    code, _, err = writ("contract", "publish", LEDGER, path, "--yes")
+    assert (code, "1.0.0.yaml:5:" in err, size()) == (4, True, before), err
+    code, _, err = writ("contract", "publish", LEDGER, extending("1.0.0", "no-y"), "--yes")
+    assert (code, "governance.refused" in err, size()) == (4, True, before), err
+    code, out, err = writ("contract", "publish", LEDGER, extending("1.1.0", "no-y"), "--yes")
+    assert (code, size() > before) == (0, True), err
+
+
+@pytest.mark.usefixtures("founded")
+def test_what_a_shared_policy_changes_is_shown(writ: Run) -> None:
+    """A version that differs by its policy alone is told against the one in force."""
+    assert writ("contract", "publish", LEDGER, extending("1.0.0"), "--yes")[0] == 0
+    assert activated(writ, "1.0.0", "--effective-at", ahead(hours=1))[0] == 0
+    assert writ("contract", "publish", LEDGER, extending("1.1.0", "no-y"), "--yes")[0] == 0
+    code, out, err = activated(writ, "1.1.0", "--effective-at", ahead(hours=2))
+    assert (code, "policy.no-x" in out, "policy.no-y" in out) == (0, True, True), err
+
+
+@pytest.mark.usefixtures("founded")
+def test_a_shared_policy_that_is_not_there(writ: Run) -> None:
+    """Refused with the place that names it; nothing is written."""
+    path, before = extending("1.0.0"), size()
+    Path("policies/shared.yaml").unlink()
+    code, _, err = writ("contract", "publish", LEDGER, path, "--yes")
+    assert (code, "1.0.0.yaml:5:" in err, size()) == (4, True, before), err
 
 
 @pytest.mark.usefixtures("founded")
