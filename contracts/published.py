@@ -1,4 +1,4 @@
-"""The JSON Schemas of contracts and shared policies, for editors that complete and check.
+"""The JSON Schemas of contracts, shared policies and scenarios: editors complete and check by them.
 
 `python -m contracts.published` writes docs/reference/*.schema.json anew; a test says when to.
 """
@@ -12,17 +12,26 @@ from pydantic import BaseModel
 
 from contracts.document import Clauses
 from contracts.policies import SharedPolicy
+from contracts.steps import KINDS, SettingText, Shared, SuiteText
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS: Final[Mapping[str, tuple[type[BaseModel], str]]] = {
     "contract.schema.json": (Clauses, "Writ contract, language version 1"),
     "shared-policy.schema.json": (SharedPolicy, "Writ shared policy, language version 1"),
+    "scenarios.schema.json": (SuiteText, "Writ suite of scenarios, version 1"),
+    "scenario-setting.schema.json": (SettingText, "Writ setting of scenarios, version 1"),
 }
+
+_REF: Final = "#/$defs/"
+# Of an action: what came of it, in the keys of another step, which names no action then.
+_PARTS: Final = {"outcome": "OutcomeStep", "observed": "ObservationStep"}
 
 
 def json_schema(model: type[BaseModel] = Clauses, title: str = "") -> dict[str, Any]:
     """Return the JSON Schema of what a model reads."""
     schema = model.model_json_schema(by_alias=True)
+    if issubclass(model, Shared):
+        _say_steps(schema)
     _close(schema)
     if model is Clauses:
         _policy_may_be_shared(schema)
@@ -74,6 +83,54 @@ def _policy_may_be_shared(schema: dict[str, Any]) -> None:
     schema["$defs"]["Policy"]["required"].remove("document")
     own = {"required": ["policy"], "properties": {"policy": {"required": ["document"]}}}
     schema["anyOf"] = [own, {"required": ["extends"]}]
+
+
+def _say_steps(schema: dict[str, Any]) -> None:
+    """Say what a step is: models read steps one by one, once the values in them are known."""
+    defs: dict[str, Any] = schema.setdefault("$defs", {})
+    steps: dict[str, Any] = {}
+    for model in KINDS.values():
+        made = model.model_json_schema(by_alias=True)
+        steps |= {**made.pop("$defs", {}), model.__name__: made}
+    for name, part in _PARTS.items():
+        needed = [one for one in steps[part]["required"] if one != name]
+        kinds = steps["ActionStep"]["properties"][name]["anyOf"]
+        said = {**steps[part], "required": needed}
+        kinds[:] = [said if one.get("type") == "object" else one for one in kinds]
+    for made in steps.values():
+        for name, member in made.get("properties", {}).items():
+            made["properties"][name] = _or_value(member)
+    defs |= steps
+    kinds = [{"$ref": f"{_REF}{model.__name__}"} for model in KINDS.values()]
+    block = {"type": "string", "minLength": 1, "description": "The name of a block."}
+    defs["Step"] = {"anyOf": [block, *kinds]}
+    defs["Steps"] = {"anyOf": [_ref("Step"), {"type": "array", "items": _ref("Step")}]}
+    defs["Value"] = {
+        "type": "string",
+        "pattern": r"\$",
+        "description": "A text with `$name` in it, which stands for a value.",
+    }
+    schema["properties"]["blocks"]["additionalProperties"] = _ref("Steps")
+    scenario = defs.get("ScenarioText", {"properties": {}})["properties"]
+    for key in set(scenario) & {"given", "when", "after"}:
+        told = scenario[key]["description"]
+        scenario[key] = {**_ref("Step" if key == "when" else "Steps"), "description": told}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"{_REF}{name}"}
+
+
+def _or_value(member: dict[str, Any]) -> dict[str, Any]:
+    """Return what a member of a step may be: also a text in which a value stands by its name."""
+    told: dict[str, Any] = {
+        key: value for key, value in member.items() if key in {"description", "default"}
+    }
+    own = {key: value for key, value in member.items() if key not in {*told, "title"}}
+    if not own or own == {"type": "string", "minLength": 1}:
+        return {**own, **told}
+    kinds = own["anyOf"] if set(own) == {"anyOf"} else [own]
+    return {"anyOf": [*kinds, _ref("Value")], **told}
 
 
 def write_schemas(folder: Path) -> None:
