@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from contracts.expressions import references
-from contracts.lint_facts import NEUTRAL_OF_RUN, OBSERVED_SOURCES
+from contracts.lint_facts import NEUTRAL_OF_RUN, fact_claimed
 from contracts.model import Contract, Fact
 from contracts.phrases import records_words
 
@@ -86,7 +86,7 @@ def _inputs(contract: Contract, expression: str) -> Iterator[Input]:
         elif use.root == "facts":
             fact = next((one for one in contract.facts if one.name == use.member), None)
             if fact is not None:
-                yield Input(name, *_fact(fact))
+                yield Input(name, *_fact(contract, fact))
         elif use.root in _WHOLE:
             yield Input(name, *_member(contract, use.root, member))
 
@@ -107,8 +107,8 @@ def _member(contract: Contract, root: str, member: str) -> tuple[Origin, str]:
     return _WHOLE[root]
 
 
-def _fact(fact: Fact) -> tuple[Origin, str]:
-    origin = Origin.OBSERVED if fact.source in OBSERVED_SOURCES else Origin.CLAIMED
+def _fact(contract: Contract, fact: Fact) -> tuple[Origin, str]:
+    origin = Origin.CLAIMED if fact_claimed(contract, fact) else Origin.OBSERVED
     return origin, f"{records_words(fact)}, before"
 
 

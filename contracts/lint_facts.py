@@ -54,6 +54,21 @@ CLAIMED: Final = Roots(claimed=True)
 GROUNDED: Final = Roots(claimed=False)
 
 
+_TAKEN: Final = frozenset({"last", "min", "max", "list"})
+
+
+def fact_claimed(contract: Contract, fact: Fact) -> bool:
+    """True where a fact is only what was said: of claims, or a value that was taken from one.
+
+    That an action was recorded is more than a claim, and so is what all of them add up to; the last
+    parameter that an agent called a tool with is its own word.
+    """
+    if fact.source not in OBSERVED_SOURCES:
+        return True
+    said = CLAIMED.of(contract, fact.value) if fact.aggregate in _TAKEN else set[str]()
+    return bool(said) and not GROUNDED.of(contract, fact.value)
+
+
 def limits_grounded(contract: Contract) -> bool:
     """True where the case of the limits does not rest on claims alone."""
     return all(case_grounded(contract, by) for by in contract.limits.by)
@@ -76,5 +91,5 @@ def _claim(contract: Contract, root: str, member: str) -> bool | None:
         return not limits_grounded(contract)
     if root == "facts":
         fact = next((fact for fact in contract.facts if fact.name == member), None)
-        return None if fact is None else fact.source not in OBSERVED_SOURCES
+        return None if fact is None else fact_claimed(contract, fact)
     return None

@@ -156,6 +156,8 @@ def test_approvals_that_rest_on_more_than_claims() -> None:
         ("run.attributes.region", True),
         ("params.region", True),
         ("facts.said", True),
+        ("facts.asked", True),
+        ("facts.answered", False),
         ("facts.region", False),
         ("identity.owner", False),
         ("action.tool", False),
@@ -170,12 +172,36 @@ def test_limits_that_rest_on_claims(by: str, claimed: bool) -> None:  # noqa: FB
         "facts:\n"
         "  region: {last: observation.fields.region, from: observation}\n"
         "  said: {last: message.content, from: message}\n"
+        "  asked: {last: params.region, from: outcome of pay}\n"
+        "  answered: {last: outcome.fields.region, from: outcome of pay}\n"
         "rules:\n"
         "  - {id: a, for: pay, when: 1 > limits.most && facts.region == facts.said}\n"
         "  - {id: b, for: pay, when: params.x > limits.most, effect: approve, role: lead}\n"
     )
     expected = {"limits.claimed", "approve.claimed"} if claimed else set[str]()
     assert {found.code for found in lint(text) if "claimed" in found.code} == expected
+
+
+@pytest.mark.parametrize(
+    ("fact", "severity"),
+    [
+        ("{last: params.n, from: action of pay, default: 0}", "warning"),
+        ("{max: params.n, from: outcome of pay, default: 0}", "warning"),
+        ("{last: run.attributes.n, from: run.opened, default: 0}", "warning"),
+        # What was done adds up, whatever it was said to be for.
+        ("{sum: params.n, from: action of pay}", None),
+        ("{count: true, from: action of pay}", None),
+        ("{max: observation.fields.n, from: observation, default: 0}", None),
+    ],
+)
+def test_a_threshold_over_what_was_said_before(fact: str, severity: str | None) -> None:
+    """A fact that repeats a parameter is the agent's word, from whatever record it is taken."""
+    text = CLEAN + (
+        f"facts: {{f: {fact}}}\n"
+        "rules: [{id: a, for: pay, when: params.x > facts.f, effect: approve, role: lead}]\n"
+    )
+    found = [one.severity for one in lint(text) if one.code == "approve.claimed"]
+    assert found == ([severity] if severity else [])
 
 
 def test_limits_by_several_things() -> None:
