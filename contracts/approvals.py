@@ -3,7 +3,8 @@
 Source: docs/spec/contract-language.md, *Decision*.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from contracts.instants import micros
 from contracts.lineage import Lineage, Placed
@@ -83,13 +84,23 @@ def _entitled(contract: Contract, rule: Rule, approval: Placed, placed: Placed) 
     if identity.get("registered") is not True:
         return False
     requester = None if placed.run is None else placed.run.opened.get("requester")
+    acting = placed.event.identity
     speakers = {contract.service, placed.record.get("by"), requester}
-    owners = {contract.owner, placed.event.identity.get("owner"), requester}
+    owners = {contract.owner, acting.get("owner"), requester}
+    if behind := _delegator(acting):
+        speakers, owners = speakers | {behind}, owners | {behind}
+    delegator = _delegator(identity)
     return (
         rule.role in identity.get("roles", ())
         and approval.record["by"] not in speakers
         and identity.get("owner") not in owners
+        and (not delegator or delegator not in speakers | owners)
     )
+
+
+def _delegator(identity: Mapping[str, Any]) -> str:
+    """Return by whom an identity is delegated; empty where it is by nobody."""
+    return str(identity.get("delegated", {}).get("by") or "")
 
 
 def _expired(rule: Rule, approval: Placed, placed: Placed) -> bool:

@@ -114,6 +114,9 @@ def test_an_approval_is_for_that_call_alone(members: Line) -> None:
         {"identity": {**LEAD, "owner": "rita"}},
         {"by": "rita"},
         {"by": "spiffe://acme.example/ai/desk"},
+        {"identity": {**LEAD, "delegated": {"by": "spiffe://acme.example/ai/desk"}}},
+        {"identity": {**LEAD, "delegated": {"by": OWNER}}},
+        {"identity": {**LEAD, "delegated": {"by": "rita"}}},
         {"expires_at": 3},
         {"expires_at": 2.5},
     ],
@@ -121,6 +124,18 @@ def test_an_approval_is_for_that_call_alone(members: Line) -> None:
 def test_not_every_approval_lifts(members: Line) -> None:
     """Who has a stake, holds no role, speaks of another rule, or has let it run out, lifts none."""
     assert effect_of(approval(**members), resumed()) == "approve"
+
+
+@pytest.mark.parametrize(("by", "effect"), [(KIM, "approve"), ("kim", "approve"), ("lee", "allow")])
+def test_whoever_delegated_who_acts_does_not_approve(by: str, effect: str) -> None:
+    """What is done on somebody's behalf is theirs: another person looks at it."""
+    acting = {"owner": "dora", "delegated": {"by": by}}
+    assert effect_of(approval(), resumed(identity=acting)) == effect
+
+
+def test_a_delegate_of_somebody_else_approves() -> None:
+    """An approver may act on behalf of whoever has no stake in the action."""
+    assert effect_of(approval(identity={**LEAD, "delegated": {"by": "lee"}}), resumed()) == "allow"
 
 
 def test_an_approval_lasts_as_long_as_it_and_the_rule_say() -> None:

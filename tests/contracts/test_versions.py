@@ -43,6 +43,14 @@ def test_the_greatest_effective_time_that_has_come_wins() -> None:
     assert in_force(*both, activated("1", 8), {"action": "a", "t": 9}) == "1"
 
 
+@pytest.mark.parametrize("order", [("1", "2"), ("2", "1")])
+def test_of_two_for_one_time_the_later_entry_wins(order: tuple[str, str]) -> None:
+    """Also where both were recorded at once, as in one submission."""
+    both = [published("1"), published("2"), *[activated(one, 5) for one in order]]
+    assert in_force(*both, {"action": "a", "t": 5}) == order[1]
+    assert in_force(*both, activated(order[0], 4), {"action": "a", "t": 5}) == order[1]
+
+
 @pytest.mark.parametrize(
     "activation",
     [

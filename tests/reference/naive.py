@@ -206,6 +206,13 @@ class Naive:
         """Whether an approval comes from somebody who may give it for this action."""
         run, identity = self.facts.views.run_of(action), approval.identity
         requester = run.record.get("requester") if run else None
+        delegators = [one.identity.get("delegated", {}).get("by") for one in (approval, action)]
+        stake = [self.contract.service, self.contract.owner, requester, action.record["by"]]
+        stake += [action.identity.get("owner"), delegators[1]]
+        if delegators[0] and delegators[0] in stake:
+            return False
+        if delegators[1] and delegators[1] in {approval.record["by"], identity.get("owner")}:
+            return False
         return (
             identity["registered"]
             and rule.role in identity.get("roles", ())

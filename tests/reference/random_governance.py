@@ -6,6 +6,13 @@ from hypothesis import strategies as st
 
 from tests.reference.random_cases import SERVICES, Choices, Line
 
+
+def delegated_by(name: str) -> Line:
+    """An identity of Dee's that acts on somebody's behalf."""
+    window = {"since": "2026-01-01T00:00:00.000000Z", "until": "2027-01-01T00:00:00.000000Z"}
+    return {"roles": ["lead"], "owner": "dee", "delegated": {"by": name, **window}}
+
+
 APPROVERS: Final[tuple[Line, ...]] = (
     {"by": "spiffe://acme.example/kim", "identity": {"roles": ["lead"], "owner": "kim"}},
     {"by": "spiffe://acme.example/lee", "identity": {"roles": ["lead", "head"], "owner": "lee"}},
@@ -16,6 +23,8 @@ APPROVERS: Final[tuple[Line, ...]] = (
         "identity": {"roles": ["lead"], "owner": "maria@acme.example"},
     },
     {"by": SERVICES[0], "identity": {"roles": ["lead"], "owner": "kim"}},
+    {"by": "spiffe://acme.example/del", "identity": delegated_by(SERVICES[0])},
+    {"by": "spiffe://acme.example/far", "identity": delegated_by("spiffe://acme.example/kim")},
     {"by": "spiffe://acme.example/old", "identity": {"registered": False}},
 )
 
@@ -47,6 +56,8 @@ def approval_case(rules: list[bytes], records: list[bytes]) -> Line:
             line = {**first, "action": f"a{len(lines)}", "resumes": proposed}
             line |= {"target": "x"} if choices.chance(6) else {}
             line |= {"params": {"n": 4}} if choices.chance(8) else {}
+            behind = choices.of(("spiffe://acme.example/kim", "lee"))
+            line |= {"identity": delegated_by(behind)} if choices.chance(6) else {}
         lines.append({**line, "t": time})
     return {"contract": {"rules": texts}, "history": lines}
 
