@@ -131,7 +131,8 @@ def open_desk(
         name: Channel(name, client(f"agent-{name}"), gate if name in {"chat", "portal"} else None)
         for name in CHANNELS
     }
-    others = ("author", "activator", "commander", "agent-addresses", *LEADS)
+    agents = ("agent-addresses", "agent-collections")
+    others = ("author", "activator", "deputy", "commander", "night-shift", *agents, *LEADS)
     people = {name: client(name) for name in others}
     # One writer has the head signed, at the end of each day.
     people["steward"] = client("steward", head_signer=founded.head_signer())

@@ -38,7 +38,7 @@ from writ.demo.incident import (
     taking_back,
 )
 from writ.demo.people import ORIGIN, SERVICE, founders
-from writ.demo.planted import acts, cost, coverage, decisions, recovery
+from writ.demo.planted import acts, cost, coverage, decisions, people, recovery
 from writ.demo.planted.refunds import MISTAKES, SLIPS
 from writ.demo.services import Services
 from writ.demo.session import prompt_digest
@@ -380,6 +380,16 @@ def _plan_planted(desk: Desk, random: Random) -> None:
             at = day + 5 * _HOUR + minute * _MINUTE
             desk.timeline.begin(at, acts.outside_mandate(desk, channel, _chance(random)))
     _plan_switch(desk, random, email)
+    _plan_people(desk)
+
+
+def _plan_people(desk: Desk) -> None:
+    """Under each version, on a quiet weekend, people do what they may not."""
+    for day in (5, 26):
+        begin = START + day * _DAY + 2 * _HOUR
+        desk.timeline.begin(begin, people.activated_by_its_runner(desk))
+        desk.timeline.begin(begin + _HOUR, people.stopped_without_the_role(desk))
+        desk.timeline.begin(begin + 3 * _HOUR, people.opened_by_a_stranger(desk))
 
 
 def _plan_switch(desk: Desk, random: Random, email: Channel) -> None:

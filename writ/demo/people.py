@@ -45,8 +45,14 @@ def founders() -> tuple[Founder, ...]:
         ),
         # Writes for a service that nobody has given a contract.
         Founder("agent-addresses", ("agent",), OWNER),
+        # Of a team that has nothing to do with refunds.
+        Founder("agent-collections", ("agent",), "lena.brandt@acme.example"),
         Founder("author", ("author",), "priya.nair@acme.example"),
         Founder("activator", ("activator",), "tomas.lind@acme.example"),
+        # Of the person who runs the service, who is to activate nothing.
+        Founder("deputy", ("activator",), OWNER),
+        # May say what is stopped in other services: the refund contract names another role.
+        Founder("night-shift", ("commander",), "noor.haddad@acme.example"),
         Founder("commander", ("commander", "incident-commander"), "rosa.field@acme.example"),
         *(Founder(name, ("refunds-lead",), person) for name, person in LEADS.items()),
         Founder("reviewer", ("reviewer",), "omar.said@acme.example"),

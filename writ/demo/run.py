@@ -16,6 +16,7 @@ from typing import Final
 
 from verifier.findings import Finding, Result
 from verifier.load import VerifiedLedger, open_ledger, verify_ledger
+from verifier.people import DUTIES, SERVICE, SWITCH_ROLE
 from verifier.report import IntegrityVerdict, Report
 from verifier.reports.text import verdict_line
 from verifier.trust import Trust, parse_trust
@@ -32,6 +33,7 @@ TRUTH: Final = "truth.json"
 TAMPERED: Final = "tampered.db"
 SEED: Final = "march"
 _CLAUSES: Final = ("identity", "scope", "evidence", "policy", "tools", "cost", "recovery")
+_OF_PEOPLE: Final = frozenset({DUTIES, SERVICE, SWITCH_ROLE})
 _RESULTS: Final = (Result.VIOLATED, Result.UNDECIDABLE, Result.HANDLED)
 
 
@@ -150,6 +152,11 @@ def _verdict(report: Report, month: Month) -> Iterator[str]:
         f"  Conformance: {total.violated:,} violated · {total.undecidable:,} undecidable · "
         f"{total.handled:,} handled (denied, held, escalated or approved) · "
         f"{total.satisfied:,} satisfied"
+    )
+    people = [found for found in report.findings if found.code in _OF_PEOPLE]
+    yield (
+        f"  Beside its rules, people: {len(people):,} violated (who activates, who pulls the "
+        "switch, who speaks for the service)"
     )
     if report.integrity.verdict is not IntegrityVerdict.HOLDS:
         raise CommandError("demo.failed", "the ledger that was just made does not hold")

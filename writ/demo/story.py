@@ -247,6 +247,8 @@ def _what_was_changed(told: Told, contracts: list[Contract]) -> Iterator[str]:
     pairs = [
         (by_digest[before.record["digest"]], by_digest[after.record["digest"]], after)
         for before, after in pairwise(active)
+        # Whoever activates once more what is in force changes nothing.
+        if before.record["digest"] != after.record["digest"]
     ]
     for old, new, event in pairs:
         rules = sorted({rule.id for rule in new.rules} - {rule.id for rule in old.rules})

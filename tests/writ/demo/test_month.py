@@ -78,6 +78,41 @@ def test_every_rule_is_broken(version: str) -> None:
     assert truth.refused == UNREACHABLE
 
 
+@pytest.mark.parametrize(
+    ("code", "by"),
+    [
+        ("identity.duties", "deputy"),
+        ("identity.service", "agent-collections"),
+        ("recovery.switch-role", "night-shift"),
+    ],
+)
+def test_what_people_may_not_do_is_done(code: str, by: str) -> None:
+    """Under each version: an activation by who runs it, a stranger's run, a switch without role."""
+    planted = [each for each in one().month.desk.truth.expected if each.rule == code]
+    assert {each.contract for each in planted} == {"1.0.0", "1.1.0"}
+    found = [each for each in one().report.findings if each.code == code]
+    assert [each.index for each in found] == [each.index for each in planted]
+    assert {each.identity.rpartition("/")[2] for each in found} == {by}
+    assert all(each.recorded and each.expected for each in found)
+
+
+def test_what_people_may_not_do_changes_nothing() -> None:
+    """The version in force goes on, no call is stopped, and the stranger's run does nothing."""
+    truth = one().month.desk.truth.expected
+    plants = {"activated-by-its-runner", "stopped-without-the-role", "opened-by-a-stranger"}
+    assert {each.plant for each in truth} >= plants
+    of_people = {each.index for each in truth if each.plant in plants}
+    contracts = one().report.conformance.contracts
+    assert [each.version for each in contracts if each.judged] == ["1.0.0", "1.1.0"]
+    void = [each.index for each in truth if each.plant == "stopped-without-the-role"]
+    for engaged, released in zip(void[::2], void[1::2], strict=True):
+        stopped = {
+            each.index for each in one().report.findings if each.rule == "recovery.kill-switch"
+        }
+        assert not stopped & set(range(engaged, released))
+    assert not {each.index for each in truth if each.plant not in plants} & of_people
+
+
 def test_a_planted_finding_that_is_not_found_is_missed() -> None:
     """The comparison bites both ways: one more, one less, another entry, another result."""
     expected, report = one().month.desk.truth.expected, one().report
