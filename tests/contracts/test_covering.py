@@ -2,9 +2,10 @@
 
 from functools import cache
 from itertools import product
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts import lint
@@ -166,7 +167,7 @@ ATOMS = st.tuples(SIDES, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), SI
 
 
 @cache
-def calls(*, whole: bool) -> list[dict[str, float]]:
+def calls(*, whole: bool) -> list[dict[str, Any]]:
     """Return calls with every combination of small values; what is no whole number adds to none."""
     return [
         {"n": n, "x": x, "c": c, "least": 1, "most": 3}
@@ -175,18 +176,69 @@ def calls(*, whole: bool) -> list[dict[str, float]]:
     ]
 
 
-@settings(deadline=None)
-@given(st.lists(ATOMS, min_size=1, max_size=2), st.sampled_from([" && ", " || "]))
-def test_against_every_small_call(atoms: list[str], joined: str) -> None:
-    """Of each condition, where lint says that none or every call meets it, so it is with all."""
-    condition = joined.join(atoms)
+CONDITIONS = st.tuples(
+    st.lists(ATOMS, min_size=1, max_size=2), st.sampled_from([" && ", " || "])
+).map(lambda parts: parts[1].join(f"({one})" for one in parts[0]))
+
+
+def truth(condition: str, values: list[dict[str, Any]]) -> list[bool]:
+    """Say which calls meet a condition, in another language: names, numbers, texts and signs."""
+    asked = condition.replace("&&", "and").replace("||", "or")
+    for part in ("params.", "run.attributes.", "run.", "facts.", "limits."):
+        asked = asked.replace(part, "")
+    python = compile(asked, "condition", "eval")
+    # Conditions that were made here, and nothing else, are evaluated.
+    return [bool(eval(python, {}, call)) for call in values]  # noqa: S307
+
+
+def agrees(found: set[str], conditions: tuple[str, ...], values: list[dict[str, Any]]) -> bool:
+    """Whether what lint says of rules is so for every call."""
+    met = [truth(one, values) for one in conditions]
+    if "rule.contradiction" in found and not all(map(any, zip(*met, strict=True))):
+        return False
+    if "rule.unreachable" in found and all(map(any, met)):
+        return False
+    return "rule.always" not in found or any(map(all, met))
+
+
+@given(CONDITIONS, CONDITIONS)
+def test_against_every_small_call(one: str, two: str) -> None:
+    """Where lint says that none or every call meets a condition, so it is with all of them."""
     schema = OBJECT.format("{type: integer, minimum: 1, maximum: 9}")
-    found = said(condition, schema=schema, limits="{least: 1, most: 3}")
-    if found & {"rule.unreachable", "rule.always"}:
-        asked = joined.join(f"({one})" for one in atoms)
-        for part in ("params.", "run.attributes.", "facts.", "limits."):
-            asked = asked.replace(part, "")
-        python = compile(asked.replace("&&", "and").replace("||", "or"), "condition", "eval")
-        never = "rule.unreachable" in found
-        # Names of a condition that was made here, and nothing else, are evaluated.
-        assert all(bool(eval(python, {}, call)) is not never for call in calls(whole="+" in asked))  # noqa: S307
+    found = said(one, two, schema=schema, limits="{least: 1, most: 3}")
+    if found:
+        assert agrees(found, (one, two), calls(whole="+" in one + two))
+
+
+WORDS = ("x", "y", "z", "other", "other2", "v", "w")
+TEXTS = st.sampled_from(["params.n", "params.id", "run.goal", "run.channel"])
+SAID = st.one_of(
+    st.tuples(
+        TEXTS, st.sampled_from(["==", "!="]), st.one_of(TEXTS, st.sampled_from(WORDS[:3]).map(repr))
+    )
+    .filter(lambda parts: parts[0] != parts[2])
+    .map(" ".join),
+    st.tuples(TEXTS, st.lists(st.sampled_from(WORDS[:3]), min_size=1, max_size=2).map(repr)).map(
+        " in ".join
+    ),
+)
+SAYINGS = st.tuples(st.lists(SAID, min_size=1, max_size=4), st.sampled_from([" && ", " || "])).map(
+    lambda parts: parts[1].join(f"({one})" for one in parts[0])
+)
+
+
+@cache
+def told() -> list[dict[str, Any]]:
+    """Return calls with every combination of some texts; `n` is one of two."""
+    return [
+        {"n": n, "id": one, "goal": two, "channel": three}
+        for n, one, two, three in product("xy", WORDS, WORDS, WORDS)
+    ]
+
+
+@given(SAYINGS, SAYINGS)
+def test_against_every_text(one: str, two: str) -> None:
+    """The same for texts: what is none of those that are named is not one and the same."""
+    found = said(one, two, schema=OBJECT.format("{enum: [x, y]}"))
+    if found:
+        assert agrees(found, (one, two), told())
