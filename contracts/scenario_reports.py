@@ -85,7 +85,7 @@ def junit(groups: Iterable[Group]) -> str:
     root = Element("testsuites", name="writ contract test")
     totals = {"tests": 0, "failures": 0}
     for contract, played, exercise in groups:
-        name = f"{contract.name} {contract.version}"
+        name = _xml(f"{contract.name} {contract.version}")
         cases = [_case(name, each) for each in played]
         if exercise is not None and exercise.missing:
             case = Element("testcase", classname=name, name="required situations", time="0.000")
@@ -96,7 +96,7 @@ def junit(groups: Iterable[Group]) -> str:
         suite = SubElement(
             root,
             "testsuite",
-            name=_xml(name),
+            name=name,
             tests=str(len(cases)),
             failures=str(failures),
             errors="0",
