@@ -12,11 +12,10 @@ Source: docs/adr/0023-facts-by-column.md.
 """
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -48,24 +47,11 @@ from verifier.errors import EnginesDifferError
 from verifier.fact_columns import GroupRun, tools_sql
 from verifier.fact_feed import Feed, Reasons
 from verifier.fact_state import GroupState, RowsNeededError, Subject, plain_values
-from verifier.rows import Chunk, Row, Tables, Viewed, runs_of
+from verifier.rows import Chunk, Judged, Row, Tables, Viewed, judged_by_rows, runs_of
 
 _HOLDS, _BROKEN, _UNKNOWN = 1, 2, 3
 _END: Final = 2**63
 _VERDICTS: Final = {_BROKEN: Verdict.VIOLATED, _UNKNOWN: Verdict.UNDECIDABLE}
-
-
-@dataclass(slots=True)
-class Judged:
-    """What came out of a chunk.
-
-    Attributes:
-        satisfied: By rule's number, for how many records it held.
-        results: By position, what `Engine.observe` would return, without rules that hold.
-    """
-
-    satisfied: Counter[int] = field(default_factory=Counter[int])
-    results: dict[int, list[RuleResult]] = field(default_factory=dict[int, list[RuleResult]])
 
 
 def fact_column(name: str) -> str:
@@ -137,23 +123,7 @@ class ColumnEngine:
             except RowsNeededError:
                 pass
             self._to_counters()
-        return self.by_rows(chunk, judged)
-
-    def by_rows(self, chunk: Chunk, judged: Sequence[bool]) -> Judged:
-        """Judge a chunk on the counters alone."""
-        found = Judged()
-        numbers = {id(rule.rule): number for number, rule in enumerate(self._engine.rules)}
-        for position, row in enumerate(chunk.rows):
-            results = self._engine.take(row.placed, row.cited, judge=judged[position])
-            kept: list[RuleResult] = []
-            for one in results:
-                if one.verdict is Verdict.SATISFIED and one.index == row.placed.event.index:
-                    found.satisfied[numbers[id(one.rule)]] += 1
-                else:
-                    kept.append(one)
-            if kept:
-                found.results[position] = kept
-        return found
+        return judged_by_rows(self._engine, chunk, judged)
 
     def _to_counters(self) -> None:
         """Hand history to the counters: from here on they alone judge."""

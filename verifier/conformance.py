@@ -8,13 +8,13 @@ Source: docs/spec/contract-language.md, *Version in force*, *Rules*, *Decision*.
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from contracts.engine import Engine
 from contracts.errors import ContractErrors
+from contracts.lineage import Lineage
 from contracts.loading import load_contract
-from contracts.model import Contract, Effect, Rule, Verdict
+from contracts.model import Contract, Effect, Verdict
 from contracts.results import RuleResult
 from contracts.versions import VersionHistory
 from contracts.withholding import Hidden, Mark, Withholding
@@ -22,13 +22,16 @@ from ledger.records import Action, Approval, Message, Outcome, RunClosed
 from verifier.coverage import Coverage, gaps, unclosed
 from verifier.decisions import Decisions, Derived, weaker
 from verifier.drafts import Draft
+from verifier.engines import Engines
 from verifier.entries import ValidEntry
 from verifier.findings import SEVERITY_OF, Result, Severity, shortened
 from verifier.grouping import Streams
 from verifier.handling import Handling, doubtful
+from verifier.judging import CHUNK, LONG, ON_COUNTERS, Judging
 from verifier.people import Owners, People, governed
 from verifier.references import References
-from verifier.report import Conformance, JudgedContract, RuleCount, Tally
+from verifier.report import Conformance, JudgedContract, RuleCount
+from verifier.rows import Chunk, Clocks, Judged
 from verifier.wording import recorded
 
 # Records that a contract has rules for.
@@ -72,34 +75,13 @@ class Read(Protocol):
     when_withheld: Callable[[Mark], None]
 
 
-@dataclass(slots=True)
-class _Counts:
-    """The results of one rule so far."""
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An entry that waits for its chunk: the contract in force for it, and for what it governs."""
 
-    rule: Rule
-    results: Counter[str] = field(default_factory=Counter[str])
-    reasons: Counter[str] = field(default_factory=Counter[str])
-
-    def tally(self) -> Tally:
-        return Tally(
-            satisfied=self.results["satisfied"],
-            violated=self.results["violated"],
-            undecidable=self.results["undecidable"],
-            handled=self.results["handled"],
-            reasons=dict(sorted(self.reasons.items())),
-        )
-
-
-class _Judging:
-    """One contract at work: its engine, and how its rules came out."""
-
-    def __init__(self, number: int, contract: Contract) -> None:
-        self.number = number
-        self.contract = contract
-        self.engine = Engine(contract)
-        self.counts = {rule.id: _Counts(rule) for rule in contract.rules}
-        self.judged = 0
-        self.wants_outcomes = OUTCOME_RULE in self.counts
+    valid: ValidEntry
+    current: Judging | None
+    governing: Contract | None
 
 
 class Judge:
@@ -109,6 +91,7 @@ class Judge:
         founding: The contracts that were published and activated.
         reading: The reading whose entries are judged: its runs, streams and what it left out.
         load: Makes a contract of its text and a name for its errors; it may remember.
+        engines: Which engine decides again.
     """
 
     def __init__(
@@ -116,12 +99,18 @@ class Judge:
         founding: Published,
         reading: Read,
         load: Callable[[str, str], Contract] = load_contract,
+        engines: Engines = Engines.AUTO,
     ) -> None:
         self._reading = reading
+        self._engines = engines
+        self._lineage = Lineage()
+        self._clocks = Clocks()
+        self._waiting: list[_Waiting] = []
+        self._long = False
         self._read_contract = load
         self._versions = VersionHistory()
         self._drafts: list[Draft] = []
-        self._judging: dict[str, _Judging] = {}
+        self._judging: dict[str, Judging] = {}
         self._unreadable: dict[str, str] = {}
         self._load(founding)
         # For each entry the number of the contract in force there; 0 for none. Obligations are
@@ -150,10 +139,11 @@ class Judge:
                 self._unreadable[digest] = str(errors.errors[0])
                 self._drafts.append(_unreadable(digest, index, self._unreadable[digest]))
             else:
-                self._judging[digest] = _Judging(len(self._judging) + 1, contract)
+                number = len(self._judging) + 1
+                self._judging[digest] = Judging(number, contract, self._lineage, self._engines)
 
     def observe(self, valid: ValidEntry) -> None:
-        """Judge the next valid entry, and let it count."""
+        """Judge the next valid entry, and let it count; this may wait until there are more."""
         event, record = valid.event, valid.record
         self._kinds[record.kind] += 1
         self._versions.observe(event)
@@ -162,19 +152,44 @@ class Judge:
         self._under[event.index] = current.number if current else 0
         if current:
             current.judged += 1
-        against: list[RuleResult] = []
+        self._waiting.append(_Waiting(valid, current, self._governing(valid)))
+        if len(self._waiting) == (ON_COUNTERS if self._engines is Engines.ROWS else CHUNK):
+            self._judge_waiting()
+
+    def _judge_waiting(self) -> None:
+        """Judge the entries that wait, all of them, and follow what was done, one by one."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        chunk = Chunk()
+        for one in waiting:
+            chunk.add(one.valid.event, self._lineage, self._clocks)
+        self._long = self._long or len(waiting) >= LONG
+        found: dict[int, Judged] = {}
         for judging in self._judging.values():
             # A contract that is not in force here has nothing to say of this record: it counts it.
-            results = judging.engine.observe(event, judge=judging is current)
+            judged = [one.current is judging for one in waiting]
+            found[judging.number] = judging.judge(chunk, judged, long=self._long)
+        for position, one in enumerate(waiting):
+            self._judged(one, {number: each.results.get(position, []) for number, each in found.items()})
+
+    def _judged(self, one: _Waiting, results: Mapping[int, list[RuleResult]]) -> None:
+        """Take what came out of an entry, and follow what was done."""
+        valid, current, index = one.valid, one.current, one.valid.event.index
+        against: list[RuleResult] = []
+        for judging in self._judging.values():
+            mine = results[judging.number]
             if judging is current and _decision_counts(valid):
-                against = [result for result in results if _stands_against(result, event.index)]
-                results = [result for result in results if not _stands_against(result, event.index)]
-            self._take(judging, results)
+                against = [result for result in mine if _stands_against(result, index)]
+                mine = [result for result in mine if not _stands_against(result, index)]
+            if mine:
+                self._take(judging, mine)
         self._follow(valid, current, against)
-        self._drafts.extend(self._people.observe(valid, self._governing(valid)))
+        self._drafts.extend(self._people.observe(valid, one.governing))
 
     def withheld(self, mark: Mark) -> None:
         """Take note of an entry whose record is held back."""
+        self._judge_waiting()
         self._kinds["withheld"] += 1
         self._withholding.add(mark)
         for judging in self._judging.values():
@@ -182,6 +197,7 @@ class Judge:
 
     def finish(self) -> tuple[Conformance, list[Draft]]:
         """Return what was counted and found, once every entry was observed."""
+        self._judge_waiting()
         for judging in self._judging.values():
             self._take(judging, judging.engine.finish())
         self._settle(self._handling.finish(self._may_have_outcome))
@@ -198,7 +214,7 @@ class Judge:
         )
         return conformance, self._drafts
 
-    def _in_force(self, valid: ValidEntry) -> _Judging | None:
+    def _in_force(self, valid: ValidEntry) -> Judging | None:
         """Return the contract in force for a record that contracts judge."""
         record, event = valid.record, valid.event
         if not isinstance(record, JUDGED):
@@ -225,7 +241,7 @@ class Judge:
         judging = self._judging.get(found[1]) if found else None
         return judging.contract if judging else None
 
-    def _take(self, judging: _Judging, results: Iterable[RuleResult]) -> None:
+    def _take(self, judging: Judging, results: Iterable[RuleResult]) -> None:
         """Count results at the entries that this contract was in force for."""
         for result in results:
             if self._under[result.index] != judging.number:
@@ -245,7 +261,7 @@ class Judge:
             self._drafts.append(draft)
 
     def _follow(
-        self, valid: ValidEntry, current: _Judging | None, against: list[RuleResult]
+        self, valid: ValidEntry, current: Judging | None, against: list[RuleResult]
     ) -> None:
         """Compare decisions with what was done, and watch for what is missing."""
         record, event = valid.record, valid.event
@@ -253,7 +269,7 @@ class Judge:
         if isinstance(record, Action):
             self._decided(valid, record, current, against)
             allowed = record.decision is None or record.decision.effect == "allow"
-            if allowed and not (current and current.wants_outcomes):
+            if allowed and not (current and OUTCOME_RULE in current.counts):
                 self._coverage.action(record.run, event.digest, event.index)
         elif isinstance(record, Approval):
             self._decisions.approval(valid, record)
@@ -270,7 +286,7 @@ class Judge:
         self,
         valid: ValidEntry,
         action: Action,
-        current: _Judging | None,
+        current: Judging | None,
         against: list[RuleResult],
     ) -> None:
         """Decide an action with a decision again, and settle what stands against it."""
@@ -310,7 +326,7 @@ class Judge:
 
 
 def _over_sealed(
-    found: list[Draft], valid: ValidEntry, current: _Judging, against: list[RuleResult]
+    found: list[Draft], valid: ValidEntry, current: Judging, against: list[RuleResult]
 ) -> list[Draft]:
     """Mark what hangs on sealed values that a rule reads, and on nothing else.
 
@@ -349,7 +365,7 @@ def _stands_against(result: RuleResult, index: int) -> bool:
     )
 
 
-def _derived(valid: ValidEntry, current: _Judging, against: list[RuleResult]) -> Derived:
+def _derived(valid: ValidEntry, current: Judging, against: list[RuleResult]) -> Derived:
     """Return the decision on a live action, derived again."""
     rests_on = {index for result in against for index in result.rests_on}
     contract = current.contract
@@ -402,7 +418,7 @@ def _unreadable(digest: str, index: int, why: str) -> Draft:
     )
 
 
-def _named(judging: _Judging) -> JudgedContract:
+def _named(judging: Judging) -> JudgedContract:
     contract = judging.contract
     return JudgedContract(
         name=contract.name,
@@ -413,7 +429,7 @@ def _named(judging: _Judging) -> JudgedContract:
     )
 
 
-def _counted(judging: _Judging) -> list[RuleCount]:
+def _counted(judging: Judging) -> list[RuleCount]:
     return [
         RuleCount(
             contract=judging.contract.digest,

@@ -19,6 +19,7 @@ from ledger.source import Source
 from ledger.store import Store
 from verifier.conformance import Judge
 from verifier.drafts import Draft, integrity_draft
+from verifier.engines import Engines
 from verifier.entries import BrokenLedgerError
 from verifier.errors import NotVerifiedError, SourceError
 from verifier.findings import Finding
@@ -136,6 +137,7 @@ def verify_ledger(
     disclosures: Iterable[Disclosure] = (),
     jobs: int = 1,
     state: State | None = None,
+    engines: Engines = Engines.AUTO,
 ) -> Report:
     """Verify a ledger: its integrity, and every record in it decided again.
 
@@ -148,6 +150,7 @@ def verify_ledger(
         opener: Opens sealed values: `ledger.sealing.Sealing`, with the sealing key.
         disclosures: Sealed values that were shown to whoever verifies.
         state: What was kept of earlier verifications of integrity alone: it is gone on from.
+        engines: Which engine decides again; both say the same.
 
     Raises:
         SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another;
@@ -169,6 +172,7 @@ def verify_ledger(
             jobs=jobs,
             sealed=SealedValues(store, opener, shown) if shown or opener is not None else None,
             state=state,
+            engines=engines,
         )
     finally:
         store.close()
@@ -192,6 +196,7 @@ def verify(
     jobs: int = 1,
     sealed: SealedValues | None = None,
     state: State | None = None,
+    engines: Engines = Engines.AUTO,
 ) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
     if not conformance and isinstance(store, Store) and sealed is None:
@@ -204,8 +209,8 @@ def verify(
         what = f"{store.location}: what is kept is for a store's integrity, and for that alone"
         raise SourceError(what, code="state.source")
     pins = state.pins() if state is not None else ()
-    read = _verified(store, trust, progress, conformance=conformance, sealed=sealed, pins=pins)
-    return read.report
+    asked = _Asked(conformance, tuple(pins), engines)
+    return _verified(store, trust, progress, asked, sealed).report
 
 
 def _carried(source: Source) -> Iterator[Disclosure]:
@@ -242,22 +247,29 @@ class _Verified:
     erasures: frozenset[Place] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of a verification: whether, and how, records are decided again."""
+
+    conformance: bool = True
+    pins: Sequence[Pin] = ()
+    engines: Engines = Engines.AUTO
+
+
 def _verified(
     store: Source,
     trust: Trust | None,
     progress: Progress | None,
-    *,
-    conformance: bool = True,
+    asked: _Asked = _Asked(),  # noqa: B008 - it cannot be changed
     sealed: SealedValues | None = None,
-    pins: Sequence[Pin] = (),
 ) -> _Verified:
     founding: Founding | None = None
     reading: Reading | None = None
     try:
         founding = Founding.read(store, trust)
-        heads = Heads(store, founding, trust, pins)
+        heads = Heads(store, founding, trust, asked.pins)
         reading = Reading(store, founding, heads, progress, sealed)
-        judge = Judge(founding, reading) if conformance else None
+        judge = Judge(founding, reading, engines=asked.engines) if asked.conformance else None
         for valid in reading.entries():
             if judge is not None:
                 judge.observe(valid)
@@ -268,7 +280,7 @@ def _verified(
         raise SourceError(str(error), code=error.code) from error
     again = reading.sealed.again(reading.size)
     if again is not None:
-        return _verified(store, trust, progress, conformance=conformance, sealed=again, pins=pins)
+        return _verified(store, trust, progress, asked, again)
     judged, drafts = judge.finish() if judge is not None else (Conformance(performed=False), [])
     places = Places(store, reading)
     counts = reading.sealed.finish(reading.size)

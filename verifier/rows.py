@@ -4,7 +4,7 @@ Placing a record (its run, its action, its time) is the same for both engines, a
 `contracts.lineage` and `contracts.view` say what they are. Here they become columns.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -15,10 +15,12 @@ import pyarrow as pa
 from contracts.case import MADE_WHOLE
 from contracts.column_facts import NOWHERE
 from contracts.column_shapes import NEVER, Shape
+from contracts.engine import Engine
 from contracts.evaluation import VARIABLES
 from contracts.history import Event
 from contracts.lineage import Lineage, Placed
-from contracts.model import Contract
+from contracts.model import Contract, Verdict
+from contracts.results import RuleResult
 from contracts.view import OBSERVATION_MEMBERS, Absent, Views, identity_view
 from verifier.columns import MISSING, Instant, Made, column_of, members_column
 
@@ -85,6 +87,42 @@ class Chunk:
         self.unseen = self.unseen or event.unseen
         lineage.remember(placed)
         return row
+
+
+@dataclass(slots=True)
+class Judged:
+    """What came out of a chunk.
+
+    Attributes:
+        satisfied: By rule's number, for how many records it held.
+        results: By position, what `Engine.observe` would return, without rules that hold.
+    """
+
+    satisfied: Counter[int] = field(default_factory=Counter[int])
+    results: dict[int, list[RuleResult]] = field(default_factory=dict[int, list[RuleResult]])
+
+
+def judged_by_rows(engine: Engine, chunk: Chunk, judged: Sequence[bool]) -> Judged:
+    """Judge a chunk on the counters, one record after the other.
+
+    Args:
+        engine: The contract's engine, whose lineage placed the chunk.
+        chunk: The next entries.
+        judged: Of each whether its rules are asked.
+    """
+    found = Judged()
+    numbers = {rule.rule.id: number for number, rule in enumerate(engine.rules)}
+    for position, row in enumerate(chunk.rows):
+        index = row.placed.event.index
+        kept: list[RuleResult] = []
+        for one in engine.take(row.placed, row.cited, judge=judged[position]):
+            if one.verdict is Verdict.SATISFIED and one.index == index:
+                found.satisfied[numbers[one.rule.id]] += 1
+            else:
+                kept.append(one)
+        if kept:
+            found.results[position] = kept
+    return found
 
 
 class Interned:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from verifier.engines import Engines
 from verifier.errors import TrustError
 from verifier.report import ExitCode, Report
 from verifier.trust import Pin, Trust, parse_trust
@@ -67,6 +68,14 @@ _StateOption = Annotated[
         "is read.",
     ),
 ]
+_EngineOption = Annotated[
+    Engines,
+    typer.Option(
+        "--engine",
+        help="What decides records again: `columns` for a long ledger, `rows` (the counters of the "
+        "guard) for a short one. Both say the same.",
+    ),
+]
 
 
 def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
@@ -83,6 +92,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     ] = False,
     jobs: _JobsOption = None,
     state: _StateOption = None,
+    engine: _EngineOption = Engines.AUTO,
     at: AtOption = None,
     checkpoint: CheckpointOption = None,
     receipts: Annotated[
@@ -116,6 +126,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
         jobs=jobs or _processors(),
         sealed=sealed,
         state=state,
+        engines=engine,
     )
     if pinned is not None and checkpoint and report.integrity.verdict == "broken":
         _say_contained(ledger, pinned)
@@ -273,6 +284,7 @@ def verified(
     jobs: int = 1,
     sealed: Opened | None = None,
     state: Path | None = None,
+    engines: Engines = Engines.AUTO,
 ) -> Report:
     """Verify a ledger, with a progress bar where somebody is watching.
 
@@ -296,6 +308,7 @@ def verified(
             opener=sealed.sealing if sealed else None,
             disclosures=sealed.disclosures if sealed else (),
             state=kept,
+            engines=engines,
         )
     if kept is not None:
         message(f"writ: {kept.said()}")

@@ -1,0 +1,97 @@
+"""One contract at work on chunks of a ledger, by column or on counters, and how its rules came out.
+
+Both give the same results; which one is used is a matter of time. To plan the columns costs about a
+second whatever there is to judge, so that a short ledger is judged on counters.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from contracts.engine import Engine
+from contracts.lineage import Lineage
+from contracts.model import Contract, Rule
+from verifier.engines import Engines
+from verifier.report import Tally
+from verifier.rows import Chunk, Judged, judged_by_rows
+
+if TYPE_CHECKING:
+    from verifier.by_column import ColumnEngine
+
+LONG: Final = 15_000
+"""From so many entries on, columns are worth their planning."""
+CHUNK: Final = 60_000
+"""How many entries are judged at a time, by column: each of them is held in memory till then."""
+ON_COUNTERS: Final = 1_000
+"""How many are, where only counters judge."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """The results of one rule so far."""
+
+    rule: Rule
+    results: Counter[str] = field(default_factory=Counter[str])
+    reasons: Counter[str] = field(default_factory=Counter[str])
+
+    def tally(self) -> Tally:
+        """Return them as the report says them."""
+        return Tally(
+            satisfied=self.results["satisfied"],
+            violated=self.results["violated"],
+            undecidable=self.results["undecidable"],
+            handled=self.results["handled"],
+            reasons=dict(sorted(self.reasons.items())),
+        )
+
+
+class Judging:
+    """One contract at work.
+
+    Attributes:
+        number: Its number among the ledger's contracts, from 1.
+        contract: The contract.
+        engine: Its engine on counters.
+        counts: By rule, how it came out.
+        judged: How many records it was in force for.
+    """
+
+    def __init__(self, number: int, contract: Contract, lineage: Lineage, engines: Engines) -> None:
+        self.number = number
+        self.contract = contract
+        self.engine = Engine(contract, lineage=lineage)
+        self.counts = {rule.id: Counts(rule) for rule in contract.rules}
+        self.judged = 0
+        self._engines = engines
+        self._begun = False
+        self._columns: ColumnEngine | None = None
+
+    def judge(self, chunk: Chunk, judged: Sequence[bool], *, long: bool) -> Judged:
+        """Judge a chunk, and let it count.
+
+        Args:
+            chunk: The next entries.
+            judged: Of each whether this contract is in force for it.
+            long: Whether the ledger is a long one.
+        """
+        if not self._begun and (
+            self._engines is Engines.COLUMNS or (long and self._engines is Engines.AUTO)
+        ):
+            # The database is not worth loading for a short ledger.
+            from verifier.by_column import ColumnEngine
+
+            self._columns = ColumnEngine(self.engine)
+        self._begun = True
+        if self._columns is None:
+            found = judged_by_rows(self.engine, chunk, judged)
+        else:
+            found = self._columns.judge(chunk, judged)
+        for number, count in found.satisfied.items():
+            self.counts[self.contract.rules[number].id].results["satisfied"] += count
+        return found
+
+    @property
+    def fallbacks(self) -> dict[str, str]:
+        """Conditions that were asked of CEL row by row, with the reason."""
+        return {} if self._columns is None else self._columns.fallbacks
