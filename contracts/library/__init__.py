@@ -1,13 +1,16 @@
 """Contracts that come with Writ, each with the policy that its rules cite, in words.
 
-`refund-decisioning` is the worked example: 1.0.0, and 1.1.0 after an incident.
+`refund-decisioning` is the worked example: 1.0.0, and 1.1.0 after an incident. `access-granting`
+builds on a policy that back-office services share, in `shared/`.
 """
 
 from importlib.resources import files
 
+from contracts.reading import closed_text, parse_contract
+
 
 def contract_text(name: str, version: str) -> str:
-    """Return the text of a contract.
+    """Return the text of a contract as it is published: with all that it extends.
 
     Raises:
         FileNotFoundError: There is no such version of it.
@@ -15,9 +18,12 @@ def contract_text(name: str, version: str) -> str:
     Example:
         >>> contract_text("refund-decisioning", "1.0.0").splitlines()[3]
         'contract: refund-decisioning'
+        >>> "policy: back-office" in contract_text("access-granting", "1.0.0")
+        True
     """
+    path = f"{name}/{version}.yaml"
     # Bytes and not text: the digest is over what is there, line ends included.
-    return (files(__name__) / name / f"{version}.yaml").read_bytes().decode("utf-8")
+    return closed_text(parse_contract(_bytes(path), path, _bytes))
 
 
 def policy_text(name: str, version: str) -> bytes:
@@ -26,4 +32,8 @@ def policy_text(name: str, version: str) -> bytes:
     Raises:
         FileNotFoundError: There is no such version of it.
     """
-    return (files(__name__) / name / f"policy-{version}.md").read_bytes()
+    return _bytes(f"{name}/policy-{version}.md")
+
+
+def _bytes(path: str) -> bytes:
+    return (files(__name__) / path).read_bytes()
