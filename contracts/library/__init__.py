@@ -1,7 +1,7 @@
 """Contracts that come with Writ, each with the policy that its rules cite, in words.
 
-`refund-decisioning` is the worked example: 1.0.0, and 1.1.0 after an incident. `access-granting`
-and `payment-approval` build on a policy that back-office services share, in `shared/`.
+`refund-decisioning` is the worked example: 1.0.0, and 1.1.0 after an incident. `access-granting`,
+`payment-approval` and `customer-record-update` build on a policy that they share, in `shared/`.
 """
 
 from importlib.resources import files

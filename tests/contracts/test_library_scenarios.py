@@ -42,6 +42,7 @@ def played(name: str, version: str, *judges: Judge) -> tuple[list[Played], Exerc
         ("refund-decisioning", "1.1.0", [Verifying(), Scanning()]),
         ("access-granting", "1.0.0", [Verifying(), Scanning()]),
         ("payment-approval", "1.0.0", [Verifying(), Scanning()]),
+        ("customer-record-update", "1.0.0", [Verifying(), Scanning()]),
     ],
 )
 def test_every_scenario_of_the_library_holds(name: str, version: str, judges: list[Judge]) -> None:
