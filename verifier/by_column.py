@@ -12,7 +12,7 @@ Source: docs/adr/0023-facts-by-column.md.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -151,10 +151,11 @@ class ColumnEngine:
         return lambda number: self._tables.scope_text(number, over, runs)
 
     def _by_columns(self, chunk: Chunk, judged: Sequence[bool]) -> Judged:
-        run = _ChunkRun(self, chunk, judged)
+        run = ChunkRun(self, chunk, judged)
         unseen = self._world.unseen
         try:
             self._world.unseen = unseen or chunk.unseen
+            run.view()
             run.compute()
         finally:
             self._world.unseen = unseen
@@ -205,8 +206,8 @@ class ColumnEngine:
         return found
 
 
-class _ChunkRun:
-    """One chunk at work."""
+class ChunkRun:
+    """One chunk at work: `view`, then `compute`, then `replayed`."""
 
     def __init__(self, owner: ColumnEngine, chunk: Chunk, judged: Sequence[bool]) -> None:
         self._owner = owner
@@ -222,14 +223,17 @@ class _ChunkRun:
         self._indexes = [row.placed.event.index for row in chunk.rows]
         self._first = self._indexes[0] if chunk.rows else 0
 
-    def compute(self) -> None:
-        """Make every condition and every fact a column."""
+    def view(self) -> None:
+        """Make the tables of what conditions read."""
         for name in self._owner.subjects:
             if self._chunk.positions[name]:
                 viewed = self._owner.tables.viewed(self._chunk, name, self._judged)
                 self._viewed[name] = viewed
                 self._subjects[name] = Subject(name, viewed.table, dict(viewed.shapes))
                 self._register(name)
+
+    def compute(self) -> None:
+        """Make every condition and every fact a column."""
         plan = self._owner.plan
         for depth in range(plan.stages):
             if depth == plan.limits_depth:
@@ -527,6 +531,35 @@ class _ChunkRun:
                 )
             )
         return feeds
+
+    def rules_alone(self) -> Counter[str]:
+        """Ask the rules again, and nothing else, once facts are columns. For benchmarks.
+
+        Returns:
+            By verdict's code, how many there are.
+        """
+        found: Counter[str] = Counter()
+        by_name = {one.name: one for stage in self._owner.plan.asked for one in stage}
+        for name, subject in self._subjects.items():
+            rules = [one for one in self._owner.plan.rules if one.rule.rule.subject == name]
+            names = sorted({text for one in rules for text in (one.when, one.unless) if text})
+            if not rules:
+                continue
+            selected = ["judged", "tool"]
+            for each in names:
+                column = self._owner.column(by_name[each], self._variables(subject, by_name[each]))
+                sql = column.sql if isinstance(column, Column) else each
+                tools = tools_sql(by_name[each].need.subjects[name])
+                selected.append(f"CASE WHEN {tools} THEN {sql} END AS {each}")
+            table = self._database.sql(
+                f"SELECT {', '.join(_verdict_sql(one) for one in rules)} FROM "
+                f"(SELECT {', '.join(selected)} FROM ({self._from(subject)}))"
+            ).to_arrow_table()
+            for one in rules:
+                codes = table[f"v{one.number}"].to_numpy()
+                for code, count in enumerate(np.bincount(codes, minlength=_UNKNOWN + 1)):
+                    found[str(code)] += int(count)
+        return found
 
     def _compare(
         self, row: Row, against: Sequence[tuple[RuleAsked, int]], results: Sequence[RuleResult]
