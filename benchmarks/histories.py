@@ -24,7 +24,9 @@ KINDS: Final = frozenset({"run", "message", "action", "outcome", "observation", 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PAUSE: Final = 3_600_000_000
 # What names something, and what names a time.
-_NAME: Final = re.compile(r'(?P<name>\b(?:[0-9a-f]{64}|[TPC]-[0-9]+)\b)|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)')
+_NAME: Final = re.compile(
+    r"(?P<name>\b(?:[0-9a-f]{64}|[TPC]-[0-9]+)\b)|(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,9 @@ class History:
     """
 
     def __init__(self, events: Sequence[Event]) -> None:
-        begin = next(number for number, one in enumerate(events) if one.record["kind"] == "activation")
+        begin = next(
+            number for number, one in enumerate(events) if one.record["kind"] == "activation"
+        )
         end = next(number for number, one in enumerate(events) if one.record["kind"] == "switch")
         kept = [one for one in events[begin:end] if one.record["kind"] in KINDS]
         self._mine = {one.digest for one in kept}

@@ -162,7 +162,9 @@ def same(columns: Judged, rows: Judged, engine: Engine) -> int:
     return count
 
 
-def measured(history: History, size: int, rows: int, chunk_size: int, threads: int) -> dict[str, Any]:
+def measured(
+    history: History, size: int, rows: int, chunk_size: int, threads: int
+) -> dict[str, Any]:
     """Run both engines, the counters over the first `rows` actions, and return what was seen."""
     text = contract()
     lineage, clocks, times = Lineage(), Clocks(), Times()
@@ -231,9 +233,13 @@ def printed(result: dict[str, Any]) -> None:
     for name, ratio in result["ratios"].items():
         target = result["targets"].get(name)
         verdict_ = "" if target is None else "missed" if name in result["missed"] else "met"
-        print(f"  {name}: {ratio:.1f} times as fast   {f'target {target:g}: {verdict_}' if target else ''}")
+        print(
+            f"  {name}: {ratio:.1f} times as fast   {f'target {target:g}: {verdict_}' if target else ''}"
+        )
     verdict_ = "missed" if "growth" in result["missed"] else "met"
-    print(f"  five times as much takes {result['growth']:.2f} times as long   target {GROWTH:g}: {verdict_}")
+    print(
+        f"  five times as much takes {result['growth']:.2f} times as long   target {GROWTH:g}: {verdict_}"
+    )
     print(f"  memory: {result['memory']:,} MB at its highest")
 
 

@@ -41,9 +41,7 @@ class Followers:
     keys: str
 
 
-def met_sql(
-    triggers: Triggers, followers: Followers, *, within: int | None, closings: str
-) -> str:
+def met_sql(triggers: Triggers, followers: Followers, *, within: int | None, closings: str) -> str:
     """Return the statement whose rows are the triggers (`idx`) that are certainly met in time.
 
     Args:

@@ -271,4 +271,3 @@ def _grouped(planned: Iterable[_Planned], stages: int) -> list[list[FactGroup]]:
     for group in found.values():
         by_depth[group.depth].append(group)
     return by_depth
-

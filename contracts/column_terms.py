@@ -42,6 +42,10 @@ MAX_SQL: Final = 60_000
 """A longer expression costs more to plan than asking CEL about every row."""
 
 
+SHORT: Final = 240
+"""To compute so little twice costs less than a lambda."""
+
+
 class RefusedError(Exception):
     """A condition that does not run by column, and why. It never leaves `contracts.columns`."""
 
@@ -92,8 +96,14 @@ _names = count()
 
 
 def fresh() -> str:
-    """Return a name that no other lambda has."""
+    """Return a name that no other lambda of the expression has."""
     return f"v{next(_names)}"
+
+
+def restart_names() -> None:
+    """Begin an expression of its own: the same condition then gives the same text."""
+    global _names  # noqa: PLW0603 - a counter, as long as one expression
+    _names = count()
 
 
 # -------------------------------------------------------------------------------- making
@@ -131,6 +141,8 @@ def bound(term: Term, use: Callable[[Term], Term]) -> Term:
     """Return what is made of a term that is used more than once."""
     if term.simple:
         return use(term)
+    if len(term.sql) <= SHORT and "lambda" not in term.sql:
+        return replace(use(replace(term, simple=True)), simple=False)
     name = fresh()
     inner = use(replace(term, sql=name, simple=True))
     sql = f"list_transform([{term.sql}], lambda {name}: {inner.sql})[1]"
@@ -385,7 +397,14 @@ def ordered(operator: str, left: Term, right: Term) -> Term:
         fits = one.kind is two.kind or (is_number(one) and is_number(two))
         return compared(operator, one, two) if fits and one.kind in _ORDERED else nothing(NEVER)
 
-    return over_both(left, right, lambda one, two: all_bound([one, two], use))
+    return over_both(left, right, lambda one, two: _compared_once([one, two], use))
+
+
+def _compared_once(pair: list[Term], use: Callable[[list[Term]], Term]) -> Term:
+    """Return a comparison: of plain scalars each is read once, and need not be bound."""
+    if all(isinstance(one.shape, Scalar) and not one.shape.wild for one in pair):
+        return replace(use(pair), simple=False)
+    return all_bound(pair, use)
 
 
 # ------------------------------------------------------------------------- lists and maps
@@ -457,6 +476,7 @@ def listed(items: Sequence[Term]) -> Term:
     made = Term(
         f"CAST([{inner}] AS {sql_type(shape)}[])",
         ListOf(shape),
+        simple=len(inner) <= SHORT and all(one.simple and one.sure for one in items),
         sure=True,
         length=Length(0, len(items)),
         inner=within(items),
@@ -487,11 +507,14 @@ def _by_name(entry: tuple[str, Term]) -> str:
 
 
 def ranged(sql: str, low: int = INT_MIN, high: int = INT_MAX, shape: Shape = INT) -> Term:
-    """Return a HUGEINT as an int, an error where it is out of range.
+    """Return a HUGEINT, or a BIGINT, as an int, an error where it is out of range.
 
     Every int of CEL fits in 64 bits, so sums and products of two fit in HUGEINT's 128. The cast
     sees only what is in range: what it reads is the test's result.
     """
+    if len(sql) <= SHORT and "lambda" not in sql:
+        tested = f"CASE WHEN {sql} BETWEEN {low} AND {high} THEN {sql} END"
+        return Term(f"CAST({tested} AS BIGINT)", shape)
     name = fresh()
     tested = f"CASE WHEN {name} BETWEEN {low} AND {high} THEN {name} END"
     return Term(f"CAST(list_transform([{sql}], lambda {name}: {tested})[1] AS BIGINT)", shape)

@@ -10,7 +10,8 @@ One thing no expression says: CEL gives up after `BUDGET` iterations of macros. 
 the longest list for which that can not happen, and rows with a longer one are CEL's to decide.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -41,6 +42,7 @@ from contracts.column_terms import (
     mapped,
     nothing,
     over,
+    restart_names,
     selected,
     truth_sql,
 )
@@ -60,11 +62,20 @@ class Column:
         shape: What it gives where it is not NULL.
         longest: In rows whose longest list or map has more elements, CEL may run out of
             iterations: they are for CEL. None: there is no such row.
+        parts: What the condition joins by `&&`, `||` and `!`, each an expression by itself: the
+            same part of several conditions has the same text, and need be computed only once.
+        form: How the parts are joined: `({0} AND NOT {1})`.
     """
 
     sql: str
     shape: Shape
     longest: int | None
+    parts: tuple[str, ...] = ()
+    form: str = ""
+
+    def joined(self, parts: Sequence[str]) -> str:
+        """Return the condition over its parts, by the names that they have."""
+        return _PLACE.sub(lambda found: parts[int(found[1])], self.form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +93,48 @@ def compile_condition(program: Program, variables: Mapping[str, Shape]) -> Colum
         variables: The shape of each variable; `NEVER` for one that exists for no row. The table's
             columns have their names.
     """
-    return _compiled(program, variables, lambda term: Term(truth_sql(term), BOOL))
-
-
-def compile_value(program: Program, variables: Mapping[str, Shape]) -> Column | Fallback:
-    """Compile an expression for its value, such as a fact's key."""
-    return _compiled(program, variables, lambda term: term)
-
-
-def _compiled(
-    program: Program, variables: Mapping[str, Shape], wanted: Callable[[Term], Term]
-) -> Column | Fallback:
     tree = program.tree()
     if tree is None:
         return Fallback("its tree is nested too deep")
     compiler = _Compiler(variables)
+    parts: dict[str, int] = {}
     try:
-        term = wanted(compiler.make(tree, {}))
+        form = _form(tree, compiler, parts)
+        texts = tuple(parts)
+        sql = _PLACE.sub(lambda found: texts[int(found[1])], form)
+        return Column(Term(sql, BOOL).sql, BOOL, compiler.longest(), texts, form)
+    except RefusedError as refusal:
+        return Fallback(str(refusal))
+    except RecursionError:
+        return Fallback("it is nested too deep")
+
+
+_PLACE: Final = re.compile(r"\{(\d+)\}")
+_JOINS: Final = {"_&&_": "AND", "_||_": "OR"}
+
+
+def _form(node: Node, compiler: "_Compiler", parts: dict[str, int]) -> str:
+    """Return how a condition joins its parts, and add these; the law of terms holds for each."""
+    call = node.call_expr if node.WhichOneof(KIND) == "call_expr" else None
+    if call is not None and call.function in _JOINS:
+        left, right = (_form(one, compiler, parts) for one in call.args)
+        return f"({left} {_JOINS[call.function]} {right})"
+    if call is not None and call.function == "!_":
+        return f"(NOT {_form(call.args[0], compiler, parts)})"
+    restart_names()
+    text = truth_sql(compiler.make(node, {}))
+    return f"{{{parts.setdefault(text, len(parts))}}}"
+
+
+def compile_value(program: Program, variables: Mapping[str, Shape]) -> Column | Fallback:
+    """Compile an expression for its value, such as a fact's key."""
+    tree = program.tree()
+    if tree is None:
+        return Fallback("its tree is nested too deep")
+    compiler = _Compiler(variables)
+    restart_names()
+    try:
+        term = compiler.make(tree, {})
         return Column(term.sql, term.shape, compiler.longest())
     except RefusedError as refusal:
         return Fallback(str(refusal))

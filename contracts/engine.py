@@ -142,6 +142,14 @@ class Engine:
             self._count(plan.memories, case)
         return self._ended(placed, settled, results)
 
+    def concerns(self, placed: Placed) -> bool:
+        """Return whether a record is of any account for what `take_known` keeps, rules aside."""
+        if placed.subject == "approval" or (
+            placed.subject == "action" and "resumes" in placed.event.record
+        ):
+            return True
+        return placed.event.unseen or self._obligations.concern(placed)
+
     def take_known(
         self,
         placed: Placed,
@@ -151,6 +159,8 @@ class Engine:
     ) -> list[RuleResult]:
         """Do what `take` does, where somebody else knows which rules hold, and lets facts count.
 
+        A record for which all rules hold and which `concerns` nothing may be left out.
+
         Args:
             placed: The next valid entry at its place.
             cited: The observations that it cites.
@@ -159,7 +169,7 @@ class Engine:
         """
         settled = self._begin(placed)
         results: list[RuleResult] = []
-        if placed.subject and (open_ or noting or self._obligations.concern(placed)):
+        if placed.subject:
             case = Case(self._world, placed, self._plan(placed).groups, cited)
             settled += self._obligations.settle(case)
             for each, said in open_:

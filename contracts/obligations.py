@@ -239,13 +239,19 @@ class Obligations:
         return results
 
     def concern(self, placed: Placed) -> bool:
-        """Return whether a record can settle any duty."""
-        if placed.subject == RUN_CLOSED:
-            return bool(self._by_run)
-        waiting = self._awaited.get(placed.subject)
-        if not waiting:
+        """Return whether a record can settle any duty, by what it is or by its time."""
+        if not self._all:
             return False
-        return any(one.scopes and one.matches(placed) for one in waiting)
+        if placed.event.imported or (
+            self._live and placed.time is not None and self._live[0][0] < placed.time
+        ):
+            return True
+        if placed.subject == RUN_CLOSED:
+            return placed.run is not None and placed.run.digest in self._by_run
+        for one in self._awaited.get(placed.subject, ()):
+            if one.scopes and one.matches(placed) and placed.scope(one.expect.over) in one.scopes:
+                return True
+        return False
 
     def settle(self, case: Case) -> list[RuleResult]:
         """Settle the duties that a record meets, and those that end with the run that it closes."""

@@ -422,10 +422,15 @@ class Views:
         """Return what `part` says of many records that all have the variable."""
         if root == "run":
             made = _RUN.get(name)
-            return [_or_absent(None if made is None else made(cast("Run", one.run))) for one in placed]
+            return [
+                _or_absent(None if made is None else made(cast("Run", one.run))) for one in placed
+            ]
         if root == "action":
             member = self._action.get(name)
-            return [ABSENT if member is None else member(cast("Placed", one.its_action)) for one in placed]
+            return [
+                ABSENT if member is None else member(cast("Placed", one.its_action))
+                for one in placed
+            ]
         member = _RECORDS[root].get(name)
         return [ABSENT if member is None else member(one) for one in placed]
 

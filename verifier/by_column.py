@@ -20,6 +20,7 @@ from typing import Final
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from contracts.case import Case, World, limits_for
 from contracts.coercion import Value
@@ -220,11 +221,20 @@ class ChunkRun:
         self._fact_shapes: defaultdict[str, dict[str, Shape]] = defaultdict(dict)
         self._runs = runs_of(chunk)
         self._groups: list[GroupRun] = []
+        self._rows: dict[tuple[str, frozenset[str]], list[int]] = {}
         self._indexes = [row.placed.event.index for row in chunk.rows]
         self._first = self._indexes[0] if chunk.rows else 0
 
     def view(self) -> None:
-        """Make the tables of what conditions read."""
+        """Make the tables of what conditions read.
+
+        Raises:
+            RowsNeededError: The order is not that of a valid ledger.
+        """
+        live = [row.placed.time for row in self._chunk.rows if not row.placed.event.imported]
+        times = np.array([-1 if one is None else one for one in live], np.int64)
+        if (np.diff(self._indexes) <= 0).any() or (np.diff(times) < 0).any() or (times < 0).any():
+            raise RowsNeededError  # the engine says what is wrong
         for name in self._owner.subjects:
             if self._chunk.positions[name]:
                 viewed = self._owner.tables.viewed(self._chunk, name, self._judged)
@@ -257,40 +267,63 @@ class ChunkRun:
         if not mine:
             return
         viewed = self._viewed[subject.name]
-        selected: list[str] = []
-        by_cel: dict[str, Sequence[int]] = {}
-        shapes: dict[str, Shape] = {}
-        for asked in mine:
-            tools = asked.need.subjects[subject.name]
-            column = self._owner.column(asked, self._variables(subject, asked))
-            if isinstance(column, Fallback):
-                by_cel[asked.name] = self._rows_of(subject, tools)
-                shapes[asked.name] = BOOL if asked.truth else NEVER
-                sql = "CAST(NULL AS BOOLEAN)"
-            else:
-                shapes[asked.name] = column.shape
-                sql = column.sql
-                if column.longest is not None and viewed.longest > column.longest:
-                    by_cel[asked.name] = self._rows_of(subject, tools)
+        made: dict[str, tuple[Shape, pa.Array]] = {}
+        for tools, some in _by_tools(mine, subject.name):
+            found = self._selected(subject, tools, some)
+            for asked in some:
+                shape, array = found[asked.name]
+                column = self._owner.column(asked, self._variables(subject, asked))
+                rows: Sequence[int] = ()
+                if isinstance(column, Fallback) or (
+                    column.longest is not None and viewed.longest > column.longest
+                ):
+                    rows = self._rows_of(subject, tools)
                 elif viewed.odd:
-                    among = set(self._rows_of(subject, tools))
-                    by_cel[asked.name] = sorted(viewed.odd & among)
-            if tools is not None:
-                sql = f"CASE WHEN {tools_sql(tools)} THEN {sql} END"
-            selected.append(f"{sql} AS {asked.name}")
-        found = self._database.sql(
-            f"SELECT {', '.join(selected)} FROM ({self._from(subject)})"
-        ).to_arrow_table()
+                    rows = sorted(viewed.odd.intersection(self._rows_of(subject, tools)))
+                if len(rows):
+                    shape, array = self._patched(subject, asked, shape, array, rows)
+                made[asked.name] = shape, array.cast(arrow_type(shape))
         for asked in mine:
-            array = found[asked.name].combine_chunks()
-            rows = by_cel.get(asked.name, ())
-            shape = shapes[asked.name]
-            if len(rows):
-                shape, array = self._patched(subject, asked, shape, array, rows)
-            array = array.cast(arrow_type(shape))
+            shape, array = made[asked.name]
             subject.shapes[asked.name] = shape
             subject.table = subject.table.append_column(asked.name, array)
         self._register(subject.name)
+
+    def _selected(
+        self, subject: Subject, tools: frozenset[str] | None, some: Sequence[Asked]
+    ) -> dict[str, tuple[Shape, pa.Array]]:
+        """Return conditions as columns, null for the records of other tools.
+
+        What several conditions have in common is computed once.
+        """
+        shapes: dict[str, Shape] = {}
+        parts: dict[str, str] = {}
+        selected: list[str] = []
+        for asked in some:
+            column = self._owner.column(asked, self._variables(subject, asked))
+            if isinstance(column, Fallback):
+                shapes[asked.name] = BOOL if asked.truth else NEVER
+                selected.append(f"CAST(NULL AS BOOLEAN) AS {asked.name}")
+                continue
+            shapes[asked.name] = column.shape
+            texts = column.parts or (column.sql,)
+            names = [parts.setdefault(text, f"p{len(parts)}") for text in texts]
+            sql = column.joined(names) if column.parts else names[0]
+            selected.append(f"{sql} AS {asked.name}")
+        listed = ", ".join(f"{text} AS {name}" for text, name in parts.items()) or "1"
+        where = "" if tools is None else f" WHERE {tools_sql(tools)}"
+        found = self._database.sql(
+            f"SELECT {', '.join(selected)} FROM "
+            f"(SELECT {listed} FROM (SELECT * FROM ({self._from(subject)}){where}))"
+        ).to_arrow_table()
+        arrays = {asked.name: found[asked.name].combine_chunks() for asked in some}
+        if tools is not None:
+            rows = self._rows_of(subject, tools)
+            places = np.full(subject.table.num_rows, -1)
+            places[rows] = np.arange(len(rows))
+            taken = pa.array(places, mask=places < 0)
+            arrays = {name: array.take(taken) for name, array in arrays.items()}
+        return {name: (shapes[name], array) for name, array in arrays.items()}
 
     def _variables(self, subject: Subject, asked: Asked) -> dict[str, Shape]:
         """Return the shapes of the variables that a condition may see."""
@@ -313,10 +346,17 @@ class ChunkRun:
         facts = f"struct_pack({held})" if held else "CAST(ROW(true) AS STRUCT(_ BOOLEAN))"
         return f"SELECT *, {facts} AS facts FROM {subject.source}"
 
-    def _rows_of(self, subject: Subject, tools: set[str] | None) -> Sequence[int]:
+    def _rows_of(self, subject: Subject, tools: frozenset[str] | None) -> Sequence[int]:
+        """Return the rows of the records of some tools, None for all."""
         if tools is None:
             return range(subject.table.num_rows)
-        return [row for row, tool in enumerate(subject.table["tool"].to_pylist()) if tool in tools]
+        known = self._rows.get((subject.name, tools))
+        if known is None:
+            wanted = pa.array(sorted(tools), pa.string())
+            among = pc.is_in(subject.table["tool"], value_set=wanted)
+            known = np.flatnonzero(among.to_numpy(zero_copy_only=False)).tolist()
+            self._rows[subject.name, tools] = known
+        return known
 
     def _patched(
         self, subject: Subject, asked: Asked, shape: Shape, array: pa.Array, rows: Sequence[int]
@@ -419,6 +459,8 @@ class ChunkRun:
         for position, row in enumerate(self._chunk.rows):
             against = broken.get(position, ())
             spoilt = spoiling.get(position)
+            if not against and not spoilt and not engine.concerns(row.placed):
+                continue
             if position in told:
                 for feed in feeds:
                     feed.up_to(row.placed.event.index)
@@ -432,9 +474,7 @@ class ChunkRun:
             memory.clear()
         return judged
 
-    def _meet(
-        self, broken: defaultdict[int, list[tuple[RuleAsked, int]]], judged: Judged
-    ) -> None:
+    def _meet(self, broken: defaultdict[int, list[tuple[RuleAsked, int]]], judged: Judged) -> None:
         """Take away the duties that are met in this chunk: they hold, and are only counted."""
         for duty in self._owner.plan.duties:
             rule = duty.rule.rule.rule
@@ -527,7 +567,13 @@ class ChunkRun:
             rows = iter(run.wanted().to_pylist())
             feeds.append(
                 Feed(
-                    run.state, names & asked.keys(), rows, run.value, scopes, digests, self._owner.reasons
+                    run.state,
+                    names & asked.keys(),
+                    rows,
+                    run.value,
+                    scopes,
+                    digests,
+                    self._owner.reasons,
                 )
             )
         return feeds
@@ -539,25 +585,23 @@ class ChunkRun:
             By verdict's code, how many there are.
         """
         found: Counter[str] = Counter()
-        by_name = {one.name: one for stage in self._owner.plan.asked for one in stage}
+        every = [one for stage in self._owner.plan.asked for one in stage]
         for name, subject in self._subjects.items():
             rules = [one for one in self._owner.plan.rules if one.rule.rule.subject == name]
-            names = sorted({text for one in rules for text in (one.when, one.unless) if text})
+            wanted = {text for one in rules for text in (one.when, one.unless)}
+            mine = [one for one in every if one.name in wanted]
             if not rules:
                 continue
-            selected = ["judged", "tool"]
-            for each in names:
-                column = self._owner.column(by_name[each], self._variables(subject, by_name[each]))
-                sql = column.sql if isinstance(column, Column) else each
-                tools = tools_sql(by_name[each].need.subjects[name])
-                selected.append(f"CASE WHEN {tools} THEN {sql} END AS {each}")
-            table = self._database.sql(
-                f"SELECT {', '.join(_verdict_sql(one) for one in rules)} FROM "
-                f"(SELECT {', '.join(selected)} FROM ({self._from(subject)}))"
-            ).to_arrow_table()
+            table = subject.table.select(["judged", "tool"])
+            for tools, some in _by_tools(mine, name):
+                for each, (_, array) in self._selected(subject, tools, some).items():
+                    table = table.append_column(each, array)
+            self._database.register("alone", table)
+            verdicts = ", ".join(_verdict_sql(one) for one in rules)
+            codes = self._database.sql(f"SELECT {verdicts} FROM alone").to_arrow_table()
             for one in rules:
-                codes = table[f"v{one.number}"].to_numpy()
-                for code, count in enumerate(np.bincount(codes, minlength=_UNKNOWN + 1)):
+                counts = np.bincount(codes[f"v{one.number}"].to_numpy(), minlength=_UNKNOWN + 1)
+                for code, count in enumerate(counts):
                     found[str(code)] += int(count)
         return found
 
@@ -596,6 +640,17 @@ class ChunkRun:
         for each in found.values():
             each.sort(key=lambda pair: pair[0].number)
         return found
+
+
+def _by_tools(
+    asked: Iterable[Asked], subject: str
+) -> list[tuple[frozenset[str] | None, list[Asked]]]:
+    """Return conditions together that are asked of records of the same tools."""
+    found: dict[frozenset[str] | None, list[Asked]] = {}
+    for one in asked:
+        tools = one.need.subjects[subject]
+        found.setdefault(None if tools is None else frozenset(tools), []).append(one)
+    return list(found.items())
 
 
 def _keys(subject: Subject, column: str) -> str:

@@ -171,7 +171,9 @@ class Judge:
             judged = [one.current is judging for one in waiting]
             found[judging.number] = judging.judge(chunk, judged, long=self._long)
         for position, one in enumerate(waiting):
-            self._judged(one, {number: each.results.get(position, []) for number, each in found.items()})
+            self._judged(
+                one, {number: each.results.get(position, []) for number, each in found.items()}
+            )
 
     def _judged(self, one: _Waiting, results: Mapping[int, list[RuleResult]]) -> None:
         """Take what came out of an entry, and follow what was done."""

@@ -331,4 +331,3 @@ def runs_of(chunk: Chunk) -> Mapping[int, str]:
         for row in chunk.rows
         if row.placed.run is not None
     }
-
