@@ -208,6 +208,8 @@ class _Compiler:
         if name in CONSTRUCTORS and texts[0] is not None:
             return CONSTRUCTORS[name](texts[0])
         operands = [self.make(one, names) for one in given]
+        if name == "_[_]" and texts[1] is not None:
+            return selected(operands[0], texts[1])
         if name == "_?_:_":
             return choice(*operands)
         if name == "join":

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import pytest
 
 from contracts import column_shapes
@@ -15,6 +16,7 @@ from contracts.evaluation import CelEvaluator
 from tests.contracts.column_fuzz import VARIABLES
 from tests.contracts.column_traps import BUDGETED, LONG, NANOSECOND, TRAPS, VIEW
 from tests.contracts.columnwise import Compared, Sides
+from verifier.columns import view_table
 
 REFUSED: Final[Mapping[str, str]] = {
     "1u == 1u": "uint64",
@@ -90,19 +92,43 @@ def test_rows_that_cel_may_run_out_of_iterations_for_are_named(sides: Sides) -> 
 
 def test_a_map_of_chosen_members_is_not_counted() -> None:
     """Where only named members are columns, what needs the others goes to CEL."""
-    shapes = {"d": column_shapes.shape_of({"a": 1, "b": 2}, frozenset({"a"}))}
+    shapes = {"d": column_shapes.shape_of({"a": 1, "b": 2, "k": "a"}, frozenset({"a", "k"}))}
     evaluator = CelEvaluator(("d",))
     for text in (
         "size(d) == 2",
         "d == {'a': 1}",
         "'b' in d",
-        "has(d.b)",
-        "d.b == 2",
-        "d[d.a] == 1",
+        "d[d.k] == 1",
+        "d.exists(k, k == 'a')",
     ):
         found = compile_condition(evaluator.compile(text), shapes)
-        assert isinstance(found, Fallback) is (text != "d[d.a] == 1"), text
-    assert isinstance(compile_condition(evaluator.compile("d.a == 1"), shapes), Column)
+        assert isinstance(found, Fallback), text
+        assert "only the members named in conditions are kept" in found.reason
+
+
+def test_a_map_of_chosen_members_has_no_other() -> None:
+    """What a condition names is kept: a member that is not there is in no row."""
+    shapes = {"d": column_shapes.shape_of({"a": 1}, frozenset({"a", "b"}))}
+    evaluator = CelEvaluator(("d",))
+    verdicts = {
+        "d.a == 1": True,
+        "d['a'] == 1": True,
+        "d[d.a] == 1": None,
+        "has(d.b)": False,
+        "d.b == 2": None,
+        "d['b'] == 2": None,
+        "d.a['b'] == 2": None,
+    }
+    table = view_table(shapes, [{"d": {"a": 1}}])
+    for text, wanted in verdicts.items():
+        program = evaluator.compile(text)
+        column = compile_condition(program, shapes)
+        assert isinstance(column, Column), text
+        by_cel = program.run(evaluator.bind({"d": {"a": 1}}))
+        assert (by_cel if isinstance(by_cel, bool) else None) is wanted, text
+        database = duckdb.connect()
+        database.register("views", table)
+        assert database.execute(f"SELECT {column.sql} FROM views").fetchone() == (wanted,), text  # noqa: S608
 
 
 @pytest.mark.parametrize(
