@@ -82,18 +82,31 @@ class Asked:
 
 def check_contract(contract: Contract) -> list[ConditionProblem]:
     """Return everything that is wrong with a contract's conditions, in the order of its parts."""
-    return _Checker(contract).all_problems()
+    return Checker(contract).all_problems()
 
 
-class _Checker:
+def seats_of(subject: str, tools: tuple[str, ...], *, rule: bool) -> Iterator[Seat]:
+    """Yield the seats of a condition on one kind of record: one a tool."""
+    for tool in tools or (ANY_TOOL,):
+        yield Seat(subject, tool, rule)
+
+
+class Checker:
+    """Checks the conditions of one contract.
+
+    Attributes:
+        types: The types of its variables.
+    """
+
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
-        self._types = TypeBook(contract)
+        self.types = TypeBook(contract)
         self._facts = {fact.name: (level, fact) for level, fact in enumerate(contract.facts)}
         self._value_types: dict[str, Value] = {}
         self._problems: dict[tuple[str, str, int, str], ConditionProblem] = {}
 
     def all_problems(self) -> list[ConditionProblem]:
+        """Return everything that is wrong, in the order of the contract's parts."""
         for tool in self._contract.tools.values():
             self._check_tool(tool.name)
         self._check_limits()
@@ -113,7 +126,7 @@ class _Checker:
                 validator(tool.schema)
             except ValueError as error:
                 self._report(Asked(where, tool.position, ""), f"params: {error}", 1)
-        variables = {"params": self._types.cel_type(self._types.params[name])}
+        variables = {"params": self.types.cel_type(self.types.params[name])}
         wanted = {
             tool.target: frozenset[str](),
             tool.estimate_cost: _INT,
@@ -126,26 +139,26 @@ class _Checker:
     def _check_limits(self) -> None:
         """Check the expressions that pick a case, for each kind of record that a rule is for."""
         uses = [rule for rule in self._contract.rules if "limits" in self._reads(rule).members]
-        seats = [seat for rule in uses for seat in self._seats(rule.subject, rule.tools, rule=True)]
+        seats = [seat for rule in uses for seat in seats_of(rule.subject, rule.tools, rule=True)]
         for by in self._contract.limits.by:
             for seat in seats:
                 self._check(Asked("policy.limits", Position(), by, _STRING), seat, self._top)
 
     def _check_fact(self, fact: Fact) -> None:
         level, _ = self._facts[fact.name]
-        for seat in self._seats(fact.source, fact.tools, rule=False):
+        for seat in seats_of(fact.source, fact.tools, rule=False):
             for text, types in (
                 (fact.where, _BOOL),
                 (fact.by, _KEY),
                 (fact.value, _WANTED.get(fact.aggregate, frozenset[str]())),
             ):
                 self._check(Asked(fact.name, fact.position, text, types), seat, level)
-        for seat in self._seats("action", fact.tools, rule=False) if fact.reserve else ():
+        for seat in seats_of("action", fact.tools, rule=False) if fact.reserve else ():
             self._check(Asked(fact.name, fact.position, fact.reserve, _INT), seat, level)
             self._check(Asked(fact.name, fact.position, fact.by, _KEY), seat, level)
 
     def _check_rule(self, rule: Rule) -> None:
-        for seat in self._seats(rule.subject, rule.tools, rule=True):
+        for seat in seats_of(rule.subject, rule.tools, rule=True):
             for text in (rule.when, rule.unless):
                 self._check(Asked(rule.id, rule.position, text, _BOOL), seat, self._top)
             if rule.expect is not None:
@@ -155,7 +168,7 @@ class _Checker:
             self._check_expectation(rule, rule.expect)
 
     def _check_expectation(self, rule: Rule, expect: Expectation) -> None:
-        for seat in self._seats(expect.source, expect.tools, rule=False):
+        for seat in seats_of(expect.source, expect.tools, rule=False):
             self._check(Asked(rule.id, rule.position, expect.where, _BOOL), seat, self._top)
             self._check(Asked(rule.id, rule.position, expect.by, _KEY), seat, self._top)
 
@@ -165,10 +178,6 @@ class _Checker:
 
     def _reads(self, rule: Rule) -> Reads:
         return reads(f"{rule.when}\n{rule.unless}", VARIABLES)
-
-    def _seats(self, subject: str, tools: tuple[str, ...], *, rule: bool) -> Iterator[Seat]:
-        for tool in tools or (ANY_TOOL,):
-            yield Seat(subject, tool, rule)
 
     # ------------------------------------------------------------------------- types
 
@@ -181,27 +190,34 @@ class _Checker:
             message = "has(facts.…) cannot tell empty from undecidable; ask with a `seen` fact"
             self._report(asked, message, 1)
             return cel.Type.DYN
-        variables = self._variables(seat, read)
+        variables = self.variables(seat, read, level)
+        for name in ("params", "limits"):
+            # A map that is asked as a whole (`"x" in params`) can be no message.
+            if name in variables and read.members.get(name, ()) is None:
+                variables[name] = self.types.cel_type(OBJECT)
+        return self._compile(asked, variables, seat.tool)
+
+    def variables(self, seat: Seat, read: Reads, level: int) -> dict[str, Value]:
+        """Return the types of what a condition sees there, and of the facts that it reads.
+
+        Args:
+            seat: Where it stands.
+            read: What it reads.
+            level: How many of the contract's facts it may see; they are called `facts.NAME`.
+        """
+        names = [*_SEEN[seat.subject], "limits", *(("identity",) if seat.rule else ())]
+        variables = {name: self.types.cel_type(f"writ.{name.capitalize()}") for name in names}
+        params = self.types.params.get(seat.tool, DYN)
+        variables["params"] = self.types.cel_type(params)
+        variables["limits"] = self.types.cel_type(self.types.limits)
+        if "params" not in names:
+            del variables["params"]
+        if seat.rule and seat.subject == "action":
+            variables["evidence"] = self.types.cel_type("list writ.Observation")
         for name in sorted(read.facts):
             known = self._facts.get(name)
             if known is not None and known[0] < level:
                 variables[f"facts.{name}"] = self._fact_type(known[1], seat)
-        return self._compile(asked, variables, seat.tool)
-
-    def _variables(self, seat: Seat, read: Reads) -> dict[str, Value]:
-        names = [*_SEEN[seat.subject], "limits", *(("identity",) if seat.rule else ())]
-        variables = {name: self._types.cel_type(f"writ.{name.capitalize()}") for name in names}
-        params = self._types.params.get(seat.tool, DYN)
-        variables["params"] = self._types.cel_type(params)
-        variables["limits"] = self._types.cel_type(self._types.limits)
-        if "params" not in names:
-            del variables["params"]
-        for name in ("params", "limits"):
-            # A map that is asked as a whole (`"x" in params`) can be no message.
-            if name in variables and read.members.get(name, ()) is None:
-                variables[name] = self._types.cel_type(OBJECT)
-        if seat.rule and seat.subject == "action":
-            variables["evidence"] = self._types.cel_type("list writ.Observation")
         return variables
 
     def _fact_type(self, fact: Fact, seat: Seat) -> Value:
@@ -226,7 +242,7 @@ class _Checker:
         if found is None:
             level, _ = self._facts[fact.name]
             asked = Asked(fact.name, fact.position, fact.value)
-            seats = self._seats(fact.source, fact.tools, rule=False)
+            seats = seats_of(fact.source, fact.tools, rule=False)
             types = [self._check(asked, seat, level) for seat in seats]
             found = types[0] if all(one == types[0] for one in types) else cel.Type.DYN
             if fact.aggregate == "list":
@@ -238,7 +254,7 @@ class _Checker:
 
     def _compile(self, asked: Asked, variables: Mapping[str, Any], tool: str) -> Value:
         environment = cel.NewEnv(
-            descriptor_pool=self._types.pool, variables=variables, extensions=extensions()
+            descriptor_pool=self.types.pool, variables=variables, extensions=extensions()
         )
         told = f" (for tool {tool})" if tool and "params" in asked.text else asked.told
         try:

@@ -119,7 +119,13 @@ RECORD_TYPES: dict[str, dict[str, str]] = {
 
 
 class TypeBook:
-    """The message types of one contract: the records, its limits, and its tools' parameters."""
+    """The message types of one contract: the records, its limits, and its tools' parameters.
+
+    Attributes:
+        members: The types of the members of each message type, by its full name.
+        limits: The type of the limits.
+        params: The type of each tool's parameters.
+    """
 
     def __init__(self, contract: Contract) -> None:
         self._file = FileDescriptorProto(name="writ.proto", package=PACKAGE, syntax="proto2")
@@ -127,6 +133,7 @@ class TypeBook:
             one.DESCRIPTOR.name for one in (struct_pb2, timestamp_pb2, duration_pb2)
         )
         self._count = 0
+        self.members: dict[str, dict[str, str]] = {}
         for name, members in RECORD_TYPES.items():
             self._add(name, members)
         self.limits = self._limits(contract.limits)
@@ -165,6 +172,7 @@ class TypeBook:
             else:
                 field.type = Field.TYPE_MESSAGE
                 field.type_name = f".{inner}"
+        self.members[f"{PACKAGE}.{name}"] = dict(members)
         return f"{PACKAGE}.{name}"
 
     def _fresh(self, members: Mapping[str, str]) -> str:

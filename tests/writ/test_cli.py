@@ -378,6 +378,11 @@ def test_lint_and_explain(writ: Run) -> None:
     code, out, _ = writ("contract", "explain", SAMPLES / "contract.yaml", "--rule", "policy.agreed")
     assert code == ExitCode.HOLDS
     assert "policy.agreed" in out
+    assert "\n      sql  " in out
+    assert "\n      sql  " not in writ("contract", "explain", SAMPLES / "contract.yaml")[1]
+    assert "-- an outline" in writ("contract", "explain", SAMPLES / "contract.yaml", "--sql")[1]
+    shown = ("contract", "explain", SAMPLES / "contract.yaml", "--rule", "policy.agreed")
+    assert "\n      sql  " not in writ(*shown, "--no-sql")[1]
     assert (
         "rule.unknown" in writ("contract", "explain", SAMPLES / "contract.yaml", "--rule", "x")[2]
     )

@@ -51,9 +51,21 @@ def lint(file: FileArgument, as_json: JsonOption = False) -> None:
 def explain(
     file: FileArgument,
     rule: Annotated[str, typer.Option("--rule", metavar="ID", help="Only this rule.")] = "",
+    sql: Annotated[
+        bool | None,
+        typer.Option(
+            "--sql/--no-sql",
+            help="Also as SQL, as whole columns are judged. Default: only with --rule.",
+        ),
+    ] = None,
 ) -> None:
-    """Print the facts and rules that a contract expands to, in words and as conditions."""
+    """Print the facts and rules that a contract expands to, in words and as conditions.
+
+    With --sql each condition also as the SQL that judges many records at once, or why CEL judges it
+    row by row; each fact in outline (docs/reference/columns.md).
+    """
     from contracts import load_contract
+    from contracts.column_words import ColumnWords
     from contracts.explaining import explain as explain_contract
 
     contract = load_contract(contract_text(file), file.as_posix(), shared_text)
@@ -64,7 +76,9 @@ def explain(
             f"{file}: there is no rule {rule!r}",
             do=f"The rules are: {', '.join(known)}.",
         )
-    data(explain_contract(contract, rule or None, file=file.as_posix()))
+    with_sql = bool(rule) if sql is None else sql
+    told = ColumnWords(contract).told() if with_sql else {}
+    data(explain_contract(contract, rule or None, file=file.as_posix(), sql=told))
 
 
 @app.command("diff")
