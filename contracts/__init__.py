@@ -33,10 +33,11 @@ What is wrong is said all at once, each with its place:
 from contracts.errors import ContractError, ContractErrors
 from contracts.expansion import expand
 from contracts.explaining import explain
-from contracts.linting import LintMessage, Severity, lint
+from contracts.linting import lint
 from contracts.loading import load_contract
 from contracts.model import Contract
 from contracts.reading import ContractDocument, parse_contract
+from contracts.remarks import LintMessage, Severity
 
 __all__ = [
     "Contract",

@@ -5,83 +5,24 @@ somebody should accept knowingly; a **note** is worth a look. What keeps a contr
 at all is reported here too, as errors.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from contracts.consistency import Fault, inconsistencies
-from contracts.document import Clauses
-from contracts.draft import Draft
 from contracts.errors import ContractError, ContractErrors, did_you_mean
 from contracts.exercise import exercise_of
 from contracts.expansion import draft_contract
 from contracts.expressions import references
+from contracts.lint_conditions import by_row, map_order
 from contracts.lint_facts import CLAIMED, GROUNDED, case_grounded, facts_behind, uses_of
 from contracts.loading import condition_errors
-from contracts.map_order import order_matters
 from contracts.markup import Path
-from contracts.model import Contract, Effect, Fact, Position, Rule
+from contracts.model import Contract, Effect, Fact, Rule
 from contracts.reading import ContractDocument, parse_contract
+from contracts.remarks import Case, Check, LintMessage, Severity
 from contracts.scenarios import Stage
 from contracts.sharing import ReadText
 from contracts.suites import Suite
-
-
-class Severity(StrEnum):
-    """How much a finding matters."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    NOTE = "note"
-
-
-@dataclass(frozen=True, slots=True)
-class LintMessage:
-    """One finding.
-
-    Attributes:
-        severity: Error, warning or note.
-        code: Stable name of the kind of finding.
-        line: From 1.
-        column: From 1.
-        message: What is wrong or risky, and what to do.
-        file: The name under which the contract was read.
-    """
-
-    severity: Severity
-    code: str
-    line: int
-    column: int
-    message: str
-    file: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}"
-        return f"{place}: {self.severity}: {self.code}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """What every check looks at, and how it reports."""
-
-    draft: Draft
-    contract: Contract
-    sound: bool
-
-    @property
-    def clauses(self) -> Clauses:
-        return self.draft.clauses
-
-    def at(self, severity: Severity, code: str, message: str, *path: str | int) -> LintMessage:
-        return self.on(severity, code, message, self.draft.source.key_at(*path))
-
-    def on(self, severity: Severity, code: str, message: str, place: Position) -> LintMessage:
-        file = place.file or self.draft.source.file
-        return LintMessage(severity, code, place.line, place.column, message, file)
-
-
-Check = Callable[[_Case], Iterator[LintMessage]]
 
 
 def lint(
@@ -112,7 +53,7 @@ def lint(
         return [_from_error(error) for error in failure.errors]
     draft, expanded = draft_contract(document)
     errors = draft.errors or condition_errors(draft, expanded)
-    case = _Case(draft, expanded, sound=not errors)
+    case = Case(draft, expanded, sound=not errors)
     found = [_from_error(error) for error in errors]
     found += [message for check in CHECKS for message in check(case)]
     if not errors:
@@ -120,7 +61,7 @@ def lint(
     return sorted(found, key=lambda one: (one.file, one.line, one.column, one.code))
 
 
-def _unexercised(case: _Case, suites: Sequence[Suite]) -> Iterator[LintMessage]:
+def _unexercised(case: Case, suites: Sequence[Suite]) -> Iterator[LintMessage]:
     """Yield the rules that no scenario asks about, where there are scenarios at all."""
     stage = Stage(case.contract, case.draft.source.text, tries=0, branches=False)
     try:
@@ -142,7 +83,7 @@ def _from_error(error: ContractError) -> LintMessage:
 # ----------------------------------------------------------------------- identity, scope
 
 
-def _duties(case: _Case) -> Iterator[LintMessage]:
+def _duties(case: Case) -> Iterator[LintMessage]:
     duties = case.clauses.identity.duties
     if duties is None:
         return
@@ -155,14 +96,14 @@ def _duties(case: _Case) -> Iterator[LintMessage]:
                 yield case.on(Severity.ERROR, "identity.duties", message, place)
 
 
-def _delegation(case: _Case) -> Iterator[LintMessage]:
+def _delegation(case: Case) -> Iterator[LintMessage]:
     delegation = case.clauses.identity.delegation
     if delegation and delegation.since >= delegation.until:
         message = "the delegation ends before it begins, so every action violates it; correct it"
         yield case.at(Severity.ERROR, "identity.delegation", message, "identity", "delegation")
 
 
-def _permissions(case: _Case) -> Iterator[LintMessage]:
+def _permissions(case: Case) -> Iterator[LintMessage]:
     held = case.clauses.identity.permissions
     needed = {tool.permission for tool in case.clauses.tools.values()}
     for name, tool in case.clauses.tools.items():
@@ -182,7 +123,7 @@ def _permissions(case: _Case) -> Iterator[LintMessage]:
             yield case.on(Severity.NOTE, "identity.permission-unused", message, place)
 
 
-def _modes(case: _Case) -> Iterator[LintMessage]:
+def _modes(case: Case) -> Iterator[LintMessage]:
     modes = case.clauses.scope.modes
     for name, tool in case.clauses.tools.items():
         if tool.mode not in modes:
@@ -202,7 +143,7 @@ def _modes(case: _Case) -> Iterator[LintMessage]:
 # ---------------------------------------------------------------------------- tools
 
 
-def _executing(case: _Case) -> Iterator[LintMessage]:
+def _executing(case: Case) -> Iterator[LintMessage]:
     for name, tool in case.clauses.tools.items():
         path: Path = ("tools", name)
         if tool.mode != "execute":
@@ -223,7 +164,7 @@ def _executing(case: _Case) -> Iterator[LintMessage]:
             yield case.at(Severity.WARNING, "tools.params", message, *path)
 
 
-def _repair(case: _Case) -> Iterator[LintMessage]:
+def _repair(case: Case) -> Iterator[LintMessage]:
     for name, tool in case.clauses.tools.items():
         if tool.compensation and tool.irreversible:
             message = f"`{name}` has a compensation and is irreversible; keep the one that is true"
@@ -238,7 +179,7 @@ def _repair(case: _Case) -> Iterator[LintMessage]:
 # ----------------------------------------------------------------- facts, values, limits
 
 
-def _unused_facts(case: _Case) -> Iterator[LintMessage]:
+def _unused_facts(case: Case) -> Iterator[LintMessage]:
     contract = case.contract
     read = {name for rule in contract.rules for name in facts_behind(contract, *uses_of(rule))}
     read |= facts_behind(contract, *contract.limits.by)
@@ -254,7 +195,7 @@ def _unused_facts(case: _Case) -> Iterator[LintMessage]:
             yield case.at(Severity.NOTE, "facts.skip", message, "facts", name, "unknown")
 
 
-def _unused_values(case: _Case) -> Iterator[LintMessage]:
+def _unused_values(case: Case) -> Iterator[LintMessage]:
     used = case.draft.used_values
     for name in case.clauses.values:
         if name not in used:
@@ -262,7 +203,7 @@ def _unused_values(case: _Case) -> Iterator[LintMessage]:
             yield case.at(Severity.WARNING, "values.unused", message, "values", name)
 
 
-def _limits(case: _Case) -> Iterator[LintMessage]:
+def _limits(case: Case) -> Iterator[LintMessage]:
     yield from _unused_limits(case)
     limits = case.contract.limits
     if not limits.levels:
@@ -295,7 +236,7 @@ def limit_path(written: Mapping[str, object], level: int, *more: str) -> Path:
     return ("policy", "limits", *(("levels", level) if "levels" in written else ()), *more)
 
 
-def _unused_limits(case: _Case) -> Iterator[LintMessage]:
+def _unused_limits(case: Case) -> Iterator[LintMessage]:
     contract = case.contract
     parts: list[Fact | Rule] = [*contract.rules, *contract.facts]
     texts = [text for part in parts for text in uses_of(part)]
@@ -323,7 +264,7 @@ def _limit_paths(contract: Contract, written: Mapping[str, object]) -> Iterator[
 # -------------------------------------------------------------------------- claims
 
 
-def _claimed_limits(case: _Case) -> Iterator[LintMessage]:
+def _claimed_limits(case: Case) -> Iterator[LintMessage]:
     for number, by in enumerate(case.contract.limits.by):
         if not case_grounded(case.contract, by):
             message = (
@@ -334,7 +275,7 @@ def _claimed_limits(case: _Case) -> Iterator[LintMessage]:
             yield case.at(Severity.WARNING, "limits.claimed", message, *path)
 
 
-def _claimed_thresholds(case: _Case) -> Iterator[LintMessage]:
+def _claimed_thresholds(case: Case) -> Iterator[LintMessage]:
     for rule in case.contract.rules:
         roots = CLAIMED.of(case.contract, rule.when, rule.unless)
         if rule.effect not in {Effect.APPROVE, Effect.ESCALATE} or not roots:
@@ -353,7 +294,7 @@ def _claimed_thresholds(case: _Case) -> Iterator[LintMessage]:
 # ------------------------------------------------------------------- rules and sentences
 
 
-def _unreachable(case: _Case) -> Iterator[LintMessage]:
+def _unreachable(case: Case) -> Iterator[LintMessage]:
     never = {
         tool
         for rule in case.contract.rules
@@ -375,7 +316,7 @@ def _unreachable(case: _Case) -> Iterator[LintMessage]:
             yield case.on(Severity.WARNING, "rule.shadowed", message, rule.position)
 
 
-def _inconsistent(case: _Case) -> Iterator[LintMessage]:
+def _inconsistent(case: Case) -> Iterator[LintMessage]:
     """What the edges of conditions show: only of a contract whose conditions can be asked."""
     # What clauses expand to is consistent by itself; what a person wrote need not be.
     mine = [rule for rule in case.contract.rules if _is_written(case, rule)]
@@ -401,26 +342,11 @@ def _inconsistent(case: _Case) -> Iterator[LintMessage]:
             yield case.on(Severity.ERROR, "rule.contradiction", message, rule.position)
 
 
-def _is_written(case: _Case, rule: Rule) -> bool:
+def _is_written(case: Case, rule: Rule) -> bool:
     return any((rule.id, text) in case.draft.written for text in (rule.when, rule.unless) if text)
 
 
-def _map_order(case: _Case) -> Iterator[LintMessage]:
-    parts: list[Fact | Rule] = [*case.contract.facts, *case.contract.rules]
-    for part in parts:
-        owner, tools = part.name if isinstance(part, Fact) else part.id, part.tools or ("",)
-        for text in uses_of(part) if case.sound else ():
-            where = case.draft.written.get((owner, text))
-            if where is None or not any(order_matters(case.contract, one, text) for one in tools):
-                continue
-            message = (
-                f"`{owner}` takes what stands in some place of a list that was made from a map, and"
-                " a map has no order: the same record may be judged in two ways; name the key"
-            )
-            yield case.on(Severity.WARNING, "condition.map-order", message, where.place)
-
-
-def _uncited(case: _Case) -> Iterator[LintMessage]:
+def _uncited(case: Case) -> Iterator[LintMessage]:
     if not case.clauses.policy.sentences:
         return
     for rule in case.contract.rules:
@@ -429,7 +355,7 @@ def _uncited(case: _Case) -> Iterator[LintMessage]:
             yield case.on(Severity.NOTE, "rule.uncited", message, rule.position)
 
 
-def _sentences(case: _Case) -> Iterator[LintMessage]:
+def _sentences(case: Case) -> Iterator[LintMessage]:
     sentences, cited = case.clauses.policy.sentences, {rule.cites for rule in case.contract.rules}
     for number, sentence in enumerate(sentences):
         if sentence not in cited:
@@ -448,7 +374,7 @@ def _sentences(case: _Case) -> Iterator[LintMessage]:
 # ------------------------------------------------------------------------ cost, recovery
 
 
-def _stopping(case: _Case) -> Iterator[LintMessage]:
+def _stopping(case: Case) -> Iterator[LintMessage]:
     recovery = case.clauses.recovery
     if not recovery or not recovery.kill_switch:
         message = "nobody is named to stop this service; add `recovery.kill_switch` with its roles"
@@ -470,7 +396,7 @@ def _stopping(case: _Case) -> Iterator[LintMessage]:
         yield case.at(Severity.WARNING, "recovery.value", message, *path, "value_micros")
 
 
-def _currency(case: _Case) -> Iterator[LintMessage]:
+def _currency(case: Case) -> Iterator[LintMessage]:
     cost = case.clauses.cost
     budget = cost.per_run if cost else None
     if budget and budget.cost_micros is not None and not budget.currency:
@@ -492,7 +418,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     _claimed_thresholds,
     _unreachable,
     _inconsistent,
-    _map_order,
+    map_order,
+    by_row,
     _uncited,
     _sentences,
     _stopping,

@@ -32,8 +32,8 @@ def lint(file: FileArgument, as_json: JsonOption = False) -> None:
     Where scenarios lie beside the contract, a rule that none of them exercises is noted. Exits 0
     when nothing is wrong (warnings are printed all the same), 1 when something is.
     """
-    from contracts.linting import Severity
     from contracts.linting import lint as lint_contract
+    from contracts.remarks import Severity
 
     beside = scenarios.suites_beside(file)
     messages = lint_contract(contract_text(file), file.as_posix(), shared_text, beside)

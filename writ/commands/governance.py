@@ -162,8 +162,8 @@ def _name(name: str, key: Path | None, usual: str) -> str:
 
 
 def _lint(file: Path) -> None:
-    from contracts.linting import Severity
     from contracts.linting import lint as lint_contract
+    from contracts.remarks import Severity
 
     found = lint_contract(contract_text(file), file.as_posix(), shared_text)
     wrong = [one for one in found if one.severity is Severity.ERROR]
