@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pytest
@@ -25,10 +25,13 @@ from contracts.column_shapes import (
 from contracts.column_words import Asked, ColumnWords
 from contracts.columns import Column, Fallback
 from contracts.declared_shapes import PLAIN, DeclaredShapes
+from contracts.evaluation import VARIABLES, shared_evaluator
 from contracts.explaining import explain
 from contracts.library import contract_text
 from contracts.model import Contract
+from contracts.scanning import reads
 from contracts.sql_layout import laid_out
+from verifier.columns import view_table
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TEXTS: Final = {
@@ -250,3 +253,55 @@ window      "time" > asking."time" - 3600000000 AND "time" <= asking."time"
 gives       how many"""
     )
     assert "\nscope       in_run, or in no run\n" in told["facts.seen"]
+
+
+ROWS: Final[list[dict[str, Any]]] = [
+    {
+        "params": {"amount": {"micros": 5, "rate": 2.5}, "tags": ["a", "b"], "method": "a"},
+        "run": {"ref": "US", "attributes": {"x": "a", "tags": ["a"], "a": {"b": [{"c": 2}]}}},
+        "evidence": [{"kind": "p", "fields": {"a": {"b": 1}, "version": "8"}}],
+        "action": {"tool": "pay"},
+    },
+    {
+        "params": {"amount": {"micros": 1}, "tags": [], "method": "c", "more": 1},
+        "run": {"ref": "EU", "attributes": {"x": 1, "y": {"z": 1}, "list": [{"y": 1}, {"y": 2}]}},
+        "evidence": [{"kind": "p", "fields": {"a": {"b": "1"}}}, {"kind": "q"}],
+        "action": {"tool": "pay"},
+    },
+    {"params": {}, "run": {"ref": "EU"}, "evidence": [], "action": {"tool": "pay"}},
+]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "params.amount.micros > 1 && params.amount.rate > 2.0",
+        "params.amount.micros == run.attributes.x",
+        'params.method == "a"',
+        '"a" in run.attributes.tags',
+        'run.attributes["x"] == 1',
+        "run.attributes.a.b[0].c > 1",
+        "has(run.attributes.x) && has(params.amount.rate)",
+        "params.tags.exists(t, t == run.attributes.x)",
+        'evidence.exists(e, e.fields.a.b == 1 && e.kind == "p")',
+        'evidence.filter(e, e.kind == "p").all(e, e.fields.a.b == 1)',
+        "(has(run.attributes.y) ? run.attributes.y : run.attributes.a).z == 1",
+        'evidence.map(e, e.fields).exists(f, f.version == "8")',
+        "size(run.attributes.list) > 1 || run.attributes.list.exists(x, x.y == 1)",
+    ],
+)
+def test_what_is_printed_says_what_cel_says(condition: str) -> None:
+    """On records that are as the contract says, the printed SQL has CEL's verdicts."""
+    contract = open_contract(condition)
+    found = ColumnWords(contract).found(rule_of(contract))
+    assert isinstance(found.column, Column)
+    program = shared_evaluator().compile(condition)
+    by_cel = [program.run(shared_evaluator().bind(row)) for row in ROWS]
+    wanted = [one if isinstance(one, bool) else None for one in by_cel]
+    read = reads(condition, VARIABLES).members
+    kept = [{name: row[name] for name in row if name in read} for row in ROWS]
+    database = duckdb.connect()
+    database.register("views", view_table(found.seen.shapes, kept))
+    sql = laid_out(found.column.sql, 60)
+    rows = database.execute(f"SELECT {sql} FROM views").fetchall()  # noqa: S608
+    assert [one for (one,) in rows] == wanted
