@@ -27,19 +27,35 @@ from contracts.columns import Column, Fallback
 from contracts.declared_shapes import PLAIN, DeclaredShapes
 from contracts.evaluation import VARIABLES, shared_evaluator
 from contracts.explaining import explain
-from contracts.library import contract_text
 from contracts.model import Contract
 from contracts.scanning import reads
 from contracts.sql_layout import laid_out
 from verifier.columns import view_table
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-TEXTS: Final = {
-    "1.0.0": contract_text("refund-decisioning", "1.0.0"),
-    "1.1.0": contract_text("refund-decisioning", "1.1.0"),
-    "full": (ROOT / "tests/contracts/full.yaml").read_text("utf-8"),
-    "sample": (ROOT / "data/samples/contract.yaml").read_text("utf-8"),
-}
+LIBRARY: Final = ROOT / "contracts/library"
+FILES: Final = (
+    *sorted(LIBRARY.glob("*/[0-9]*.yaml")),
+    ROOT / "tests/contracts/full.yaml",
+    ROOT / "data/samples/contract.yaml",
+)
+
+
+def contract_in(file: Path) -> Contract:
+    """The contract in a file, with what it extends."""
+
+    def read(name: str) -> bytes:
+        return Path(name).read_bytes()
+
+    return load_contract(file.read_bytes(), str(file), read)
+
+
+def of_file(file: Path) -> str:
+    """A file, as tests are called."""
+    return f"{file.parent.name}/{file.name}"
+
+
+REFUNDS: Final = LIBRARY / "refund-decisioning/1.1.0.yaml"
 
 OPEN: Final = """\
 contract: refunds
@@ -80,10 +96,10 @@ def rule_of(contract: Contract) -> Asked:
     return next(one for one in ColumnWords(contract).conditions() if one.owner == "policy.r")
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_printed_sql_runs(name: str) -> None:
+@pytest.mark.parametrize("file", FILES, ids=of_file)
+def test_printed_sql_runs(file: Path) -> None:
     """All of a rule's SQL, as `explain` prints it, on an empty table of the shapes."""
-    contract = load_contract(TEXTS[name])
+    contract = contract_in(file)
     words = ColumnWords(contract)
     told = words.told()
     assert set(told) == {
@@ -126,14 +142,14 @@ def test_a_layout_changes_nothing_but_space() -> None:
 
 def test_layouts_are_the_same_each_time() -> None:
     """The compiler counts its names through; what is printed does not show it."""
-    contract = load_contract(TEXTS["1.1.0"])
+    contract = contract_in(REFUNDS)
     assert ColumnWords(contract).told() == ColumnWords(contract).told()
 
 
-@pytest.mark.parametrize("name", ["1.1.0", "full"])
-def test_lines_fit(name: str) -> None:
+@pytest.mark.parametrize("file", FILES, ids=of_file)
+def test_lines_fit(file: Path) -> None:
     """A line of SQL is longer than 100 only where one word is."""
-    contract = load_contract(TEXTS[name])
+    contract = contract_in(file)
     text = explain(contract, sql=ColumnWords(contract).told())
     assert [
         line for line in text.splitlines() if len(line) > 100 and "-- not known" not in line

@@ -71,7 +71,14 @@ def test_what_runs_by_column() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [FULL, *(contract_text("refund-decisioning", version) for version in ("1.0.0", "1.1.0"))],
+    [
+        FULL,
+        contract_text("refund-decisioning", "1.0.0"),
+        contract_text("refund-decisioning", "1.1.0"),
+        contract_text("access-granting", "1.0.0"),
+        contract_text("payment-approval", "1.0.0"),
+        contract_text("customer-record-update", "1.0.0"),
+    ],
 )
 def test_what_clauses_expand_to_runs_by_column(text: str) -> None:
     """No clause writes a condition that an author would have to accept as slow."""
