@@ -109,13 +109,18 @@ def _plain(template: str, shape: Scalar) -> Callable[..., Term]:
 
 
 def _within(template: str, low: int, high: int, shape: Scalar) -> Callable[..., Term]:
-    """Return arithmetic of times and durations, whose result must be in a range.
-
-    No sum of two of them comes near 64 bits: both are microseconds, of at most some 300,000 years.
-    """
+    """Return integer arithmetic whose result must be in a range."""
     return lambda *operands: ranged(
-        template.format(*(one.sql for one in operands)), low, high, shape
+        template.format(*(f"CAST({one.sql} AS HUGEINT)" for one in operands)), low, high, shape
     )
+
+
+def _near(template: str, low: int, high: int, shape: Scalar) -> Callable[..., Term]:
+    """Return a sum or difference of times and durations, whose result must be in a range.
+
+    No such sum comes near 64 bits: each is microseconds, of at most some 300,000 years.
+    """
+    return lambda *operands: ranged(template.format(*(one.sql for one in operands)), low, high, shape)
 
 
 def _int(template: str) -> Callable[..., Term]:
@@ -168,16 +173,16 @@ _ARITHMETIC: Mapping[str, Mapping[Kinds, Callable[..., Term]]] = {
         _DOUBLES: _plain("({} + {})", WILD),
         _TEXTS: _plain("({} || {})", TEXT),
         (Kind.LIST, Kind.LIST): _chained,
-        (Kind.TIME, Kind.SPAN): _time("({} + {})"),
-        (Kind.SPAN, Kind.TIME): _time("({} + {})"),
-        (Kind.SPAN, Kind.SPAN): _span("({} + {})"),
+        (Kind.TIME, Kind.SPAN): _near("({} + {})", TIME_MIN, TIME_MAX, TIME),
+        (Kind.SPAN, Kind.TIME): _near("({} + {})", TIME_MIN, TIME_MAX, TIME),
+        (Kind.SPAN, Kind.SPAN): _near("({} + {})", -SPAN_MAX, SPAN_MAX, SPAN),
     },
     "_-_": {
         _INTS: _int("({} - {})"),
         _DOUBLES: _plain("({} - {})", WILD),
-        (Kind.TIME, Kind.TIME): _span("({} - {})"),
-        (Kind.TIME, Kind.SPAN): _time("({} - {})"),
-        (Kind.SPAN, Kind.SPAN): _span("({} - {})"),
+        (Kind.TIME, Kind.TIME): _near("({} - {})", -SPAN_MAX, SPAN_MAX, SPAN),
+        (Kind.TIME, Kind.SPAN): _near("({} - {})", TIME_MIN, TIME_MAX, TIME),
+        (Kind.SPAN, Kind.SPAN): _near("({} - {})", -SPAN_MAX, SPAN_MAX, SPAN),
     },
     "_*_": {_INTS: _int("({} * {})"), _DOUBLES: _plain("({} * {})", WILD)},
     "_/_": {_INTS: _int("({} // nullif({}, 0))"), _DOUBLES: _plain("({} / {})", WILD)},
