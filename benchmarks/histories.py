@@ -31,7 +31,7 @@ _NAME: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A record's text between what is renamed: text, name, text, name, text …"""
+    """A record's text, cut where something is renamed: text, name, text, name, text."""
 
     event: Event
     texts: tuple[str, ...]
@@ -67,7 +67,7 @@ class History:
         last = 0
         for found in _NAME.finditer(text):
             name = found["name"]
-            if name and len(name) == 64 and name not in self._mine:  # noqa: PLR2004 - hex digits
+            if name and len(name) == 64 and name not in self._mine:
                 continue  # what was not recorded here (a policy, a prompt) stays what it is
             texts.append(text[last : found.start()])
             names.append(found[0])
@@ -91,7 +91,7 @@ class History:
         def named(name: str) -> str:
             found = known.get(name)
             if found is None:
-                if len(name) == 64:  # noqa: PLR2004 - hex digits
+                if len(name) == 64:
                     found = hashlib.sha256(f"{number} {name}".encode()).hexdigest()
                 elif name[:2] in {"T-", "P-", "C-"}:
                     found = _renumbered(name, number)

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.coercion import MAX_LIST
+from contracts.column_names import fresh
 from contracts.column_shapes import (
     INT_MAX,
     INT_MIN,
@@ -34,7 +35,6 @@ from contracts.column_shapes import (
     options_of,
     payload,
 )
-from contracts.column_terms import fresh
 
 NOWHERE: Final = -1
 """The scope of records that stand in no run."""
@@ -88,7 +88,8 @@ def _listed(item: Shape, held: str) -> str:
         f"list_filter({every}, lambda {other}, {place}: list_position({every}, {other}) = {place})"
     )
     bad = f"len(list_filter({every}, lambda {other}: {other} IS NULL)) > 0"
-    return f"list_transform([{texts}], lambda {every}: CASE WHEN {bad} THEN NULL ELSE {distinct} END)[1]"
+    keys = f"CASE WHEN {bad} THEN NULL ELSE {distinct} END"
+    return f"list_transform([{texts}], lambda {every}: {keys})[1]"
 
 
 def int_sql(shape: Shape, value: str) -> str:
@@ -191,7 +192,8 @@ def _noted(group: Grouping, facts: Sequence[Counted], source: Source) -> str:
     # A key that is an error spoils the fact under every key: NULL is all of them.
     unnested = (
         "SELECT *, note_keys IS NULL AS keyless, "
-        f"unnest(coalesce(note_keys, [NULL])) AS note_key FROM ({inner}) WHERE note_scope IS NOT NULL"
+        f"unnest(coalesce(note_keys, [NULL])) AS note_key FROM ({inner}) "
+        "WHERE note_scope IS NOT NULL"
     )
     some = " OR ".join(
         f"n{number} <> 0 OR e{number} <> 0 OR lasts{number} OR holds{number}"
@@ -257,10 +259,11 @@ class Present:
 def facts_sql(group: Grouping, facts: Sequence[Counted], present: Present) -> str:
     """Return the statement that sums up to each row of `asking`.
 
-    Its rows are those of `asking` (`ask`, `whose`, `scope`, `key`, `timeless`). Its columns for fact
-    number N: `cN` how many records count, `sN` their sum, `eN` how many spoil it, `rN` and `qN` what
-    is reserved, `iN` the entry of the last value, `mN` the place of the least or greatest value
-    among all, `aN` and `zN` the least and greatest kind, `fN` how many counted before the window.
+    Its rows are those of `asking` (`ask`, `whose`, `scope`, `key`, `timeless`). Its columns for
+    fact number N: `cN` how many records count, `sN` their sum, `eN` how many spoil it, `rN` and
+    `qN` what is reserved, `iN` the entry of the last value, `mN` the place of the least or greatest
+    value among all, `aN` and `zN` the least and greatest kind, `fN` how many counted before the
+    window.
     """
     passed = ", ".join(_passed(facts, present))
     upper = (
@@ -277,8 +280,9 @@ def facts_sql(group: Grouping, facts: Sequence[Counted], present: Present) -> st
     lower = (
         f'SELECT ask, scope, "key", side, {before}, sum(there) OVER p AS lo_place FROM ('
         'SELECT * EXCLUDE (idx), "time" AS moment, 1 AS there FROM notes UNION ALL BY NAME '
-        'SELECT scope, "key", "time" AS moment, 0 AS side, 1 AS there FROM asking UNION ALL BY NAME '
-        f'SELECT scope, "key", ask, "time" - {group.within} AS moment, 2 AS side, 0 AS there FROM asking) '
+        'SELECT scope, "key", "time" AS moment, 0 AS side, 1 AS there FROM asking '
+        f'UNION ALL BY NAME SELECT scope, "key", ask, "time" - {group.within} AS moment, '
+        "2 AS side, 0 AS there FROM asking) "
         'WINDOW p AS (PARTITION BY scope, "key" ORDER BY moment, side ROWS UNBOUNDED PRECEDING)'
     )
     joined = (
@@ -289,7 +293,8 @@ def facts_sql(group: Grouping, facts: Sequence[Counted], present: Present) -> st
         # Only of the rows that ask is the frame's beginning known; of the others nobody asks.
         framed = ", ".join(_framed(facts))
         joined = (
-            f"SELECT *, {framed} FROM (SELECT *, greatest(coalesce(place - lo_place - 1, 0), 0) AS back "
+            f"SELECT *, {framed} FROM (SELECT *, "
+            "greatest(coalesce(place - lo_place - 1, 0), 0) AS back "
             f'FROM ({joined})) WINDOW f AS (PARTITION BY scope, "key" ORDER BY idx, side '
             "ROWS BETWEEN back PRECEDING AND CURRENT ROW)"
         )
@@ -359,10 +364,8 @@ def _unwindowed(facts: Sequence[Counted], present: Present) -> Iterator[str]:
 def _windowed(facts: Sequence[Counted], present: Present) -> Iterator[str]:
     for number, fact in enumerate(facts):
         # A record without a clock in common sees all of it, and takes it for an error.
-        yield (
-            f"{_clamped(f'CASE WHEN timeless THEN hi_c{number} ELSE hi_c{number} - lo_c{number} END')} "
-            f"AS c{number}"
-        )
+        seen = f"CASE WHEN timeless THEN hi_c{number} ELSE hi_c{number} - lo_c{number} END"
+        yield f"{_clamped(seen)} AS c{number}"
         yield f"{_clamped(f'lo_c{number}')} AS f{number}"
         if fact.aggregate == "sum":
             yield f"hi_s{number} - lo_s{number} AS s{number}"
@@ -384,7 +387,7 @@ def _either_way(number: int, fact: Counted, present: Present, extreme: str) -> I
 
 
 def _clamped(value: str) -> str:
-    """Return a HUGEINT as a BIGINT: what is beyond that stays beyond whatever it is compared with."""
+    """Return a HUGEINT as a BIGINT: what is beyond is the greatest or the least one."""
     return f"CAST(greatest(least({value}, {INT_MAX}), {INT_MIN}) AS BIGINT)"
 
 
@@ -395,7 +398,8 @@ def listed_sql(number: int) -> str:
     """
     return (
         "SELECT whose, list(idx ORDER BY idx) AS entries FROM "
-        f'(SELECT whose, scope, "key", unnest(range(f{number} + 1, f{number} + c{number} + 1)) AS place '
+        '(SELECT whose, scope, "key", '
+        f"unnest(range(f{number} + 1, f{number} + c{number} + 1)) AS place "
         f"FROM answers WHERE c{number} <= {MAX_LIST}) JOIN "
         '(SELECT scope, "key", idx, row_number() OVER (PARTITION BY scope, "key" ORDER BY idx) '
         f'AS place FROM notes WHERE n{number} > 0) USING (scope, "key", place) GROUP BY whose'
@@ -416,5 +420,6 @@ def own_sql(numbers: Sequence[int]) -> str:
         f"SELECT whose, {sums} FROM asking JOIN held ON asking.act = held.act "
         'AND asking.scope = held.scope AND (held."key" = asking."key" OR held."key" IS NULL) '
         "LEFT JOIN ended ON ended.act = held.act "
-        "WHERE held.idx < asking.idx AND coalesce(ended.idx, asking.idx) >= asking.idx GROUP BY whose"
+        "WHERE held.idx < asking.idx AND coalesce(ended.idx, asking.idx) >= asking.idx "
+        "GROUP BY whose"
     )

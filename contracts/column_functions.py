@@ -7,6 +7,7 @@ is an error in every row. What is not in the table is refused with its name.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from contracts.column_names import RefusedError, fresh, int_literal, text_literal
 from contracts.column_shapes import (
     BOOL,
     DOUBLE,
@@ -28,14 +29,11 @@ from contracts.column_shapes import (
 )
 from contracts.column_terms import (
     Length,
-    RefusedError,
     Term,
     all_bound,
     compared,
     flag,
-    fresh,
     holds,
-    int_literal,
     is_number,
     item_of,
     lifted,
@@ -47,7 +45,6 @@ from contracts.column_terms import (
     ranged,
     same,
     selected,
-    text_literal,
     truth_sql,
     where_known,
     whole_only,
@@ -120,7 +117,9 @@ def _near(template: str, low: int, high: int, shape: Scalar) -> Callable[..., Te
 
     No such sum comes near 64 bits: each is microseconds, of at most some 300,000 years.
     """
-    return lambda *operands: ranged(template.format(*(one.sql for one in operands)), low, high, shape)
+    return lambda *operands: ranged(
+        template.format(*(one.sql for one in operands)), low, high, shape
+    )
 
 
 def _int(template: str) -> Callable[..., Term]:
@@ -131,10 +130,6 @@ def _int(template: str) -> Callable[..., Term]:
 
 def _time(template: str) -> Callable[..., Term]:
     return _within(template, TIME_MIN, TIME_MAX, TIME)
-
-
-def _span(template: str) -> Callable[..., Term]:
-    return _within(template, -SPAN_MAX, SPAN_MAX, SPAN)
 
 
 # ------------------------------------------------------------------------------- arithmetic

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Final
 
+from contracts.column_names import RefusedError, int_literal, text_literal
 from contracts.column_shapes import (
     BOOL,
     DOUBLE,
@@ -26,17 +27,7 @@ from contracts.column_shapes import (
     ListOf,
     stored,
 )
-from contracts.column_terms import (
-    RefusedError,
-    Term,
-    bound,
-    flag,
-    int_literal,
-    nothing,
-    over,
-    text_literal,
-    where_known,
-)
+from contracts.column_terms import Term, bound, flag, nothing, over, where_known
 from contracts.evaluation import CelEvaluator, Program, Undecidable
 from contracts.trees import KIND, Node
 

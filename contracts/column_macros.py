@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from contracts.column_names import fresh
 from contracts.column_shapes import BOOL, INT, ListOf
-from contracts.column_terms import Term, bound, fresh, known_items, truth_sql, where_known, within
+from contracts.column_terms import Term, bound, known_items, truth_sql, where_known, within
 from contracts.trees import KIND, Node
 
 Macro = tuple[str, Node | None, Node | None]

@@ -14,6 +14,7 @@ from contracts.engine import CompiledRule
 from contracts.evaluation import Condition
 from contracts.facts import FactMemory
 from contracts.obligations import Waiting
+from contracts.trees import names_in
 
 Tools = frozenset[str]
 """The tools whose records are meant; empty: of all."""
@@ -160,16 +161,48 @@ class ColumnPlan:
         self.duties = [
             self._duty(one, waiting[one.rule.rule.id]) for one in self.rules if one.rule.rule.expect
         ]
-        made: list[_Planned] = []
-        for memory in reversed(world.facts.values()):
-            # Nobody asks for it: whatever it would remember makes no difference.
-            if self._needs[memory.fact.name].subjects:
-                made.append(self._fact(memory))
+        # Where nobody asks for a fact, whatever it would remember makes no difference.
+        made = [
+            self._fact(memory)
+            for memory in reversed(world.facts.values())
+            if self._needs[memory.fact.name].subjects
+        ]
         self.limits_by = [self._ask(by, self.limits_need, truth=False) for by in world.limits_by]
         every = list(self._by_text.values())
         self.stages = 1 + max((one.depth for one in every), default=0)
         self.asked = [[one for one in every if one.depth == depth] for depth in range(self.stages)]
         self.groups = _grouped(reversed(made), self.stages)
+
+    def member_names(self) -> frozenset[str]:
+        """Return every name that may be a member of a map in some condition."""
+        trees = (one.condition.program.tree() for stage in self.asked for one in stage)
+        return frozenset[str]().union(*map(names_in, trees))
+
+    def named(self) -> dict[str, dict[str, frozenset[str] | None]]:
+        """Return, for each subject, which members of which variables are read; None: all."""
+        found: dict[str, dict[str, frozenset[str] | None]] = {
+            subject: {} for subject in sorted(self._subjects())
+        }
+        for one in (each for stage in self.asked for each in stage):
+            for subject in one.need.subjects:
+                for root, members in one.condition.reads.members.items():
+                    if root != "limits":
+                        known = found[subject].get(root, frozenset())
+                        both = None if known is None or members is None else known | members
+                        found[subject][root] = both
+        return found
+
+    def _subjects(self) -> set[str]:
+        """Return the subjects of records that are asked, remembered or waited for."""
+        subjects = {one.rule.rule.subject for one in self.rules}
+        for expect in (duty.rule.rule.rule.expect for duty in self.duties):
+            if expect is not None:
+                subjects |= {expect.source, *(["run.closed"] if expect.until else [])}
+        for group in (each for groups in self.groups for each in groups):
+            subjects |= set(group.need.subjects)
+            for fact in group.facts:
+                subjects |= {"action", "outcome"} if fact.reserve else {fact.memory.fact.source}
+        return subjects
 
     def _rule(self, number: int, rule: CompiledRule) -> RuleAsked:
         need = Need()

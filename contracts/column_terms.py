@@ -10,9 +10,9 @@ list of one element is one, and cheap.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Final
 
+from contracts.column_names import RefusedError, fresh, text_literal
 from contracts.column_shapes import (
     BOOL,
     EMPTY,
@@ -44,10 +44,6 @@ MAX_SQL: Final = 60_000
 
 SHORT: Final = 240
 """To compute so little twice costs less than a lambda."""
-
-
-class RefusedError(Exception):
-    """A condition that does not run by column, and why. It never leaves `contracts.columns`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,34 +88,7 @@ class Term:
         return None if isinstance(self.shape, Tagged | Never) else self.shape.kind
 
 
-_names = count()
-
-
-def fresh() -> str:
-    """Return a name that no other lambda of the expression has."""
-    return f"v{next(_names)}"
-
-
-def restart_names() -> None:
-    """Begin an expression of its own: the same condition then gives the same text."""
-    global _names  # noqa: PLW0603 - a counter, as long as one expression
-    _names = count()
-
-
 # -------------------------------------------------------------------------------- making
-
-
-def text_literal(text: str) -> str:
-    """Return a text as SQL. Raises `RefusedError` for one with NUL in it."""
-    if "\0" in text:
-        raise RefusedError("a text with NUL in it")
-    quoted = text.replace("'", "''")
-    return f"'{quoted}'"
-
-
-def int_literal(value: int) -> str:
-    """Return an integer as SQL, of 64 bits: DuckDB gives small ones a smaller type."""
-    return f"CAST({value} AS BIGINT)"
 
 
 def nothing(shape: Shape) -> Term:

@@ -27,14 +27,13 @@ from contracts.column_literals import (
     together,
 )
 from contracts.column_macros import MACROS, ORDERLESS, filtered, macro_of, transformed
+from contracts.column_names import RefusedError, fresh, restart_names
 from contracts.column_shapes import BOOL, NEVER, ListOf, Never, Record, Shape
 from contracts.column_terms import (
     Length,
-    RefusedError,
     Term,
     bound,
     choice,
-    fresh,
     holds,
     item_of,
     keys,
@@ -42,7 +41,6 @@ from contracts.column_terms import (
     mapped,
     nothing,
     over,
-    restart_names,
     selected,
     truth_sql,
 )

@@ -16,7 +16,7 @@ from contracts.descriptors import DYN, OBJECT, TypeBook
 from contracts.evaluation import VARIABLES, extensions, problems_in
 from contracts.model import Contract, Expectation, Fact, Position, Rule
 from contracts.scanning import Reads, reads
-from contracts.view import validator
+from contracts.schema_checks import validator
 
 ANY_TOOL = ""
 

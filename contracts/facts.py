@@ -95,7 +95,8 @@ def _named(value: Value) -> str:
     return "a list" if is_list(value) else "a map" if is_map(value) else "bytes or a duration"
 
 
-def _is_nan(value: Value) -> bool:
+def is_nan(value: Value) -> bool:
+    """Return whether a value is no number, and so has no order."""
     return isinstance(value, float) and math.isnan(value)
 
 
@@ -224,7 +225,7 @@ class FactMemory:
         kind = kind_of(value)
         if holding or self.fact.aggregate == SUM:
             return "" if kind == INTEGER else f"not an int but {_named(value)}"
-        if self.fact.aggregate in ("min", "max") and (kind not in ORDERED or _is_nan(value)):
+        if self.fact.aggregate in ("min", "max") and (kind not in ORDERED or is_nan(value)):
             return f"{_named(value)} has no order"
         return ""
 

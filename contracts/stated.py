@@ -4,7 +4,7 @@ What an action is to a contract, and what each of its conditions answers, is ask
 that decides from a ledger (`contracts.case`); only the values of facts come from whoever asks.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -94,9 +94,9 @@ class _StatedCase(Case):
             return FactResult(self._stated[name])
         return FactResult(None, NO_RECORD)
 
-    def cited(self) -> list[Placed]:
+    def cited(self) -> Sequence[Placed]:
         """Return the stated evidence."""
-        return self._cited
+        return self._cited or ()
 
 
 class Decider:

@@ -106,7 +106,7 @@ def names_in(tree: Any) -> frozenset[str]:  # noqa: ANN401 - a node, or none
     while nodes:
         node = nodes.pop()
         for part, value in node.ListFields():
-            if part.name == "field" or part.name == "string_value":
+            if part.name in {"field", "string_value"}:
                 found.add(value)
             elif part.message_type is not None:
                 nodes.extend([value] if hasattr(value, "ListFields") else value)

@@ -9,8 +9,6 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
-import jsonschema_rs
-
 from contracts.coercion import (
     MAX_LIST,
     Coercion,
@@ -28,6 +26,7 @@ from contracts.instants import SECOND, moment, moment_of
 from contracts.lineage import Placed, Run
 from contracts.model import Contract, Tool
 from contracts.operations import UNSURE, settled
+from contracts.schema_checks import validator
 from contracts.selectors import Selectors
 from contracts.shortcuts import OnlyViews
 from contracts.unseen import unseen_in
@@ -315,20 +314,6 @@ class ToolView:
         return ABSENT if isinstance(found, Undecidable) or found is None else found
 
 
-def _refuse_reference(uri: str) -> Value:
-    """Refuse a schema's reference to another document: nothing here may reach a network."""
-    raise ValueError(f"{uri}: a schema may only refer to itself")
-
-
-def validator(schema: Mapping[str, Value]) -> Value:
-    """Return the check of a JSON Schema.
-
-    Raises:
-        ValueError: It is not a JSON Schema, or refers to another document.
-    """
-    return jsonschema_rs.validator_for(dict(schema), retriever=_refuse_reference)
-
-
 class Views:
     """The variables of a contract's conditions, but `limits` and `facts`: these rest on history."""
 
@@ -440,8 +425,9 @@ class Views:
 
     def members_of(self, root: str) -> frozenset[str]:
         """Return the members that a variable which is made member by member can have."""
-        known = {"action": self._action, "run": _RUN, **_RECORDS}
-        return frozenset(known.get(root, ()))
+        if root == "run":
+            return frozenset(_RUN)
+        return frozenset(self._action if root == "action" else _RECORDS.get(root, ()))
 
     def _selected(self, placed: Placed) -> Value:
         """Return the selectors of earlier switches that select this action."""

@@ -7,10 +7,10 @@ is *odd*: its conditions are asked of CEL.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -61,6 +61,12 @@ _TYPES: dict[Kind, pa.DataType] = {
     Kind.TIME: pa.int64(),
     Kind.SPAN: pa.int64(),
 }
+
+
+Held: TypeAlias = Any
+"""A pyarrow array. Of which type is known when there are values, and not before."""
+Places: TypeAlias = Any
+"""A NumPy array of whole numbers, or of truth values."""
 
 
 class Missing:
@@ -119,7 +125,7 @@ class Made:
     """
 
     shape: Shape
-    array: pa.Array
+    array: Held
     odd: frozenset[int]
     longest: int
 
@@ -141,9 +147,6 @@ def column_of(values: Sequence[Value], named: frozenset[str] | None = None) -> M
     return Made(shape, array, frozenset(maker.odd), maker.longest)
 
 
-Rows = "np.ndarray[Any, np.dtype[np.int64]]"
-
-
 @dataclass(slots=True)
 class _Maker:
     """Makes one column; `odd` and `longest` are found on the way."""
@@ -152,11 +155,11 @@ class _Maker:
     odd: set[int] = field(default_factory=set[int])
     longest: int = 0
 
-    def make(self, values: Sequence[Value], rows: Any) -> tuple[Shape, pa.Array]:  # noqa: ANN401
+    def make(self, values: Sequence[Value], rows: Places) -> tuple[Shape, Held]:
         """Return the shape and the column of values, each of which stands in one of `rows`."""
         kinds: set[type[object]] = set(map(type, values))
         kinds.discard(Missing)
-        unknown = kinds - _MAKERS.keys()
+        unknown = kinds - _KINDS.keys()
         if unknown:
             self._note(values, rows, lambda value: type(value) in unknown)
             values = [MISSING if type(one) in unknown else one for one in values]
@@ -167,20 +170,20 @@ class _Maker:
             return self._of_kind(_KINDS[next(iter(kinds))], values, rows)
         return self._tagged(sorted({_KINDS[one] for one in kinds}), values, rows)
 
-    def _note(self, values: Sequence[Value], rows: Any, wrong: Any) -> None:  # noqa: ANN401
+    def _note(self, values: Sequence[Value], rows: Places, wrong: Callable[[Value], bool]) -> None:
         self.odd.update(
             int(row)
             for row, one in zip(rows, values, strict=True)
             if one is not MISSING and wrong(one)
         )
 
-    def _of_kind(self, kind: Kind, values: Sequence[Value], rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
-        made: tuple[Plain, pa.Array] = getattr(self, f"_{kind.name.lower()}")(values, rows)
+    def _of_kind(self, kind: Kind, values: Sequence[Value], rows: Places) -> tuple[Plain, Held]:
+        made: tuple[Plain, Held] = getattr(self, f"_{kind.name.lower()}")(values, rows)
         return made
 
     def _tagged(
-        self, kinds: Sequence[Kind], values: Sequence[Value], rows: Any
-    ) -> tuple[Shape, pa.Array]:  # noqa: ANN401
+        self, kinds: Sequence[Kind], values: Sequence[Value], rows: Places
+    ) -> tuple[Shape, Held]:
         found = [None if one is MISSING else _KINDS[type(one)] for one in values]
         options: list[Plain] = []
         arrays = [pa.array(found, pa.uint8())]
@@ -199,13 +202,13 @@ class _Maker:
 
     # ---------------------------------------------------------------------------- scalars
 
-    def _null(self, values: Sequence[Value], _rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
+    def _null(self, values: Sequence[Value], _rows: Places) -> tuple[Plain, Held]:
         return NULL, pa.array([None if one is MISSING else True for one in values], pa.bool_())
 
-    def _bool(self, values: Sequence[Value], _rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
+    def _bool(self, values: Sequence[Value], _rows: Places) -> tuple[Plain, Held]:
         return BOOL, pa.array(_nones(values), pa.bool_())
 
-    def _int(self, values: Sequence[Value], rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
+    def _int(self, values: Sequence[Value], rows: Places) -> tuple[Plain, Held]:
         held = _nones(values)
         try:
             return INT, pa.array(held, pa.int64())
@@ -214,7 +217,7 @@ class _Maker:
             fit = [one if one is not None and INT_MIN <= one <= INT_MAX else None for one in held]
             return INT, pa.array(fit, pa.int64())
 
-    def _double(self, values: Sequence[Value], _rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
+    def _double(self, values: Sequence[Value], _rows: Places) -> tuple[Plain, Held]:
         held = _nones(values)
         wild = any(
             one is not None
@@ -223,21 +226,14 @@ class _Maker:
         )
         return WILD if wild else DOUBLE, pa.array(held, pa.float64(), from_pandas=False)
 
-    def _text(self, values: Sequence[Value], rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
+    def _text(self, values: Sequence[Value], rows: Places) -> tuple[Plain, Held]:
         held = _nones(values)
-        try:
-            array = pa.array(held, pa.string())
-            joined = "\x01".join([one for one in held if one])
-        except UnicodeEncodeError:
-            joined = "\0"
-        if "\0" in joined:
+        if not _fit("\x01".join([one for one in held if one])):
             self._note(values, rows, lambda one: not _fit(one))
-            array = pa.array(
-                [one if one is not None and _fit(one) else None for one in held], pa.string()
-            )
-        return TEXT, array
+            held = [one if one is not None and _fit(one) else None for one in held]
+        return TEXT, pa.array(held, pa.string())
 
-    def _time(self, values: Sequence[Value], _rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
+    def _time(self, values: Sequence[Value], _rows: Places) -> tuple[Plain, Held]:
         held = [
             None
             if one is MISSING
@@ -248,7 +244,7 @@ class _Maker:
         ]
         return TIME, pa.array(held, pa.int64())
 
-    def _span(self, values: Sequence[Value], rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
+    def _span(self, values: Sequence[Value], rows: Places) -> tuple[Plain, Held]:
         held = [None if one is MISSING else one // _MICROSECOND for one in values]
         if any(one is not None and abs(one) > SPAN_MAX for one in held):
             self._note(values, rows, lambda one: abs(one // _MICROSECOND) > SPAN_MAX)
@@ -257,19 +253,17 @@ class _Maker:
 
     # ------------------------------------------------------------------------- containers
 
-    def _list(self, values: Sequence[Value], rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
+    def _list(self, values: Sequence[Value], rows: Places) -> tuple[Plain, Held]:
         lengths = np.fromiter(
             (0 if one is MISSING else len(one) for one in values), np.int64, len(values)
         )
         self.longest = max(self.longest, int(lengths.max(initial=0)))
         flat = [item for one in values if one is not MISSING for item in one]
         shape, items = self.make(flat, np.repeat(rows, lengths))
-        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-        mask = pa.array([one is MISSING for one in values], pa.bool_())
-        array = pa.ListArray.from_arrays(pa.array(offsets), items, mask=mask)
-        return ListOf(shape), array
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        return ListOf(shape), lists(offsets, items, [one is MISSING for one in values])
 
-    def _map(self, values: Sequence[Value], rows: Any) -> tuple[Plain, pa.Array]:  # noqa: ANN401
+    def _map(self, values: Sequence[Value], rows: Places) -> tuple[Plain, Held]:
         names: set[str] = set()
         for one in values:
             if one is not MISSING:
@@ -278,7 +272,7 @@ class _Maker:
         if self.named is not None:
             names &= self.named
         members: dict[str, Shape] = {}
-        arrays: dict[str, pa.Array] = {}
+        arrays: dict[str, Held] = {}
         for name in names:
             inner = [MISSING if one is MISSING else one.get(name, MISSING) for one in values]
             members[name], arrays[name] = self.make(inner, rows)
@@ -287,7 +281,7 @@ class _Maker:
         return shape, _struct([(name, arrays[name]) for name, _ in shape.members], mask)
 
 
-def _struct(members: Sequence[tuple[str, pa.Array]], mask: pa.Array) -> pa.Array:
+def _struct(members: Sequence[tuple[str, Held]], mask: Held) -> Held:
     """Return maps with these members as they are stored."""
     if not members:
         return pa.StructArray.from_arrays([pa.array([True] * len(mask))], [EMPTY], mask=mask)
@@ -297,7 +291,7 @@ def _struct(members: Sequence[tuple[str, pa.Array]], mask: pa.Array) -> pa.Array
 
 def members_column(
     parts: Mapping[str, Made], there: Sequence[bool], *, whole: bool
-) -> tuple[Record, pa.Array]:
+) -> tuple[Record, Held]:
     """Return a variable that was made member by member.
 
     Args:
@@ -308,6 +302,33 @@ def members_column(
     shape = record({name: part.shape for name, part in parts.items()}, whole=whole)
     mask = pa.array([not one for one in there], pa.bool_())
     return shape, _struct([(name, parts[name].array) for name, _ in shape.members], mask)
+
+
+def lists(offsets: Places, items: Held, missing: Sequence[bool]) -> Held:
+    """Return lists of these items, each from its offset to the next; null where one is missing."""
+    begins: Held = pa.array(offsets, pa.int32())
+    return pa.ListArray.from_arrays(begins, items, mask=pa.array(missing, pa.bool_()))
+
+
+def together(arrays: Sequence[Held]) -> Held:
+    """Return arrays of one type, one after the other."""
+    return pa.concat_arrays(arrays)
+
+
+def nulls(count: int, kind: pa.DataType) -> Held:
+    """Return an array of nothing but null."""
+    return pa.nulls(count, kind)
+
+
+def places_of(known: Places, wanted: Places) -> Places:
+    """Return where numbers stand among ascending ones; where one is not there, any place."""
+    places: Any = np
+    return places.minimum(places.searchsorted(known, wanted), len(known) - 1)
+
+
+def taken(array: Held, places: Places, missing: Places) -> Held:
+    """Return an array's elements at some places, null where one is missing."""
+    return array.take(pa.array(places, pa.int64(), mask=np.asarray(missing, bool)))
 
 
 def _nones(values: Sequence[Value]) -> list[Any]:
@@ -334,4 +355,3 @@ _KINDS: dict[type[object], Kind] = {
     list: Kind.LIST,
     dict: Kind.MAP,
 }
-_MAKERS = cast("dict[type[object], Kind]", _KINDS)

@@ -4,7 +4,7 @@
 of the chunk's records, what the counters carry over from before, and the records that ask.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,35 +12,29 @@ import numpy as np
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from contracts.coercion import MAX_LIST, holds_long_list
+from contracts.coercion import MAX_LIST, Value, holds_long_list
 from contracts.column_facts import (
     NOWHERE,
     Grouping,
-    Noting,
     Present,
-    Source,
     ended_sql,
     facts_sql,
-    int_sql,
     keys_sql,
     listed_sql,
     notes_sql,
     own_sql,
 )
-from contracts.column_plan import FactAsked
 from contracts.column_shapes import (
     BOOL,
     INT,
     INT_MAX,
-    Kind,
     ListOf,
     Shape,
-    Tagged,
-    options_of,
 )
-from contracts.column_terms import text_literal
-from contracts.facts import FactMemory, kind_of
-from verifier.columns import MISSING, column_of
+from contracts.counters import kind_of
+from contracts.facts import FactMemory, is_nan
+from verifier.columns import MISSING, Held, Places, column_of, lists, taken
+from verifier.fact_sources import is_list_sql, sources_of, tools_sql
 from verifier.fact_state import (
     DEFAULT,
     EXTREMES,
@@ -50,9 +44,6 @@ from verifier.fact_state import (
     Subject,
     plain_values,
 )
-
-Array = Any
-"""A NumPy array."""
 
 _KEPT: Final = ("asking", "noted", "fresh")
 _NOBODY: Final = (
@@ -73,19 +64,9 @@ class Answers:
         facts: By fact: the shape and the values, null where a fact has none.
     """
 
-    subjects: Array
-    indexes: Array
-    facts: dict[str, tuple[Shape, pa.Array]] = field(
-        default_factory=dict[str, "tuple[Shape, pa.Array]"]
-    )
-
-
-def tools_sql(tools: Iterable[str] | None) -> str:
-    """Return whether a record belongs to an action of one of these tools; None: to any, or none."""
-    if tools is None:
-        return "true"
-    listed = ", ".join(text_literal(tool) for tool in sorted(tools))
-    return f"tool IN ({listed})" if listed else "false"
+    subjects: Places
+    indexes: Places
+    facts: dict[str, tuple[Shape, Held]] = field(default_factory=dict[str, tuple[Shape, Held]])
 
 
 class GroupRun:
@@ -116,7 +97,7 @@ class GroupRun:
         )
         self._counted = state.counted
         self._pools: dict[int, Pool] = {}
-        self._places: dict[int, Array] = {}
+        self._places: dict[int, Places] = {}
 
     def answers(self) -> Answers:
         """Return the facts for every record of the chunk that asks, and keep what it noted."""
@@ -160,7 +141,7 @@ class GroupRun:
             "ORDER BY idx, ends NULLS FIRST"
         )
 
-    def value(self, number: int, entry: int) -> Any:  # noqa: ANN401 - a plain value
+    def value(self, number: int, entry: int) -> Value:
         """Return the value of an entry; None where the fact has no values."""
         if self._counted[number].aggregate not in VALUED:
             return None
@@ -179,9 +160,9 @@ class GroupRun:
         ).fetchall()
         for index, *flags in rows:
             found = self.spoiling.setdefault(index, [])
-            for one, flag in zip(self._group.facts, flags, strict=True):
-                if flag and one.memory not in found:
-                    found.append(one.memory)
+            for asked, flag in zip(self._group.facts, flags, strict=True):
+                if flag and asked.memory not in found:
+                    found.append(asked.memory)
 
     def _sources_of_values(self) -> dict[int, tuple[Subject, str]]:
         """Return, by fact, the table and the column of its values in this chunk."""
@@ -194,7 +175,7 @@ class GroupRun:
 
     # ------------------------------------------------------------------------- who asks
 
-    def _ask(self) -> tuple[Array, pa.Table]:
+    def _ask(self) -> tuple[Places, pa.Table]:
         """Make `asking`; return which record each of its rows is of, and those records."""
         group, form = self._group, self._form
         names = sorted(self._subjects)
@@ -208,7 +189,7 @@ class GroupRun:
             if group.at:
                 shape = held.shapes[group.at]
                 keys = keys_sql(shape, f'"{group.at}"')
-                many = _is_list(shape, f'"{group.at}"')
+                many = is_list_sql(shape, f'"{group.at}"')
             act = "act" if subject == "outcome" else "CAST(NULL AS BIGINT)"
             parts.append(
                 f'SELECT {names.index(subject)} AS subject, idx, "{form.scope}" AS scope, "time", '
@@ -231,13 +212,14 @@ class GroupRun:
         self._run(f"CREATE OR REPLACE TEMP TABLE items AS {items}")
         rows = 'SELECT whose, idx, scope, "key", "time", act, false AS timeless FROM items'
         if form.reference:
+            timeless = "imported" if form.within is not None else "false"
             rows += (
                 f' UNION ALL SELECT whose, idx, {NOWHERE} AS scope, "key", "time", '
-                f"CAST(NULL AS BIGINT) AS act, {'imported' if form.within is not None else 'false'} "
-                "AS timeless FROM items"
+                f"CAST(NULL AS BIGINT) AS act, {timeless} AS timeless FROM items"
             )
         self._run(
-            f"CREATE OR REPLACE TEMP TABLE asking AS SELECT row_number() OVER () AS ask, * FROM ({rows})"
+            "CREATE OR REPLACE TEMP TABLE asking AS "
+            f"SELECT row_number() OVER () AS ask, * FROM ({rows})"
         )
         raw = self._arrow("SELECT subject, idx, bad, many FROM raw ORDER BY asker")
         whose = self._arrow("SELECT asker FROM items ORDER BY whose")["asker"].to_numpy()
@@ -247,7 +229,7 @@ class GroupRun:
 
     def _note(self) -> bool:
         """Make `noted`, `notes`, and `lasting` where something lasts; return whether it does."""
-        sources = list(self._sources())
+        sources = list(sources_of(self._group, self._subjects))
         parts = [self._state.empty_sql()]
         if sources:
             parts.append(notes_sql(self._form, self._counted, sources))
@@ -271,32 +253,6 @@ class GroupRun:
             f"1 AS side{columns} FROM noted{joins} WHERE NOT ({lasts})"
         )
         return lasting
-
-    def _sources(self) -> Iterator[Source]:
-        facts: dict[str, dict[int, Noting]] = {}
-        for number, one in enumerate(self._group.facts):
-            fact = one.memory.fact
-            source = "outcome" if one.reserve else fact.source
-            may = [tools_sql(fact.tools or None)]
-            if fact.attempts == "allowed":
-                may.append("allowed")
-            allowed = " AND ".join(may)
-            if source in self._subjects:
-                shapes = self._subjects[source].shapes
-                noting = _noting(one, allowed, shapes)
-                facts.setdefault(source, {})[number] = noting
-            if one.reserve and "action" in self._subjects:
-                shape = self._subjects["action"].shapes[one.reserve]
-                weighs = int_sql(shape, f'"{one.reserve}"')
-                noting = Noting(allowed, good=f"({weighs}) IS NOT NULL", adds=weighs, holds=True)
-                facts.setdefault("action", {})[number] = noting
-        for subject, notings in facts.items():
-            held = self._subjects[subject]
-            if not held.table.num_rows:
-                continue
-            by = self._group.by
-            keys = keys_sql(held.shapes[by], f'"{by}"') if by else ""
-            yield Source(held.source, keys, notings)
 
     def _spread(self) -> None:
         """Put what spoils a fact under every key under each key that is asked for."""
@@ -343,7 +299,7 @@ class GroupRun:
             found = [
                 (index, value)
                 for index, value in self._pool(number).pairs()
-                if kind_of(value) in _KIND_NUMBERS and value == value  # noqa: PLR0124 - not NaN
+                if kind_of(value) in _KIND_NUMBERS and not is_nan(value)
             ]
             ranks: list[dict[str, int]] = []
             for kind, kind_number in _KIND_NUMBERS.items():
@@ -427,7 +383,7 @@ class GroupRun:
             yield f"CAST({counted} AS BIGINT) AS v{number}"
         yield f"({' OR '.join(spoilt)}) AS x{number}"
 
-    def _spoilt_for_ever(self, number: int) -> Array:
+    def _spoilt_for_ever(self, number: int) -> Places:
         """Return the rows of `items` that an error without a time spoils the fact for."""
         found = self._arrow(
             "SELECT DISTINCT whose FROM asking JOIN lasting USING (scope) "
@@ -436,7 +392,7 @@ class GroupRun:
         )
         return found["whose"].to_numpy()
 
-    def _fact(self, number: int, summed: pa.Table, spoilt: Array) -> tuple[Shape, pa.Array]:
+    def _fact(self, number: int, summed: pa.Table, spoilt: Places) -> tuple[Shape, Held]:
         """Return a fact for each row of `items`."""
         one = self._group.facts[number].memory.fact
         found = summed[f"v{number}"].combine_chunks()
@@ -454,35 +410,27 @@ class GroupRun:
             entries[there] = self._places[number][places[there].astype(np.int64)]
         pool = self._pool(number)
         lost = spoilt | (~there if one.default is None else False)
-        return pool.shape, pool.taken(entries, lost)
+        return pool.shape, pool.of_entries(entries, lost)
 
-    def _lists(self, number: int, spoilt: Array) -> tuple[Shape, pa.Array]:
+    def _lists(self, number: int, spoilt: Places) -> tuple[Shape, Held]:
         pool = self._pool(number)
         rows = self._arrow(listed_sql(number))
-        entries: list[list[int] | None] = [[] for _ in range(len(spoilt))]
-        for whose, found in zip(
-            rows["whose"].to_pylist(), rows["entries"].to_pylist(), strict=True
-        ):
-            entries[whose] = found
-        lengths = [
-            0 if lost else len(each or ()) for each, lost in zip(entries, spoilt, strict=True)
+        pairs: Held = zip(rows["whose"].to_pylist(), rows["entries"].to_pylist(), strict=True)
+        found: dict[int, list[int]] = dict(pairs)
+        entries: list[list[int]] = [
+            [] if lost else found.get(whose, []) for whose, lost in enumerate(spoilt)
         ]
-        flat = [
-            one
-            for each, lost in zip(entries, spoilt, strict=True)
-            if not lost
-            for one in each or ()
-        ]
+        lengths = [len(each) for each in entries]
+        flat = [one for each in entries for one in each]
         places = pool.places(np.array(flat, np.int64))
         bad = pool.long[places]
-        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         if bad.any():
             spoilt = spoilt | (np.add.reduceat(np.append(bad, 0), offsets[:-1]) > 0) & (
                 np.array(lengths) > 0
             )
-        mask = pa.array(spoilt, pa.bool_())
-        items = pool.array.take(pa.array(places))
-        return ListOf(pool.shape), pa.ListArray.from_arrays(pa.array(offsets), items, mask=mask)
+        items = taken(pool.array, places, np.zeros(len(places), bool))
+        return ListOf(pool.shape), lists(offsets, items, spoilt)
 
     def _pool(self, number: int) -> Pool:
         """Return the values that a fact may have. `noted` must be made."""
@@ -499,24 +447,25 @@ class GroupRun:
     def _run(self, statement: str) -> DuckDBPyConnection:
         return self._database.execute(statement)
 
-    def _one(self, statement: str) -> Any:  # noqa: ANN401 - a single value
+    def _one(self, statement: str) -> Value:
         row = next(iter(self._run(statement).fetchall()), None)
         return row[0] if row else None
 
     def _arrow(self, statement: str) -> pa.Table:
-        return self._database.sql(statement).to_arrow_table()
+        table: pa.Table = self._database.sql(statement).to_arrow_table()
+        return table
 
 
 def _per_record(
-    shape: Shape, values: pa.Array, whose: Array, bad: Array, many: Array
-) -> tuple[Shape, pa.Array]:
+    shape: Shape, values: Held, whose: Places, bad: Places, many: Places
+) -> tuple[Shape, Held]:
     """Return a fact for each record that asks: under its one key, or a list under all of them."""
     if not many.any():
         places = np.zeros(len(bad), np.int64)
         there = np.zeros(len(bad), bool)
         places[whose] = np.arange(len(whose))
         there[whose] = True
-        return shape, values.take(pa.array(places, mask=bad | ~there))
+        return shape, taken(values, places, bad | ~there)
     found: list[Any] = [MISSING if lost else [] for lost in bad]
     plain = plain_values(shape, values)
     for asker, value in zip(whose, plain, strict=True):
@@ -531,51 +480,14 @@ def _per_record(
     return made.shape, made.array
 
 
-def _is_list(shape: Shape, column: str) -> str:
-    """Return whether a value is a list."""
-    if isinstance(shape, Tagged):
-        return f"coalesce({column}.t = {Kind.LIST.value}, false)"
-    return "true" if isinstance(shape, ListOf) else "false"
-
-
-def _noting(one: FactAsked, may: str, shapes: Mapping[str, Shape]) -> Noting:
-    """Return how a record counts for a fact."""
-    where = f'"{one.where}"' if one.where else "true"
-    if not one.value:
-        return Noting(may, where)
-    column, shape = f'"{one.value}"', shapes[one.value]
-    aggregate = one.memory.fact.aggregate
-    if aggregate == "sum":
-        number = int_sql(shape, column)
-        return Noting(may, where, f"({number}) IS NOT NULL", number)
-    if aggregate in EXTREMES:
-        return Noting(may, where, _ordered(shape, column))
-    return Noting(may, where, f"{column} IS NOT NULL")
-
-
-def _ordered(shape: Shape, column: str) -> str:
-    """Return whether a value has an order: a number that is one, a text, a time."""
-    tests: list[str] = []
-    for option in options_of(shape):
-        tagged = isinstance(shape, Tagged)
-        value = f"{column}.v{option.kind.value}" if tagged else column
-        there = f"{column}.t = {option.kind.value}" if tagged else f"{column} IS NOT NULL"
-        if option.kind in {Kind.INT, Kind.TEXT, Kind.TIME}:
-            tests.append(f"({there})")
-        elif option.kind is Kind.DOUBLE:
-            tests.append(f"({there} AND NOT isnan({value}))")
-    return f"({' OR '.join(tests)})" if tests else "false"
-
-
-def _without(array: pa.Array, lost: Array) -> pa.Array:
+def _without(array: Held, lost: Places) -> Held:
     """Return an array with null where something is lost."""
-    places = pa.array(np.arange(len(array)), mask=np.asarray(lost, bool))
-    return array.take(places)
+    return taken(array, np.arange(len(array)), lost)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], kinds: Mapping[str, pa.DataType]) -> pa.Table:
     """Return rows as a table of these columns; what a row does not say is null."""
-    made: dict[str, pa.Array] = {}
+    made: dict[str, Held] = {}
     for name, kind in kinds.items():
         made[name] = pa.array([row.get(name) for row in rows], kind)
     return pa.table(made)

@@ -8,7 +8,7 @@ disk what does not fit in memory.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +20,7 @@ from contracts.column_plan import FactGroup
 from contracts.column_shapes import ListOf, Record, Shape, loaded, options_of
 from contracts.counters import MAX_RESTS
 from contracts.facts import UNKEYED, Key
-from verifier.columns import MISSING, column_of
-
-Array = Any
-"""A NumPy array."""
+from verifier.columns import MISSING, Held, Places, column_of, nulls, places_of, taken, together
 
 VALUED: Final = frozenset({"min", "max", "last", "list"})
 EXTREMES: Final = frozenset({"min", "max"})
@@ -33,7 +30,7 @@ _COLLAPSE_FROM: Final = 50_000
 
 
 class RowsNeededError(Exception):
-    """A chunk holds what the columns can not: it is for the counters. It never leaves `verifier`."""
+    """A chunk holds what no column can: it is for the counters. It never leaves `verifier`."""
 
 
 @dataclass(slots=True)
@@ -50,7 +47,7 @@ class Subject:
         return f"records_{self.name.replace('.', '_')}"
 
     @property
-    def indexes(self) -> Array:
+    def indexes(self) -> Places:
         """The indexes of its records."""
         return self.table["idx"].to_numpy()
 
@@ -135,7 +132,8 @@ class GroupState:
     def every(self) -> pa.Table:
         """Return all notes that are remembered, in the order of their entries."""
         statement = f"SELECT * FROM {self.table} ORDER BY idx, ends NULLS FIRST"
-        return self._database.sql(statement).to_arrow_table()
+        table: pa.Table = self._database.sql(statement).to_arrow_table()
+        return table
 
     def every_value(self, number: int) -> dict[int, Value]:
         """Return all values of a fact that are remembered, by their entries."""
@@ -222,12 +220,13 @@ class GroupState:
         self._database.execute(
             f"CREATE OR REPLACE TABLE {self.table} AS SELECT * EXCLUDE ({marks}) FROM ranked "
             f"WHERE idx >= 0 AND ({named}) UNION ALL BY NAME SELECT {BEFORE} AS idx, scope, "
-            f'"key", {", ".join(sums)} FROM ranked WHERE idx < 0 OR NOT ({named}) GROUP BY scope, "key"'
+            f'"key", {", ".join(sums)} FROM ranked WHERE idx < 0 OR NOT ({named}) '
+            'GROUP BY scope, "key"'
         )
         self._database.execute("DROP TABLE ranked")
         self._rows = self._collapsed = self._one(f"SELECT count(*) FROM {self.table}")
 
-    def _one(self, statement: str) -> Any:  # noqa: ANN401 - a single value
+    def _one(self, statement: str) -> Value:
         rows = self._database.execute(statement).fetchall()
         return rows[0][0] if rows else None
 
@@ -243,44 +242,45 @@ class Pool:
         long: Of each, whether a list in it is longer than a condition can see.
     """
 
-    indexes: Array
+    indexes: Places
     shape: Shape
-    array: pa.Array
-    long: Array
+    array: Held
+    long: Places
 
     @classmethod
     def of(
         cls, earlier: Sequence[tuple[int, Value]], source: "Subject | None", column: str
     ) -> "Pool":
         """Make a pool of earlier values and of a column of this chunk."""
-        known = {index: value for index, value in earlier}
+        known = dict(earlier)
         indexes = np.array(sorted(known), np.int64)
         before = column_of([known[int(index)] for index in indexes])
         if before.odd:
             raise RowsNeededError
-        shape, array = before.shape, before.array
+        shape = before.shape
+        array: Held = before.array
         if source is not None and source.table.num_rows:
-            mine, held = source.shapes[column], source.table[column].combine_chunks()
+            mine = source.shapes[column]
+            held: Held = source.table[column].combine_chunks()
             indexes = np.concatenate((indexes, source.indexes))
             if not options_of(shape):
-                shape, array = mine, pa.concat_arrays([pa.nulls(len(array), held.type), held])
+                shape, array = mine, together([nulls(len(array), held.type), held])
             elif shape == mine:
-                array = pa.concat_arrays([array, held])
+                array = together([array, held])
             else:
                 values = [*plain_values(shape, array), *plain_values(mine, held)]
                 made = column_of(values)
                 shape, array = made.shape, made.array
         return cls(indexes, shape, array, _long(shape, array))
 
-    def places(self, entries: Array) -> Array:
+    def places(self, entries: Places) -> Places:
         """Return where these entries' values stand."""
-        found = np.searchsorted(self.indexes, entries)
-        return np.minimum(found, len(self.indexes) - 1)
+        return places_of(self.indexes, entries)
 
-    def taken(self, entries: Array, lost: Array) -> pa.Array:
+    def of_entries(self, entries: Places, lost: Places) -> Held:
         """Return the values of entries, null where one is lost, or is a list that is too long."""
         places = self.places(entries)
-        return self.array.take(pa.array(places, mask=lost | self.long[places]))
+        return taken(self.array, places, lost | self.long[places])
 
     def value(self, entry: int) -> Value:
         """Return the value of an entry."""
@@ -294,12 +294,12 @@ class Pool:
                 yield int(index), value
 
 
-def plain_values(shape: Shape, array: pa.Array) -> list[Value]:
+def plain_values(shape: Shape, array: Held) -> list[Value]:
     """Return a column's values as plain ones, `MISSING` where it has none."""
     return [MISSING if one is None else loaded(shape, one) for one in array.to_pylist()]
 
 
-def _long(shape: Shape, array: pa.Array) -> Array:
+def _long(shape: Shape, array: Held) -> Places:
     held = any(isinstance(one, ListOf | Record) for one in options_of(shape))
     if not held:
         return np.zeros(len(array), bool)

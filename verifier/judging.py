@@ -79,7 +79,7 @@ class Judging:
             self._engines is Engines.COLUMNS or (long and self._engines is Engines.AUTO)
         ):
             # The database is not worth loading for a short ledger.
-            from verifier.by_column import ColumnEngine
+            from verifier.by_column import ColumnEngine  # noqa: PLC0415
 
             self._columns = ColumnEngine(self.engine)
         self._begun = True
@@ -94,4 +94,4 @@ class Judging:
     @property
     def fallbacks(self) -> dict[str, str]:
         """Conditions that were asked of CEL row by row, with the reason."""
-        return {} if self._columns is None else self._columns.fallbacks
+        return {} if self._columns is None else self._columns.setup.fallbacks

@@ -127,7 +127,7 @@ def open_ledger(
     )
 
 
-def verify_ledger(
+def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
     source: str | Path,
     trust: Trust | None = None,
     *,
@@ -260,7 +260,7 @@ def _verified(
     store: Source,
     trust: Trust | None,
     progress: Progress | None,
-    asked: _Asked = _Asked(),  # noqa: B008 - it cannot be changed
+    asked: _Asked = _Asked(),
     sealed: SealedValues | None = None,
 ) -> _Verified:
     founding: Founding | None = None

@@ -8,11 +8,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any
 
 import pyarrow as pa
 
 from contracts.case import MADE_WHOLE
+from contracts.coercion import Value
 from contracts.column_facts import NOWHERE
 from contracts.column_shapes import NEVER, Shape
 from contracts.engine import Engine
@@ -22,7 +22,7 @@ from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Verdict
 from contracts.results import RuleResult
 from contracts.view import OBSERVATION_MEMBERS, Absent, Views, identity_view
-from verifier.columns import MISSING, Instant, Made, column_of, members_column
+from verifier.columns import MISSING, Held, Instant, Made, column_of, members_column
 
 Named = Mapping[str, frozenset[str] | None]
 
@@ -215,7 +215,7 @@ class Tables:
                     longest = max([longest, *(part.longest for part in parts)])
         return Viewed(positions, pa.table(columns), shapes, frozenset(odd), longest)
 
-    def _placing(self, rows: Sequence[Row]) -> Iterator[tuple[str, pa.Array]]:
+    def _placing(self, rows: Sequence[Row]) -> Iterator[tuple[str, Held]]:
         """Yield where records stand: what facts are taken over."""
         placed = [row.placed for row in rows]
         events = [one.event for one in placed]
@@ -247,7 +247,7 @@ class Tables:
 
     def _variable(
         self, subject: str, root: str, members: frozenset[str] | None, rows: Sequence[Row]
-    ) -> Iterator[tuple[Shape, pa.Array, list[Made]]]:
+    ) -> Iterator[tuple[Shape, Held, list[Made]]]:
         """Yield a variable's column, if the records of the subject have it at all."""
         if root in MADE_WHOLE:
             made = column_of(list(self._wholes(root, subject, rows)), self._members)
@@ -264,35 +264,28 @@ class Tables:
 
     def _part(self, root: str, name: str, placed: Sequence[Placed], there: Sequence[bool]) -> Made:
         if name == "time" and root != "run":
-            values: list[Any] = [_instant(root, one) for one in placed]
+            values: list[Value] = [_instant(root, one) for one in placed]
         else:
             those = placed if all(there) else list(compress(placed, there))
             found = [_known(one) for one in self._views.column(root, name, those)]
             values = found if those is placed else _spread(found, there)
         return column_of(values, self._members)
 
-    def _wholes(self, root: str, subject: str, rows: Iterable[Row]) -> Iterator[Any]:
+    def _wholes(self, root: str, subject: str, rows: Sequence[Row]) -> Iterable[Value]:
+        """Return a variable that is made as a whole, of each record."""
         if root == "params":
-            for row in rows:
-                yield _known(self._views.params(row.placed))
-        elif root == "identity":
-            known: dict[int, Any] = {}
-            for row in rows:
-                said = row.placed.event.identity
-                if id(said) not in known:
-                    known[id(said)] = identity_view(said)
-                yield known[id(said)]
-        elif subject == "action":
-            seen: dict[int, Any] = {}
-            names = [name for name in OBSERVATION_MEMBERS if name in self._members]
-            for row in rows:
-                for one in row.cited:
-                    if id(one) not in seen:
-                        seen[id(one)] = self._views.observed(one, names)
-                yield [seen[id(one)] for one in row.cited]
-        else:
-            for _ in rows:
-                yield MISSING
+            return [_known(self._views.params(row.placed)) for row in rows]
+        if root == "identity":
+            # Who wrote is said in few ways, each the same object over and over.
+            said = {id(row.placed.event.identity): row.placed.event.identity for row in rows}
+            seen = {name: identity_view(identity) for name, identity in said.items()}
+            return [seen[id(row.placed.event.identity)] for row in rows]
+        if subject != "action":
+            return [MISSING] * len(rows)
+        names = [name for name in OBSERVATION_MEMBERS if name in self._members]
+        cited = {id(one): one for row in rows for one in row.cited}
+        shown = {name: self._views.observed(one, names) for name, one in cited.items()}
+        return [[shown[id(one)] for one in row.cited] for row in rows]
 
 
 def _allowed(action: Placed | None) -> bool:
@@ -308,17 +301,17 @@ def _has(root: str, subject: str, placed: Placed) -> bool:
     return root == subject
 
 
-def _instant(root: str, placed: Placed) -> Any:  # noqa: ANN401 - a value, or that there is none
+def _instant(root: str, placed: Placed) -> Value:
     """Return the event time of a record, or of its action."""
     holder = placed.its_action if root == "action" else placed
     return MISSING if holder is None or holder.time is None else Instant(holder.time)
 
 
-def _known(value: Any) -> Any:  # noqa: ANN401 - a value of a view
+def _known(value: Value) -> Value:
     return MISSING if isinstance(value, Absent) else value
 
 
-def _spread(values: Iterable[Any], there: Iterable[bool]) -> list[Any]:
+def _spread(values: Iterable[Value], there: Iterable[bool]) -> list[Value]:
     """Return values one a row, where they are there."""
     rest = iter(values)
     return [next(rest) if has else MISSING for has in there]

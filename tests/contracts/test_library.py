@@ -8,8 +8,9 @@ from typing import Final
 import pytest
 
 from contracts.library import contract_text, policy_text
-from contracts.linting import Severity, lint
+from contracts.linting import lint
 from contracts.reading import parse_contract
+from contracts.remarks import Severity
 
 LIBRARY: Final = Path(__file__).parents[2] / "contracts" / "library"
 CONTRACTS: Final = [

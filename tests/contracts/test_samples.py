@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.samples import edges, leaves, matching
-from contracts.view import validator
+from contracts.schema_checks import validator
 
 
 @pytest.mark.parametrize(

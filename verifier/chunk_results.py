@@ -1,0 +1,248 @@
+"""What comes out of a chunk: the rules that do not hold, each with its whole result.
+
+The columns say which these are. The engine makes the results on its counters, which are told what
+the records in question may see; and where it says otherwise than the columns, nothing is reported.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from contracts.case import Case, World
+from contracts.column_duties import Followers, Triggers, met_sql
+from contracts.column_facts import keys_sql
+from contracts.column_plan import RuleAsked
+from contracts.evaluation import Condition
+from contracts.facts import FactMemory
+from contracts.model import Verdict
+from contracts.results import RuleResult
+from verifier.chunk_tables import ChunkTables
+from verifier.column_setup import ColumnSetup
+from verifier.errors import EnginesDifferError
+from verifier.fact_feed import Feed
+from verifier.fact_sources import tools_sql
+from verifier.fact_state import Subject
+from verifier.rows import Chunk, Judged, Row, runs_of
+
+_HOLDS, _BROKEN, _UNKNOWN = 1, 2, 3
+_VERDICTS: Final = {_BROKEN: Verdict.VIOLATED, _UNKNOWN: Verdict.UNDECIDABLE}
+CODES: Final = _UNKNOWN + 1
+"""How many codes a verdict has: not asked, holds, broken, cannot be told."""
+
+Broken = defaultdict[int, list[tuple[RuleAsked, int]]]
+"""By position the rules that do not hold, with the code of their verdict."""
+
+
+class ChunkResults:
+    """The results of one chunk, whose tables are computed."""
+
+    def __init__(self, setup: ColumnSetup, chunk: Chunk, tables: ChunkTables) -> None:
+        self._setup = setup
+        self._chunk = chunk
+        self._tables = tables
+        self._world = setup.engine.world
+        self._database = setup.database
+        self._runs = runs_of(chunk)
+        self._indexes = [row.placed.event.index for row in chunk.rows]
+
+    def replayed(self) -> Judged:
+        """Ask the counters of the records that some rule does not hold for, or that spoil facts."""
+        judged = Judged()
+        broken = self._verdicts(judged)
+        self._meet(broken, judged)
+        spoiling = self._spoiling()
+        asked = self._asked_facts(broken, spoiling)
+        told = set[int]().union(*asked.values())
+        feeds = self._feeds(asked)
+        engine = self._setup.engine
+        for position, row in enumerate(self._chunk.rows):
+            against = broken.get(position, ())
+            spoilt = spoiling.get(position)
+            if not against and not spoilt and not engine.concerns(row.placed):
+                continue
+            if position in told:
+                for feed in feeds:
+                    feed.up_to(row.placed.event.index)
+            noting = partial(self._note_reasons, spoilt) if spoilt else None
+            rules = [(each.rule, _VERDICTS[said]) for each, said in against]
+            results = engine.take_known(row.placed, row.cited, rules, noting)
+            self._compare(row, against, results)
+            if results:
+                judged.results[position] = results
+        for memory in self._world.facts.values():
+            memory.clear()
+        return judged
+
+    def _meet(self, broken: Broken, judged: Judged) -> None:
+        """Take away the duties that are met in this chunk: they hold, and are only counted."""
+        for duty in self._setup.plan.duties:
+            rule = duty.rule.rule.rule
+            expect = rule.expect
+            opening = self._tables.subjects.get(rule.subject)
+            following = self._tables.subjects.get(expect.source) if expect else None
+            if expect is None or opening is None or following is None:
+                continue
+            name = f"opens{duty.rule.number}"
+            codes = np.zeros(opening.table.num_rows, bool)
+            for row, position in enumerate(self._tables.viewed[rule.subject].positions):
+                said = broken.get(position, ())
+                codes[row] = any(one is duty.rule and code == _BROKEN for one, code in said)
+            if not codes.any():
+                continue
+            opening.table = opening.table.append_column(name, pa.array(codes))
+            self._tables.register(rule.subject)
+            fits = [tools_sql(expect.tools or None), *([duty.where] if duty.where else [])]
+            closing = self._tables.subjects.get("run.closed")
+            statement = met_sql(
+                Triggers(opening.source, name, f"in_{expect.over}", _keys(opening, duty.at)),
+                Followers(following.source, " AND ".join(fits), _keys(following, duty.by)),
+                within=expect.within,
+                closings="" if closing is None else closing.source,
+            )
+            for index in self._database.sql(statement).to_arrow_table()["idx"].to_pylist():
+                position = self._position(index)
+                broken[position] = [one for one in broken[position] if one[0] is not duty.rule]
+                judged.satisfied[duty.rule.number] += 1
+
+    def _asked_facts(
+        self,
+        broken: Mapping[int, Sequence[tuple[RuleAsked, int]]],
+        spoiling: Mapping[int, Sequence[FactMemory]],
+    ) -> dict[str, set[int]]:
+        """Return which facts the counters will be asked for, each by positions."""
+        found: defaultdict[str, set[int]] = defaultdict(set)
+        behind: dict[int, frozenset[str]] = {}
+        world = self._world
+        for position, against in broken.items():
+            for each, _ in against:
+                if each.number not in behind:
+                    behind[each.number] = _behind(world, each.rule.conditions)
+                for name in behind[each.number]:
+                    found[name].add(position)
+        for position, memories in spoiling.items():
+            for memory in memories:
+                for name in world.behind(memory.names):
+                    found[name].add(position)
+        return found
+
+    def _spoiling(self) -> dict[int, list[FactMemory]]:
+        """Return which records spoil which facts, by position."""
+        found: defaultdict[int, list[FactMemory]] = defaultdict(list)
+        for run in self._tables.groups:
+            for index, memories in run.spoiling.items():
+                found[self._position(index)] += memories
+        return found
+
+    def _position(self, index: int) -> int:
+        return bisect_left(self._indexes, index)
+
+    def _note_reasons(self, memories: Iterable[FactMemory], case: Case) -> None:
+        """Keep why a record spoils facts, in the words of the counters."""
+        for memory in sorted(memories, key=lambda one: one.level):
+            note = memory.note(case)
+            if note is None or note.entry is None or not note.entry.reason:
+                index = case.placed.event.index
+                raise EnginesDifferError(index, f"fact {memory.fact.name}", "an error", "none")
+            self._setup.reasons.keep(memory.fact.name, note.entry)
+
+    def _feeds(self, asked: Mapping[str, set[int]]) -> list[Feed]:
+        """Return what the counters need to know of facts for some records."""
+        for memory in self._world.facts.values():
+            memory.clear()
+        digests = {
+            action.event.index: action.event.digest
+            for action in (row.placed.its_action for row in self._chunk.rows)
+            if action is not None
+        }
+        feeds: list[Feed] = []
+        for run in self._tables.groups:
+            names = {one.memory.fact.name for one in run.state.group.facts}
+            positions = set[int]().union(*(asked.get(name, ()) for name in names))
+            if not positions:
+                continue
+            wanted = pa.array([self._indexes[one] for one in sorted(positions)], pa.int64())
+            self._database.register("wanted", pa.table({"idx": wanted}))
+            scopes = self._setup.scopes(run.state.group.over, self._runs)
+            rows = iter(run.wanted().to_pylist())
+            feeds.append(
+                Feed(
+                    run.state,
+                    names & asked.keys(),
+                    rows,
+                    run.value,
+                    scopes,
+                    digests,
+                    self._setup.reasons,
+                )
+            )
+        return feeds
+
+    def _compare(
+        self, row: Row, against: Sequence[tuple[RuleAsked, int]], results: Sequence[RuleResult]
+    ) -> None:
+        """Hold what the columns said of a record's rules against what the counters say."""
+        index = row.placed.event.index
+        said = {one.rule.id: one.verdict for one in results if one.index == index}
+        for rule, verdict in against:
+            if rule.rule.rule.expect is not None:
+                continue
+            expected = _VERDICTS[verdict]
+            if said.get(rule.rule.rule.id) is not expected:
+                raise EnginesDifferError(
+                    index, rule.rule.rule.id, expected.value, str(said.get(rule.rule.rule.id))
+                )
+
+    def _verdicts(self, judged: Judged) -> Broken:
+        """Return the rules that do not hold, by position; count those that do."""
+        found: defaultdict[int, list[tuple[RuleAsked, int]]] = defaultdict(list)
+        for name, subject in self._tables.subjects.items():
+            rules = [one for one in self._setup.plan.rules if one.rule.rule.subject == name]
+            if not rules:
+                continue
+            selected = ", ".join(verdict_sql(one) for one in rules)
+            columns = self._database.sql(
+                f"SELECT {selected} FROM {subject.source}"
+            ).to_arrow_table()
+            positions = self._tables.viewed[name].positions
+            for one in rules:
+                codes = columns[f"v{one.number}"].to_numpy()
+                judged.satisfied[one.number] += int(np.count_nonzero(codes == _HOLDS))
+                for row in np.flatnonzero(codes > _HOLDS):
+                    found[positions[int(row)]].append((one, int(codes[row])))
+        for each in found.values():
+            each.sort(key=lambda pair: pair[0].number)
+        return found
+
+
+def _keys(subject: Subject, column: str) -> str:
+    """Return SQL of the keys that a column says, or of the one key where there is no column."""
+    return keys_sql(subject.shapes[column], f'"{column}"') if column else "['']"
+
+
+def _behind(world: World, conditions: Iterable[Condition]) -> frozenset[str]:
+    """Return the facts that conditions read, directly, through others and through the limits."""
+    reads = list(conditions)
+    if any("limits" in one.reads.members for one in reads):
+        reads += world.limits_by
+    names = {name for one in reads for name in one.reads.facts}
+    return world.behind(names) if names else frozenset()
+
+
+def verdict_sql(one: RuleAsked) -> str:
+    """Return a rule's verdict: 0 where it is not asked, holds, is broken, or cannot be told."""
+    terms: list[str] = []
+    if one.when:
+        terms.append(f"NOT {one.when}")
+    if one.unless:
+        terms.append(one.unless)
+    holds = " OR ".join(f"({term})" for term in terms) or "false"
+    asked = f"judged AND {tools_sql(one.rule.rule.tools or None)}"
+    return (
+        f"CAST(CASE WHEN NOT ({asked}) THEN 0 WHEN {holds} THEN {_HOLDS} "
+        f"WHEN NOT ({holds}) THEN {_BROKEN} ELSE {_UNKNOWN} END AS TINYINT) AS v{one.number}"
+    )
