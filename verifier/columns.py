@@ -317,7 +317,7 @@ def together(arrays: Sequence[Held]) -> Held:
 
 def nulls(count: int, kind: pa.DataType) -> Held:
     """Return an array of nothing but null."""
-    return pa.nulls(count, kind)
+    return pa.array([None] * count, kind)
 
 
 def places_of(known: Places, wanted: Places) -> Places:
