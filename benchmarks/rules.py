@@ -29,7 +29,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter, process_time
+from time import process_time
 from typing import Any
 
 from benchmarks.histories import History, history_of
@@ -37,12 +37,12 @@ from contracts.case import Case
 from contracts.engine import Engine, verdict
 from contracts.history import Event
 from contracts.library import contract_text
-from contracts.lineage import Lineage
 from contracts.loading import load_contract
 from contracts.model import Contract, Verdict
 from contracts.results import RuleResult
 from verifier.by_column import ChunkRun, ColumnEngine
 from verifier.rows import Chunk, Clocks, Judged
+from verifier.spilling import SpillingLineage
 
 SIZE = 1_000_000
 CHUNK = 150_000
@@ -168,7 +168,7 @@ def measured(
 ) -> dict[str, Any]:
     """Run both engines, the counters over the first `rows` actions, and return what was seen."""
     text = contract()
-    lineage, clocks, times = Lineage(), Clocks(), Times()
+    lineage, clocks, times = SpillingLineage(), Clocks(), Times()
     engine = Engine(text, lineage=lineage)
     columns = ColumnEngine(engine, threads)
     guard, alone = Engine(text, lineage=lineage), Rules(text, lineage=lineage)
@@ -176,6 +176,7 @@ def measured(
     gc.disable()  # nothing here goes in circles, and both sides would wait for it
     for events in chunks(history, size, chunk_size):
         chunk = Chunk()
+        lineage.expect(events)
         for event in events:
             chunk.add(event, lineage, clocks)
         found = by_columns(columns, chunk, times)
@@ -187,6 +188,7 @@ def measured(
             times.compared += len(chunk)
         spent = sum(times.spent[one] for one in ("facts", "results"))
         marks.append((times.actions, spent))
+        lineage.spill()
     return told(times, marks, size)
 
 

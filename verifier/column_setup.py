@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-import duckdb
-
 from contracts.column_plan import Asked, ColumnPlan
 from contracts.column_shapes import NEVER, Shape
 from contracts.columns import Column, Fallback, compile_condition, compile_value
@@ -11,6 +9,7 @@ from contracts.engine import Engine
 from verifier.fact_feed import Reasons
 from verifier.fact_state import GroupState
 from verifier.rows import Tables
+from verifier.workspace import Workspace
 
 
 class ColumnSetup:
@@ -33,8 +32,8 @@ class ColumnSetup:
         self.tables = Tables(
             engine.contract, engine.world.views, self._named, self.plan.member_names()
         )
-        self.database = duckdb.connect()
-        self.database.execute(f"SET threads = {threads}")
+        self._workspace = Workspace(threads)
+        self.database = self._workspace.database
         self._compiled: dict[tuple[object, ...], Column | Fallback] = {}
         self.fallbacks: dict[str, str] = {}
         every = [group for groups in self.plan.groups for group in groups]
