@@ -23,6 +23,7 @@ from contracts.model import Verdict
 from contracts.results import RuleResult
 from verifier.chunk_tables import ChunkTables
 from verifier.column_setup import ColumnSetup
+from verifier.columns import Places, places_of
 from verifier.errors import EnginesDifferError
 from verifier.fact_feed import Feed
 from verifier.fact_sources import tools_sql
@@ -53,17 +54,19 @@ class ChunkResults:
     def replayed(self) -> Judged:
         """Ask the counters of the records that some rule does not hold for, or that spoil facts."""
         judged = Judged()
-        broken = self._verdicts(judged)
-        self._meet(broken, judged)
+        codes = self._verdicts()
+        self._meet(codes)
+        broken = self._broken(codes, judged)
         spoiling = self._spoiling()
         asked = self._asked_facts(broken, spoiling)
         told = set[int]().union(*asked.values())
         feeds = self._feeds(asked)
         engine = self._setup.engine
+        concerns = engine.concerns
         for position, row in enumerate(self._chunk.rows):
             against = broken.get(position, ())
             spoilt = spoiling.get(position)
-            if not against and not spoilt and not engine.concerns(row.placed):
+            if not against and not spoilt and not concerns(row.placed):
                 continue
             if position in told:
                 for feed in feeds:
@@ -78,8 +81,8 @@ class ChunkResults:
             memory.clear()
         return judged
 
-    def _meet(self, broken: Broken, judged: Judged) -> None:
-        """Take away the duties that are met in this chunk: they hold, and are only counted."""
+    def _meet(self, codes: Mapping[int, Places]) -> None:
+        """Let duties hold that are met in this chunk: they are counted, and no more."""
         for duty in self._setup.plan.duties:
             rule = duty.rule.rule.rule
             expect = rule.expect
@@ -87,14 +90,9 @@ class ChunkResults:
             following = self._tables.subjects.get(expect.source) if expect else None
             if expect is None or opening is None or following is None:
                 continue
+            mine = codes[duty.rule.number]
             name = f"opens{duty.rule.number}"
-            codes = np.zeros(opening.table.num_rows, bool)
-            for row, position in enumerate(self._tables.viewed[rule.subject].positions):
-                said = broken.get(position, ())
-                codes[row] = any(one is duty.rule and code == _BROKEN for one, code in said)
-            if not codes.any():
-                continue
-            opening.table = opening.table.append_column(name, pa.array(codes))
+            opening.table = opening.table.append_column(name, pa.array(mine == _BROKEN))
             self._tables.register(rule.subject)
             fits = [tools_sql(expect.tools or None), *([duty.where] if duty.where else [])]
             closing = self._tables.subjects.get("run.closed")
@@ -104,10 +102,8 @@ class ChunkResults:
                 within=expect.within,
                 closings="" if closing is None else closing.source,
             )
-            for index in self._database.sql(statement).to_arrow_table()["idx"].to_pylist():
-                position = self._position(index)
-                broken[position] = [one for one in broken[position] if one[0] is not duty.rule]
-                judged.satisfied[duty.rule.number] += 1
+            met = self._database.sql(statement).to_arrow_table()["idx"].to_numpy()
+            mine[places_of(opening.indexes, met)] = _HOLDS
 
     def _asked_facts(
         self,
@@ -197,25 +193,31 @@ class ChunkResults:
                     index, rule.rule.rule.id, expected.value, str(said.get(rule.rule.rule.id))
                 )
 
-    def _verdicts(self, judged: Judged) -> Broken:
-        """Return the rules that do not hold, by position; count those that do."""
-        found: defaultdict[int, list[tuple[RuleAsked, int]]] = defaultdict(list)
+    def _verdicts(self) -> dict[int, Places]:
+        """Return the codes of each rule's verdicts, by its number, in the order of its table."""
+        found: dict[int, Places] = {}
         for name, subject in self._tables.subjects.items():
             rules = [one for one in self._setup.plan.rules if one.rule.rule.subject == name]
-            if not rules:
+            if rules:
+                selected = ", ".join(verdict_sql(one) for one in rules)
+                columns = self._database.sql(
+                    f"SELECT {selected} FROM {subject.source}"
+                ).to_arrow_table()
+                for one in rules:
+                    found[one.number] = columns[f"v{one.number}"].to_numpy().copy()
+        return found
+
+    def _broken(self, codes: Mapping[int, Places], judged: Judged) -> Broken:
+        """Return the rules that do not hold, by position; count those that do."""
+        found: Broken = defaultdict(list)
+        for one in self._setup.plan.rules:
+            mine = codes.get(one.number)
+            if mine is None:
                 continue
-            selected = ", ".join(verdict_sql(one) for one in rules)
-            columns = self._database.sql(
-                f"SELECT {selected} FROM {subject.source}"
-            ).to_arrow_table()
-            positions = self._tables.viewed[name].positions
-            for one in rules:
-                codes = columns[f"v{one.number}"].to_numpy()
-                judged.satisfied[one.number] += int(np.count_nonzero(codes == _HOLDS))
-                for row in np.flatnonzero(codes > _HOLDS):
-                    found[positions[int(row)]].append((one, int(codes[row])))
-        for each in found.values():
-            each.sort(key=lambda pair: pair[0].number)
+            positions = self._tables.viewed[one.rule.rule.subject].positions
+            judged.satisfied[one.number] += int(np.count_nonzero(mine == _HOLDS))
+            for row in np.flatnonzero(mine > _HOLDS):
+                found[positions[int(row)]].append((one, int(mine[row])))
         return found
 
 
