@@ -73,11 +73,11 @@ class ColumnEngine:
                     return self._by_columns(chunk, judged)
             except RowsNeededError:
                 pass
-            self._to_counters()
+            self.hand_over()
         return judged_by_rows(self._engine, chunk, judged)
 
-    def _to_counters(self) -> None:
-        """Hand history to the counters: from here on they alone judge."""
+    def hand_over(self) -> None:
+        """Hand history to the counters: from here on they alone judge, and a snapshot is whole."""
         self.on_counters = True
         for memory in self._world.facts.values():
             memory.clear()

@@ -23,7 +23,7 @@ from contracts.model import Verdict
 from contracts.results import RuleResult
 from verifier.chunk_tables import ChunkTables
 from verifier.column_setup import ColumnSetup
-from verifier.columns import Places, places_of
+from verifier.columns import Held, Places, places_of
 from verifier.errors import EnginesDifferError
 from verifier.fact_feed import Feed
 from verifier.fact_sources import tools_sql
@@ -92,7 +92,8 @@ class ChunkResults:
                 continue
             mine = codes[duty.rule.number]
             name = f"opens{duty.rule.number}"
-            opening.table = opening.table.append_column(name, pa.array(mine == _BROKEN))
+            opens: Held = pa.array(mine == _BROKEN, pa.bool_())
+            opening.table = opening.table.append_column(name, opens)
             self._tables.register(rule.subject)
             fits = [tools_sql(expect.tools or None), *([duty.where] if duty.where else [])]
             closing = self._tables.subjects.get("run.closed")

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from contracts.errors import ContractErrors
-from contracts.lineage import Lineage
 from contracts.loading import load_contract
 from contracts.model import Contract, Effect, Verdict
 from contracts.results import RuleResult
@@ -32,6 +31,7 @@ from verifier.people import Owners, People, governed
 from verifier.references import References
 from verifier.report import Conformance, JudgedContract, RuleCount
 from verifier.rows import Chunk, Clocks, Judged
+from verifier.spilling import SpillingLineage
 from verifier.wording import recorded
 
 # Records that a contract has rules for.
@@ -103,7 +103,7 @@ class Judge:
     ) -> None:
         self._reading = reading
         self._engines = engines
-        self._lineage = Lineage()
+        self._lineage = SpillingLineage()
         self._clocks = Clocks()
         self._waiting: list[_Waiting] = []
         self._long = False
@@ -162,6 +162,7 @@ class Judge:
         if not waiting:
             return
         chunk = Chunk()
+        self._lineage.expect(one.valid.event for one in waiting)
         for one in waiting:
             chunk.add(one.valid.event, self._lineage, self._clocks)
         self._long = self._long or len(waiting) >= LONG
@@ -174,6 +175,8 @@ class Judge:
             self._judged(
                 one, {number: each.results.get(position, []) for number, each in found.items()}
             )
+        if self._long:
+            self._lineage.spill()
 
     def _judged(self, one: _Waiting, results: Mapping[int, list[RuleResult]]) -> None:
         """Take what came out of an entry, and follow what was done."""

@@ -7,13 +7,17 @@ Reference data, which stand in no run, stay in memory.
 
 import pickle
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
 from contracts.history import Event
 from contracts.lineage import RUN_CLOSED, Lineage, Placed, Run
-from verifier.workspace import Workspace
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from verifier.workspace import Workspace
 
 Bundle: TypeAlias = tuple[Run, dict[str, Placed], dict[str, Placed]]
 """A run with its actions and observations, by their digests."""
@@ -24,13 +28,9 @@ class SpillingLineage(Lineage):
 
     def __init__(self) -> None:
         super().__init__()
-        self._workspace = Workspace()
-        self._database = self._workspace.database
+        self._workspace: Workspace | None = None
         self._of_run: dict[str, tuple[dict[str, Placed], dict[str, Placed]]] = {}
         self._closed: set[str] = set()
-        self._spilled = False
-        self._database.execute("CREATE TABLE bundles (run VARCHAR, body BLOB)")
-        self._database.execute("CREATE TABLE members (digest VARCHAR, idx BIGINT, run VARCHAR)")
 
     def remember(self, placed: Placed) -> None:
         """Make a placed entry part of the history."""
@@ -47,7 +47,7 @@ class SpillingLineage(Lineage):
 
     def expect(self, events: Iterable[Event]) -> None:
         """Read again what these entries name; to be called before they are placed."""
-        if not self._spilled:
+        if self._workspace is None:
             return
         named = {digest for event in events for digest in _named(event)}
         missing = [digest for digest in named if not self._knows(digest)]
@@ -80,19 +80,34 @@ class SpillingLineage(Lineage):
                 members["run"].append(digest)
         self._closed.clear()
         if runs:
-            self._spilled = True
             self._insert("bundles", {"run": runs, "body": bodies})
             self._insert("members", members)
 
     def runs_by_index(self) -> dict[int, str]:
         """Return the runs' digests by the entries that opened them."""
-        cold = self._database.execute("SELECT idx, digest FROM members WHERE digest = run")
-        return {**dict(cold.fetchall()), **super().runs_by_index()}
+        return {**self._cold("digest = run"), **super().runs_by_index()}
 
     def actions_by_index(self) -> dict[int, str]:
         """Return the actions' digests by their entries; those of observations may be among them."""
-        cold = self._database.execute("SELECT idx, digest FROM members WHERE digest <> run")
-        return {**dict(cold.fetchall()), **super().actions_by_index()}
+        return {**self._cold("digest <> run"), **super().actions_by_index()}
+
+    def _cold(self, which: str) -> dict[int, str]:
+        if self._workspace is None:
+            return {}
+        rows = self._database.execute(f"SELECT idx, digest FROM members WHERE {which}")
+        return dict(rows.fetchall())
+
+    @property
+    def _database(self) -> "DuckDBPyConnection":
+        if self._workspace is None:
+            # The database is not worth loading for a short ledger.
+            from verifier.workspace import Workspace  # noqa: PLC0415
+
+            self._workspace = Workspace()
+            made = self._workspace.database
+            made.execute("CREATE TABLE bundles (run VARCHAR, body BLOB)")
+            made.execute("CREATE TABLE members (digest VARCHAR, idx BIGINT, run VARCHAR)")
+        return self._workspace.database
 
     def _knows(self, digest: str) -> bool:
         return digest in self._runs or digest in self._actions or digest in self._observations
