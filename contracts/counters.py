@@ -169,6 +169,10 @@ class Window:
         self._good.forget(until)
         self._bad.forget(until)
 
+    def is_empty(self) -> bool:
+        """Return whether nothing is remembered."""
+        return self._good.newest() is None and self._bad.newest() is None
+
     def newest(self) -> Entry | None:
         """Return the newest record that is remembered, whatever its time."""
         shelves = (self._good.newest(), self._bad.newest())
@@ -273,6 +277,10 @@ class Reserve:
         entry = self._open.pop(action, None)
         if entry is not None:
             self._total -= entry.value
+
+    def is_empty(self) -> bool:
+        """Return whether no action is counted."""
+        return not self._open and not self._errors
 
     def read(self, own: str) -> Reading:
         """Return the answer, without the action `own`: it does not stand in its own way."""

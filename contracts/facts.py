@@ -6,6 +6,7 @@ it), and only then applied: no record counts for itself. Source: docs/spec/contr
 """
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -34,6 +35,9 @@ UNKEYED: Key = ("", "")
 ORDERED = frozenset({INTEGER, "double", "string", "timestamp"})
 KEYS = frozenset({INTEGER, "string", "bool"})
 MAX_INT = 2**63 - 1
+
+LOOKS = 2
+"""How many memories are looked at, whether they can be dropped, for each one that is added to."""
 
 
 class Asking(Protocol):
@@ -116,6 +120,13 @@ class _Cell:
         else:
             self.memory.add(entry, time)
 
+    def forget(self, until: int) -> bool:
+        """Drop what no window sees any more; return whether nothing is left."""
+        window = cast("Window", self.memory)
+        window.forget(until)
+        held = self.reserve is not None and not self.reserve.is_empty()
+        return self.spoiled is None and not held and window.is_empty()
+
 
 class FactMemory:
     """A fact and its counters, for every scope and key."""
@@ -142,6 +153,11 @@ class FactMemory:
         self.reserve = made(fact.reserve)
         self._cells: dict[tuple[str, Key | None], _Cell] = {}
         self._held: dict[str, list[Reserve]] = {}
+        # What leaves a window is forgotten; but nothing in a run, where two clocks may meet. Each
+        # cell stands once in the queue, with the time at which it was put there.
+        self._passes = fact.within is not None and fact.over != "run"
+        self._queue: deque[tuple[int, tuple[str, Key | None]]] = deque()
+        self._now = -MAX_INT
         self._nothing = self._result(Reading())
 
     @property
@@ -242,7 +258,8 @@ class FactMemory:
                 self._held.setdefault(note.holds, []).append(cell.reserve)
             else:
                 cell.add(note.entry, note.time, lasting=note.lasting)
-                self._forget(cell, note)
+                if self._passes and note.time is not None and not note.lasting:
+                    self._forget(cell, note.time)
 
     def begin(self, scope: str, key: Key, count: int, total: int) -> None:
         """Take over what earlier records added up to under a key, of which only that is known."""
@@ -252,19 +269,40 @@ class FactMemory:
         """Forget everything."""
         self._cells.clear()
         self._held.clear()
+        self._queue.clear()
+        self._now = -MAX_INT
+
+    @property
+    def size(self) -> int:
+        """How many scopes and keys are remembered."""
+        return len(self._cells)
 
     def _cell(self, scope: str, key: Key | None) -> _Cell:
         cell = self._cells.get((scope, key))
         if cell is None:
             cell = self._cells[scope, key] = _Cell(self.fact)
+            if self._passes:
+                self._queue.append((self._now, (scope, key)))
         return cell
 
-    def _forget(self, cell: _Cell, note: Note) -> None:
-        """Drop what has left the window; but nothing in a run, where two clocks may meet."""
+    def _forget(self, cell: _Cell, now: int) -> None:
+        """Drop what has left the window: in this cell, and in those that are looked at in turn.
+
+        Each addition looks at a few others, so that none costs more than that, and yet all cells
+        without anything in the window are found: at the latest two windows after their last record.
+        """
         # INVARIANT: beyond a run, windows hold live records, whose times never go back.
-        timed = isinstance(cell.memory, Window) and note.time is not None and not note.lasting
-        if timed and self.fact.over != "run" and self.fact.within is not None:
-            cast("Window", cell.memory).forget(cast("int", note.time) - self.fact.within)
+        self._now = now
+        until = now - cast("int", self.fact.within)
+        cast("Window", cell.memory).forget(until)
+        for _ in range(LOOKS):
+            if not self._queue or self._queue[0][0] > until:
+                return
+            _, place = self._queue.popleft()
+            if self._cells[place].forget(until):
+                del self._cells[place]
+            else:
+                self._queue.append((now, place))
 
     # --------------------------------------------------------------------- answering
 
