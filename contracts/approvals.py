@@ -3,7 +3,7 @@
 Source: docs/spec/contract-language.md, *Decision*.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from contracts.instants import micros
@@ -29,6 +29,17 @@ class ApprovalBook:
             self._approvals.setdefault(record["action"], []).append(placed)
         elif placed.subject == "action" and "resumes" in record:
             self._resumes.setdefault(record["resumes"], []).append(placed.event.index)
+
+    def kept(self) -> tuple[list[Placed], dict[str, list[int]]]:
+        """Return the approvals, and of each action the entries that resume it."""
+        return [one for each in self._approvals.values() for one in each], dict(self._resumes)
+
+    def take_up(self, approvals: Iterable[Placed], resumes: Mapping[str, Sequence[int]]) -> None:
+        """Remember this, and nothing else."""
+        self._approvals = {}
+        for placed in approvals:
+            self.remember(placed)
+        self._resumes = {action: list(indexes) for action, indexes in resumes.items()}
 
     def lifted(self, contract: Contract, placed: Placed, lineage: Lineage) -> dict[str, int]:
         """Return the ids of the rules lifted for an action, each with its approval's index."""

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, cast
 
 from contracts.coercion import MAX_LIST, Value
+from contracts.packing import packed, unpacked
 from contracts.withholding import Hidden
 
 MAX_RESTS = 8
@@ -59,6 +60,22 @@ class Reading:
     entries: tuple[Entry, ...] = ()
     recent: tuple[int, ...] = ()
     error: Entry | None = None
+
+
+def entry_row(entry: Entry) -> list[Value]:
+    """Return an entry as a row of a snapshot."""
+    if entry.reason:
+        return [entry.index, None, entry.reason, entry.hidden.value]
+    return [entry.index] if entry.value is None else [entry.index, packed(entry.value)]
+
+
+def entry_of(row: Sequence[Value]) -> Entry:
+    """Return the entry that a row stands for."""
+    index, *more = row
+    if len(more) <= 1:
+        return Entry(index, *map(unpacked, more))
+    value, reason, hidden = more
+    return Entry(index, value, reason, Hidden(hidden))
 
 
 def kind_of(value: Value) -> str:
@@ -129,6 +146,24 @@ class Total:
         elif self._aggregate not in COUNTS:
             self._keep(entry)
 
+    def kept(self, after: int | None) -> list[Value]:
+        """Return what is remembered as a row, empty where nothing is."""
+        del after
+        if not self._count and self._error is None:
+            return []
+        error = None if self._error is None else entry_row(self._error)
+        entries = [entry_row(entry) for entry in self._entries]
+        return [self._count, packed(self._total), entries, list(self._recent), error]
+
+    def take_up(self, row: Sequence[Value]) -> None:
+        """Remember what a row says."""
+        if row:
+            self._count, total, entries, recent, error = row
+            self._total = unpacked(total)
+            self._entries = [entry_of(one) for one in entries]
+            self._recent.extend(recent)
+            self._error = None if error is None else entry_of(error)
+
     def begin(self, count: int, total: int) -> None:
         """Take over what earlier records added up to, of which only that is known."""
         self._count += count
@@ -168,6 +203,16 @@ class Window:
         """Drop what no later record can see: values not later than `until`."""
         self._good.forget(until)
         self._bad.forget(until)
+
+    def kept(self, after: int | None) -> list[Value]:
+        """Return what is remembered of later times as a row, empty where nothing is."""
+        row = [self._good.kept(after), self._bad.kept(after)]
+        return row if any(row) else []
+
+    def take_up(self, row: Sequence[Value]) -> None:
+        """Remember what a row says."""
+        for time, *entry in [one for shelf in row for one in shelf]:
+            self.add(entry_of(entry), time)
 
     def is_empty(self) -> bool:
         """Return whether nothing is remembered."""
@@ -239,6 +284,10 @@ class _Shelf:
             del self._entries[:first]
             del self._totals[:first]
 
+    def kept(self, after: int | None) -> list[Value]:
+        timed = zip(self._times, self._entries, strict=True)
+        return [[time, *entry_row(one)] for time, one in timed if after is None or time > after]
+
     def newest(self) -> Entry | None:
         return self._entries[-1] if self._entries else None
 
@@ -277,6 +326,23 @@ class Reserve:
         entry = self._open.pop(action, None)
         if entry is not None:
             self._total -= entry.value
+
+    def kept(self) -> list[Value]:
+        """Return the open actions as a row, empty where there are none."""
+        if self.is_empty():
+            return []
+        both = (self._open, self._errors)
+        rows = [[[action, *entry_row(one)] for action, one in each.items()] for each in both]
+        return [packed(self._total), *rows]
+
+    def take_up(self, row: Sequence[Value]) -> list[str]:
+        """Count what a row says, and return the actions."""
+        if row:
+            total, *rows = row
+            self._total = unpacked(total)
+            both = [{action: entry_of(entry) for action, *entry in each} for each in rows]
+            self._open, self._errors = both
+        return [*self._open, *self._errors]
 
     def is_empty(self) -> bool:
         """Return whether no action is counted."""

@@ -195,6 +195,25 @@ class Engine:
         return self._world
 
     @property
+    def approvals(self) -> ApprovalBook:
+        """The approvals so far."""
+        return self._approvals
+
+    @property
+    def obligations(self) -> Obligations:
+        """The duties that are open."""
+        return self._obligations
+
+    @property
+    def last(self) -> tuple[int, int | None]:
+        """The index of the last entry, and the time of the last live one."""
+        return self._last_index, self._last_time
+
+    def go_on_from(self, index: int, time: int | None) -> None:
+        """Take entries from here on: what came before is known from elsewhere."""
+        self._last_index, self._last_time = index, time
+
+    @property
     def waiting(self) -> Mapping[str, Waiting]:
         """What each rule with `expect` waits for, by the rule's id."""
         return self._obligations.waiting

@@ -9,6 +9,18 @@ class ContractsError(Exception):
     """The base of every exception that this package raises on purpose."""
 
 
+class SnapshotError(ContractsError):
+    """A snapshot of counters cannot be made, or cannot be used.
+
+    Attributes:
+        code: Stable name of what went wrong, such as `snapshot.damaged`.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        self.code = code
+        super().__init__(f"{code}: {message}")
+
+
 @dataclass(frozen=True, slots=True)
 class ContractError:
     """One thing that keeps a contract from being read.

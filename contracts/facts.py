@@ -7,7 +7,7 @@ it), and only then applied: no record counts for itself. Source: docs/spec/contr
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -21,12 +21,15 @@ from contracts.counters import (
     Reserve,
     Total,
     Window,
+    entry_of,
+    entry_row,
     joined,
     kind_of,
 )
 from contracts.evaluation import Condition, Evaluator, Undecidable, condition
 from contracts.lineage import REFERENCE, Placed
 from contracts.model import Fact
+from contracts.packing import packed, unpacked
 from contracts.withholding import WITHHELD, Hidden, Withholding, kind_of_source
 
 Key = tuple[str, Any]
@@ -126,6 +129,13 @@ class _Cell:
         window.forget(until)
         held = self.reserve is not None and not self.reserve.is_empty()
         return self.spoiled is None and not held and window.is_empty()
+
+    def kept(self, after: int | None) -> list[Value]:
+        """Return what is remembered as a row, empty where nothing is."""
+        held = [] if self.reserve is None else self.reserve.kept()
+        spoiled = [] if self.spoiled is None else entry_row(self.spoiled)
+        row = [self.memory.kept(after), held, spoiled]
+        return row if any(row) else []
 
 
 class FactMemory:
@@ -265,6 +275,35 @@ class FactMemory:
         """Take over what earlier records added up to under a key, of which only that is known."""
         cast("Total", self._cell(scope, key).memory).begin(count, total)
 
+    def kept(self, last: int | None) -> list[Value]:
+        """Return what later records can see, as rows of a snapshot.
+
+        Args:
+            last: The time of the last live record, None where there was none.
+        """
+        after = None
+        if self._passes and self.fact.within is not None and last is not None:
+            after = last - self.fact.within
+        made = ((place, cell.kept(after)) for place, cell in self._cells.items())
+        rows = [(scope, () if key is None else key, row) for (scope, key), row in made if row]
+        return [
+            [scope, packed(list(key)), *row]
+            for scope, key, row in sorted(rows, key=lambda one: one[:2])
+        ]
+
+    def take_up(self, rows: Iterable[Sequence[Value]], last: int | None) -> None:
+        """Remember what rows say, and nothing else."""
+        self.clear()
+        self._now = self._now if last is None else last
+        for scope, asked, memory, held, spoiled in rows:
+            key = unpacked(asked)
+            cell = self._cell(scope, (key[0], key[1]) if key else None)
+            cell.memory.take_up(memory)
+            cell.spoiled = entry_of(spoiled) if spoiled else None
+            if cell.reserve is not None:
+                for action in cell.reserve.take_up(held):
+                    self._held.setdefault(action, []).append(cell.reserve)
+
     def clear(self) -> None:
         """Forget everything."""
         self._cells.clear()
@@ -288,8 +327,8 @@ class FactMemory:
     def _forget(self, cell: _Cell, now: int) -> None:
         """Drop what has left the window: in this cell, and in those that are looked at in turn.
 
-        Each addition looks at a few others, so that none costs more than that, and yet all cells
-        without anything in the window are found: at the latest two windows after their last record.
+        Each addition looks at a few others, so that none costs more than that. While as many are
+        added as are dropped, a cell is found two windows after its last record at the latest.
         """
         # INVARIANT: beyond a run, windows hold live records, whose times never go back.
         self._now = now

@@ -4,7 +4,7 @@ Records refer to one another by digest. The lineage remembers the runs, actions 
 of the history, so that each later record can be placed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,16 @@ class Placed:
         return None if self.run is None else self.run.opened.get(over)
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a lineage remembers: all that later records may refer to."""
+
+    runs: Sequence[Run]
+    actions: Sequence[Placed]
+    observations: Sequence[Placed]
+    selectors: Mapping[str, tuple[str, ...]]
+
+
 class Lineage:
     """The runs, actions and observations of a history."""
 
@@ -149,6 +159,22 @@ class Lineage:
             service, selector = placed.record["service"], placed.record["selector"]
             known = self._selectors.get(service, ())
             self._selectors[service] = known if selector in known else (*known, selector)
+
+    def kept(self) -> "Remembered":
+        """Return all that it remembers."""
+        return Remembered(
+            tuple(self._runs.values()),
+            tuple(self._actions.values()),
+            tuple(self._observations.values()),
+            dict(self._selectors),
+        )
+
+    def take_up(self, kept: "Remembered") -> None:
+        """Remember this, and nothing else."""
+        self._runs = {run.digest: run for run in kept.runs}
+        self._actions = {one.event.digest: one for one in kept.actions}
+        self._observations = {one.event.digest: one for one in kept.observations}
+        self._selectors = dict(kept.selectors)
 
     def cited(self, record: Mapping[str, Value]) -> list[Placed]:
         """Return the observations that an action cites and that the history holds, in its order."""

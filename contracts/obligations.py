@@ -16,6 +16,7 @@ from contracts.evaluation import Condition, Undecidable, condition
 from contracts.facts import UNKEYED, Key, keys_of
 from contracts.lineage import RUN_CLOSED, Placed
 from contracts.model import Expectation, Rule, Verdict
+from contracts.packing import packed, unpacked
 from contracts.results import RuleResult
 from contracts.withholding import WITHHELD, kind_of_source
 
@@ -52,6 +53,14 @@ class Duty:
         if all(doubts):
             return self.result(Verdict.UNDECIDABLE, doubts[0], (by,))
         return self.result(Verdict.VIOLATED, by=(by,))
+
+    def kept(self) -> list[Value]:
+        """Return it as a row of a snapshot, without the record that triggered it."""
+        wanted = sorted(self.open_keys)
+        keys = [[*key, self.maybe.get(key, "")] for key in wanted]
+        rests = [list(self.rests_on), list(self.met_by)]
+        facts = packed(dict(self.facts))
+        return [self.rule.id, self.scope, packed(keys), self.deadline, facts, *rests]
 
     def comparable(self, placed: Placed) -> bool:
         """Return whether a later entry's event time can be held against this duty's."""
@@ -224,6 +233,30 @@ class Obligations:
             elif run is not None:
                 heapq.heappush(self._claimed.setdefault(run.digest, []), item)
 
+    def kept(self) -> list[Duty]:
+        """Return the open duties, in the order of what triggered them."""
+        return sorted(self._all.values(), key=lambda duty: duty.order)
+
+    def take_up(self, placed: Placed, row: Sequence[Value]) -> None:
+        """Wait for what a row says, the next one in order."""
+        rule, scope, keys, deadline, facts, rests_on, met_by = row
+        doubts = {(kind, key): why for kind, key, why in unpacked(keys)}
+        waiting = self._waiting[rule]
+        duty = Duty(
+            (placed.event.index, waiting.number),
+            waiting.rule,
+            placed,
+            scope,
+            set(doubts),
+            deadline,
+            unpacked(facts),
+            tuple(rests_on),
+            waiting.expected,
+            {key: why for key, why in doubts.items() if why},
+            met_by=list(met_by),
+        )
+        self._wait(duty, waiting)
+
     def pass_time(self, placed: Placed) -> list[RuleResult]:
         """Settle the duties whose deadline an entry's event time has passed."""
         if placed.time is None or not self._all:
@@ -288,7 +321,6 @@ class Obligations:
 
     def pending(self) -> list[RuleResult]:
         """Return the duties that history leaves open."""
-        duties = sorted(self._all.values(), key=lambda duty: duty.order)
         return [
             RuleResult(
                 duty.placed.event.index,
@@ -299,7 +331,7 @@ class Obligations:
                 tuple(sorted({*duty.rests_on, *duty.met_by})),
                 duty.expected,
             )
-            for duty in duties
+            for duty in self.kept()
         ]
 
 

@@ -3,12 +3,12 @@
 Source: docs/spec/contract-language.md, *Version in force*.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.history import Event
 from contracts.instants import micros
-from contracts.lineage import Lineage
+from contracts.lineage import Lineage, Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,23 @@ class VersionHistory:
             return
         found = Activation(event.index, version, record["digest"], effective, imported)
         self._activations.setdefault(service, []).append(found)
+
+    def kept(
+        self,
+    ) -> tuple[Mapping[tuple[str, str], str], Mapping[str, Sequence[Activation]], Lineage]:
+        """Return the published digests, the activations of each service, and the runs."""
+        return self._published, self._activations, self._lineage
+
+    def take_up(
+        self,
+        published: Mapping[tuple[str, str], str],
+        activations: Mapping[str, Sequence[Activation]],
+        lineage: Remembered,
+    ) -> None:
+        """Know this, and nothing else."""
+        self._published = dict(published)
+        self._activations = {service: list(each) for service, each in activations.items()}
+        self._lineage.take_up(lineage)
 
     def activations(self, service: str) -> Sequence[Activation]:
         """Return the service's valid activations so far, by index."""

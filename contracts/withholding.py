@@ -52,6 +52,10 @@ class Withholding:
         """Take note of one, in index order."""
         self._latest[mark.kinds, mark.by] = mark
 
+    def kept(self) -> list[Mark]:
+        """Return those that are remembered, in index order."""
+        return sorted(self._latest.values(), key=lambda mark: mark.index)
+
     def since(
         self, kinds: Iterable[str], index: int, *, by: str = "", time: int | None = None
     ) -> int | None:
