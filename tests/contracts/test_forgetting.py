@@ -132,3 +132,34 @@ def test_an_imported_record_spoils_its_key_for_ever() -> None:
     found = [engine.observe(event) for event in events_of([{"opened": "r"}, *lines])]
     assert found[-1][0].reason.startswith("fact f: record 2: it is imported")
     assert engine.world.facts["f"].size <= 2 * 100 + 10
+
+
+def values_of(fact: Line, lines: list[Line]) -> list[Any]:
+    """What the fact is as of each action."""
+    engine = Engine(contract_of({"facts": {"f": fact}, "rules": [READING]}))
+    return [one.facts.get("f") for event in events_of(lines) for one in engine.observe(event)]
+
+
+@pytest.mark.parametrize(("later", "seen"), [(100.999999, 1), (101, 0)])
+def test_the_edge_of_a_window_is_exact(later: float, seen: int) -> None:
+    """A microsecond before it leaves the window a record is still there."""
+    first, other, again = (
+        {"action": name, "params": {"n": 1, "k": key}}
+        for name, key in (("a", "x"), ("b", "y"), ("c", "x"))
+    )
+    lines = [{"opened": "r", "t": 0}, {**first, "t": 1}, {**other, "t": later}]
+    assert values_of(PER_CUSTOMER, [*lines, {**again, "t": later}]) == [0, 0, seen]
+
+
+def test_in_a_run_nothing_is_forgotten() -> None:
+    """There a live record may come between claimed ones, whose clock is another."""
+    act: Line = {"in": "i", "params": {"n": 1, "k": "x"}}
+    live: Line = {"in": "i", "imported": False, "params": {"n": 1, "k": "y"}}
+    lines: list[Line] = [
+        {"opened": "i", "import": "claimed", "at": 0, "t": 0},
+        {"action": "a", **act, "at": 1, "t": 500},
+        {"action": "b", **live, "t": 600},
+        {"action": "c", **live, "t": 601},
+        {"action": "d", **act, "at": 2, "t": 602},
+    ]
+    assert values_of({**PER_CUSTOMER, "over": "run"}, lines) == [0, 0, 1, 1]
