@@ -78,6 +78,8 @@ class ColumnEngine:
 
     def hand_over(self) -> None:
         """Hand history to the counters: from here on they alone judge, and a snapshot is whole."""
+        if self.on_counters:
+            return
         self.on_counters = True
         for memory in self._world.facts.values():
             memory.clear()
