@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contracts.case import Case, limits_for
+from contracts.case import Case, Groups, limits_for
 from contracts.coercion import Value
 from contracts.column_plan import Asked, FactGroup
 from contracts.column_shapes import BOOL, NEVER, Shape, loaded, record
@@ -72,6 +72,8 @@ class ChunkTables:
         self.viewed: dict[str, Viewed] = {}
         self.groups: list[GroupRun] = []
         self._fact_shapes: defaultdict[str, dict[str, Shape]] = defaultdict(dict)
+        # A condition that is asked alone is shown what it reads, and nothing else.
+        self._alone = Groups((), (), self._world.top)
         self._rows: dict[tuple[str, frozenset[str]], list[int]] = {}
         self._indexes = [row.placed.event.index for row in chunk.rows]
         self._first = self._indexes[0] if chunk.rows else 0
@@ -228,8 +230,7 @@ class ChunkTables:
 
     def _case(self, subject: Subject, row: int) -> ColumnCase:
         held = self._chunk.rows[self.viewed[subject.name].positions[row]]
-        engine = self._setup.engine
-        case = ColumnCase(self._world, held.placed, engine.groups(held.placed), held.cited)
+        case = ColumnCase(self._world, held.placed, self._alone, held.cited)
         return case.by_columns(subject, row)
 
     # ---------------------------------------------------------------------------- limits
