@@ -279,8 +279,8 @@ class Obligations:
             self._live and placed.time is not None and self._live[0][0] < placed.time
         ):
             return True
-        if placed.subject == RUN_CLOSED:
-            return placed.run is not None and placed.run.digest in self._by_run
+        if placed.subject == RUN_CLOSED and placed.run and placed.run.digest in self._by_run:
+            return True
         for one in self._awaited.get(placed.subject, ()):
             if one.scopes and one.matches(placed) and placed.scope(one.expect.over) in one.scopes:
                 return True

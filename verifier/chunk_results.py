@@ -20,6 +20,7 @@ from contracts.column_plan import RuleAsked
 from contracts.evaluation import Condition
 from contracts.facts import FactMemory
 from contracts.model import Verdict
+from contracts.obligations import Waiting
 from contracts.results import RuleResult
 from verifier.chunk_tables import ChunkTables
 from verifier.column_setup import ColumnSetup
@@ -113,18 +114,21 @@ class ChunkResults:
     ) -> dict[str, set[int]]:
         """Return which facts the counters will be asked for, each by positions."""
         found: defaultdict[str, set[int]] = defaultdict(set)
-        behind: dict[int, frozenset[str]] = {}
-        world = self._world
+        world, waiting = self._world, self._setup.engine.waiting
+        behind = [
+            _asked_by(world, each, waiting.get(each.rule.rule.id))
+            for each in self._setup.plan.rules
+        ]
         for position, against in broken.items():
-            for each, _ in against:
-                if each.number not in behind:
-                    behind[each.number] = _behind(world, each.rule.conditions)
-                for name in behind[each.number]:
-                    found[name].add(position)
+            for name in frozenset[str]().union(*(behind[each.number] for each, _ in against)):
+                found[name].add(position)
+        for duty in waiting.values():
+            # Whether a record meets a duty of an earlier one is asked on the counters.
+            for name in _behind(world, (duty.where, duty.by)):
+                found[name].update(self._chunk.positions[duty.expect.source])
         for position, memories in spoiling.items():
-            for memory in memories:
-                for name in world.behind(memory.names):
-                    found[name].add(position)
+            for name in world.behind(name for memory in memories for name in memory.names):
+                found[name].add(position)
         return found
 
     def _spoiling(self) -> dict[int, list[FactMemory]]:
@@ -227,9 +231,15 @@ def _keys(subject: Subject, column: str) -> str:
     return keys_sql(subject.shapes[column], f'"{column}"') if column else "['']"
 
 
-def _behind(world: World, conditions: Iterable[Condition]) -> frozenset[str]:
+def _asked_by(world: World, each: RuleAsked, duty: Waiting | None) -> frozenset[str]:
+    """Return the facts that the counters are asked for where a rule does not hold."""
+    at = None if duty is None else duty.at
+    return _behind(world, (each.rule.when, each.rule.unless, at))
+
+
+def _behind(world: World, conditions: Iterable[Condition | None]) -> frozenset[str]:
     """Return the facts that conditions read, directly, through others and through the limits."""
-    reads = list(conditions)
+    reads = [one for one in conditions if one is not None]
     if any("limits" in one.reads.members for one in reads):
         reads += world.limits_by
     names = {name for one in reads for name in one.reads.facts}
