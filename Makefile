@@ -65,10 +65,10 @@ system: ## Install a Chromium and PostgreSQL for the tests, where they are missi
 	@tests/system.sh
 
 fuzz: $(VENV)/dev.stamp ## Run the property tests for longer, on new random examples
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto -m hypothesis tests
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n auto -o faulthandler_timeout=0 -m hypothesis tests
 
 bench: $(VENV)/dev.stamp ## Run each benchmark with its defaults
-	@set -e; for file in $(sort $(wildcard benchmarks/*.py)); do \
+	@set -e; for file in $(sort $(filter-out benchmarks/histories.py,$(wildcard benchmarks/*.py))); do \
 	  echo "== $$file"; $(BIN)/python "$$file"; \
 	done
 

@@ -45,7 +45,7 @@ from verifier.rows import Chunk, Clocks, Judged
 from verifier.spilling import SpillingLineage
 
 SIZE = 1_000_000
-CHUNK = 150_000
+CHUNK = 300_000
 TARGETS = {"rules alone": 30.0, "facts and rules": 5.0}
 GROWTH = 5.5
 
