@@ -19,6 +19,7 @@ from ledger.entry import Header
 from ledger.records import read_record
 from verifier.conformance import Judge
 from verifier.drafts import Draft
+from verifier.engines import Engines
 from verifier.entries import Entry, ValidEntry
 from verifier.findings import Result
 from verifier.grouping import Streams
@@ -55,9 +56,15 @@ class _Published:
 
 
 class Verifying:
-    """The verifier as an engine that judges scenarios again."""
+    """The verifier as an engine that judges scenarios again.
 
-    def __init__(self) -> None:
+    Args:
+        engines: What decides its records again: columns have to be planned for each scenario, which
+            takes about a second.
+    """
+
+    def __init__(self, engines: Engines = Engines.ROWS) -> None:
+        self._engines = engines
         # Each scenario has a ledger of its own, and all of them the same contract.
         self._load = lru_cache(maxsize=16)(load_contract)
 
@@ -75,7 +82,8 @@ class Verifying:
             if event.record["kind"] == "contract" and event.record["digest"] == contract.digest
         }
         owners = {event.record["by"]: str(event.identity.get("owner", "")) for event in events}
-        judge = Judge(_Published(texts, dict.fromkeys(texts, 1), owners), reading, self._load)
+        published = _Published(texts, dict.fromkeys(texts, 1), owners)
+        judge = Judge(published, reading, self._load, self._engines)
         objections: dict[int, list[str]] = {}
         for event in events:
             record = read_record(dict(event.record))

@@ -48,6 +48,12 @@ def play(
             help="Make the history of a failing scenario smaller, in at most N tries; 0: do not.",
         ),
     ] = TRIES,
+    columns: Annotated[
+        bool,
+        typer.Option(
+            "--columns", help="Let the verifier judge by column: a second longer for each scenario."
+        ),
+    ] = False,
 ) -> None:
     """Play the scenarios of contracts, and say which rules and branches none of them exercises.
 
@@ -57,7 +63,7 @@ def play(
     from contracts.scenario_reports import failure_lines, summary_lines
     from contracts.scenario_reports import junit as written_as_junit
 
-    groups = _played(place, scenario, shrink)
+    groups = _played(place, scenario, shrink, columns=columns)
     failed = [each for _, played, _ in groups for each in played if each.failures]
     lines = [line for each in failed for line in [*failure_lines(each), ""]]
     lines += [line for group in groups for line in summary_lines(group)]
@@ -68,7 +74,7 @@ def play(
     raise typer.Exit(int(ExitCode.VIOLATED if failed or missing else ExitCode.HOLDS))
 
 
-def _played(place: Path, scenario: str, tries: int) -> "list[Group]":
+def _played(place: Path, scenario: str, tries: int, *, columns: bool) -> "list[Group]":
     """Play the scenarios of every contract at a place.
 
     Raises:
@@ -78,6 +84,7 @@ def _played(place: Path, scenario: str, tries: int) -> "list[Group]":
     from contracts import load_contract
     from contracts.exercise import exercise_of
     from contracts.scenarios import Stage
+    from verifier.engines import Engines
     from verifier.rehearsal import Verifying
 
     files, suites = contract_files(place), suites_beside(place)
@@ -92,7 +99,7 @@ def _played(place: Path, scenario: str, tries: int) -> "list[Group]":
     if not place.is_file():
         _check_versions(suites, list(contracts.values()))
     _check_name(scenario, suites)
-    verifying = Verifying()
+    verifying = Verifying(Engines.COLUMNS if columns else Engines.ROWS)
     groups: list[Group] = []
     for name, contract in contracts.items():
         stage = Stage(contract, texts[name], [verifying], clock=time.perf_counter, tries=tries)
