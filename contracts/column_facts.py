@@ -268,7 +268,7 @@ def facts_sql(group: Grouping, facts: Sequence[Counted], present: Present) -> st
     passed = ", ".join(_passed(facts, present))
     upper = (
         f'SELECT idx, scope, "key", ask, whose, timeless, side, {passed}, '
-        f"row_number() OVER p AS place{''.join(_kept(group, facts))} FROM ("
+        f"sum(side) OVER p AS place{''.join(_kept(group, facts))} FROM ("
         f'SELECT * EXCLUDE ("time") FROM notes UNION ALL BY NAME '
         'SELECT idx, scope, "key", ask, whose, timeless, 0 AS side FROM asking) '
         'WINDOW p AS (PARTITION BY scope, "key" ORDER BY idx, side ROWS UNBOUNDED PRECEDING)'
@@ -280,9 +280,8 @@ def facts_sql(group: Grouping, facts: Sequence[Counted], present: Present) -> st
     lower = (
         f'SELECT ask, scope, "key", side, {before}, sum(there) OVER p AS lo_place FROM ('
         'SELECT * EXCLUDE (idx), "time" AS moment, 1 AS there FROM notes UNION ALL BY NAME '
-        'SELECT scope, "key", "time" AS moment, 0 AS side, 1 AS there FROM asking '
-        f'UNION ALL BY NAME SELECT scope, "key", ask, "time" - {group.within} AS moment, '
-        "2 AS side, 0 AS there FROM asking) "
+        f'SELECT scope, "key", ask, "time" - {group.within} AS moment, 2 AS side, 0 AS there '
+        "FROM asking) "
         'WINDOW p AS (PARTITION BY scope, "key" ORDER BY moment, side ROWS UNBOUNDED PRECEDING)'
     )
     joined = (
@@ -290,13 +289,14 @@ def facts_sql(group: Grouping, facts: Sequence[Counted], present: Present) -> st
         f"(SELECT * FROM ({lower}) WHERE side = 2) AS lo ON hi.ask = lo.ask"
     )
     if any(one.aggregate in _EXTREMES for one in facts):
-        # Only of the rows that ask is the frame's beginning known; of the others nobody asks.
+        # Only of the rows that ask is the frame's beginning known; of the others nobody asks. Notes
+        # are numbered, and rows that ask are not: of these not all times are of one clock.
         framed = ", ".join(_framed(facts))
         joined = (
             f"SELECT *, {framed} FROM (SELECT *, "
             "greatest(coalesce(place - lo_place - 1, 0), 0) AS back "
-            f'FROM ({joined})) WINDOW f AS (PARTITION BY scope, "key" ORDER BY idx, side '
-            "ROWS BETWEEN back PRECEDING AND CURRENT ROW)"
+            f'FROM ({joined})) WINDOW f AS (PARTITION BY scope, "key" ORDER BY place '
+            "RANGE BETWEEN back PRECEDING AND CURRENT ROW)"
         )
     columns = ", ".join(_windowed(facts, present))
     return f'SELECT ask, whose, scope, "key", timeless, {columns} FROM ({joined}) WHERE side = 0'
@@ -345,9 +345,9 @@ def _before(facts: Sequence[Counted], present: Present) -> Iterator[str]:
 def _framed(facts: Sequence[Counted]) -> Iterator[str]:
     for number, fact in enumerate(facts):
         if fact.aggregate in _EXTREMES:
-            yield f"min(m{number}) OVER f AS in_m{number}"
-            yield f"min(k{number}) OVER f AS in_a{number}"
-            yield f"max(k{number}) OVER f AS in_z{number}"
+            extremes = {"m": f"min(m{number})", "a": f"min(k{number})", "z": f"max(k{number})"}
+            for name, sql in extremes.items():
+                yield f"CASE WHEN place > lo_place THEN {sql} OVER f END AS in_{name}{number}"
 
 
 def _unwindowed(facts: Sequence[Counted], present: Present) -> Iterator[str]:

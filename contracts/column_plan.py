@@ -237,7 +237,9 @@ class ColumnPlan:
         by = "" if memory.by is None else self._ask(memory.by, keyed, truth=False)
         at = "" if memory.at is None else self._ask(memory.at, asks, truth=False)
         depth = self._fact_depth(memory)
-        key = (depth, fact.over, fact.reference, by, at, fact.within)
+        # What is reserved stands in no window: of what does, every note has a time.
+        apart = bool(fact.reserve) and fact.within is not None
+        key = (depth, fact.over, fact.reference, by, at, fact.within, apart)
         return _Planned(key, FactAsked(memory, where, value, reserve), asks)
 
     def _ask(self, condition: Condition, need: Need, *, truth: bool) -> str:
@@ -296,7 +298,7 @@ def _grouped(planned: Iterable[_Planned], stages: int) -> list[list[FactGroup]]:
     for one in planned:
         group = found.get(one.key)
         if group is None:
-            depth, _, _, by, at, _ = one.key
+            depth, _, _, by, at, *_ = one.key
             group = found[one.key] = FactGroup(int(str(depth)), str(by), str(at), [], Need())
         group.facts.append(one.fact)
         group.need.join(one.need)

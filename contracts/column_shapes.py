@@ -151,6 +151,24 @@ def _merged(left: Plain, right: Plain) -> Plain:
     raise AssertionError("shapes of one kind are of one class")
 
 
+def nesting(shape: Shape) -> int:
+    """Return how many lists stand within one another in a shape."""
+    if isinstance(shape, ListOf):
+        return 1 + nesting(shape.item)
+    inner = [one for _, one in shape.members] if isinstance(shape, Record) else []
+    inner = list(shape.options) if isinstance(shape, Tagged) else inner
+    return max(map(nesting, inner), default=0)
+
+
+def is_whole(shape: Shape) -> bool:
+    """Return whether a column of this shape holds all of its values."""
+    if isinstance(shape, Record):
+        return shape.whole and all(is_whole(one) for _, one in shape.members)
+    if isinstance(shape, ListOf):
+        return is_whole(shape.item)
+    return not isinstance(shape, Tagged) or all(map(is_whole, shape.options))
+
+
 def kind_of(value: Value) -> Kind:
     """Return the kind of a plain value. Raises `UnfitError` for what has none."""
     if is_map(value):
@@ -187,6 +205,8 @@ def shape_of(value: Value, named: frozenset[str] | None = None) -> Shape:
     """
     kind = kind_of(value)
     if kind is Kind.MAP:
+        if not all(isinstance(name, str) for name in value):
+            raise UnfitError("a map whose keys are no texts")
         kept = {name: one for name, one in value.items() if named is None or name in named}
         members = {name: shape_of(one, named) for name, one in kept.items()}
         return record(members, whole=named is None)
@@ -298,11 +318,20 @@ def _stored_scalar(shape: Scalar, value: Value) -> Any:  # noqa: ANN401 - a plai
         return _bounded(value // _MICROSECOND, SPAN_MAX)
     if shape.kind is Kind.INT and not INT_MIN <= value <= INT_MAX:
         raise UnfitError("an integer of more than 64 bits")
-    if shape.kind is Kind.TEXT and "\0" in value:
-        raise UnfitError("a text with NUL in it")
+    if shape.kind is Kind.TEXT and not is_storable(value):
+        raise UnfitError("a text with NUL in it, or half a sign")
     if shape.kind is Kind.DOUBLE and not shape.wild and shape_of(value) == WILD:
         raise UnfitError("a double that is not plain")
     return value
+
+
+def is_storable(text: str) -> bool:
+    """Return whether a column can hold a text: not NUL, nor what UTF-8 can not say."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _bounded(value: int, most: int) -> int:

@@ -34,10 +34,14 @@ from contracts.column_shapes import (
     field,
     fields,
     joined,
+    nesting,
     payload,
     sql_type,
 )
 
+MAX_NESTED: Final = 4
+"""How deep lists may stand in lists for them to be compared: the database takes twice as long to
+read a lambda that stands in another one."""
 MAX_SQL: Final = 60_000
 """A longer expression costs more to plan than asking CEL about every row."""
 
@@ -322,6 +326,8 @@ def compared(operator: str, left: Term, right: Term) -> Term:
 def _same_lists(left: Term, right: Term) -> Term:
     pair = name = fresh()
     first, second = _item(left), _item(right)
+    if min(nesting(first), nesting(second)) > MAX_NESTED:
+        raise RefusedError("lists in lists in lists, compared")
     if isinstance(first, Never) or isinstance(second, Never):
         return Term(f"(len({left.sql}) = len({right.sql}))", BOOL, sure=left.sure and right.sure)
     inner = same(

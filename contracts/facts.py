@@ -421,6 +421,8 @@ class FactMemory:
             why = f"record {error.index}: {error.reason}"
             return FactResult(None, why, (error.index,), error.hidden)
         if aggregate == "count":
+            if abs(reading.count) > MAX_INT:
+                return FactResult(None, "a count beyond 64 bits", reading.recent)
             return FactResult(reading.count, "", reading.recent)
         if aggregate == "seen":
             return FactResult(reading.count > 0, "", reading.recent)

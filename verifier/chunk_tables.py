@@ -21,7 +21,7 @@ from contracts.evaluation import Undecidable
 from contracts.facts import FactResult
 from contracts.view import Absent
 from verifier.column_setup import ColumnSetup
-from verifier.columns import MISSING, Held, arrow_type, column_of, places_of, taken
+from verifier.columns import MISSING, Held, arrow_type, column_of, longest_of, places_of, taken
 from verifier.fact_columns import GroupRun
 from verifier.fact_sources import tools_sql
 from verifier.fact_state import RowsNeededError, Subject, plain_values
@@ -129,7 +129,7 @@ class ChunkTables:
                 column = self._setup.column(asked, self._variables(subject, asked))
                 rows: Sequence[int] = ()
                 if isinstance(column, Fallback) or (
-                    column.longest is not None and viewed.longest > column.longest
+                    column.longest is not None and self.longest(subject, asked) > column.longest
                 ):
                     rows = self._rows_of(subject, tools)
                 elif viewed.odd:
@@ -198,6 +198,18 @@ class ChunkTables:
         held = ", ".join(f'"{field_name(name)}" := "{fact_column(name)}"' for name in known)
         facts = f"struct_pack({held})" if held else "CAST(ROW(true) AS STRUCT(_ BOOLEAN))"
         return f"SELECT *, {facts} AS facts FROM {subject.source}"
+
+    def longest(self, subject: Subject, asked: Asked) -> int:
+        """Return a length that no list or map exceeds which a condition may walk."""
+        reads = asked.condition.reads
+        names = [fact_column(name) for name in reads.facts]
+        names += ["limits"] if "limits" in reads.members else []
+        lengths = [
+            longest_of(subject.shapes[name], subject.table[name].combine_chunks())
+            for name in names
+            if name in subject.shapes
+        ]
+        return max([self.viewed[subject.name].longest, *lengths])
 
     def _rows_of(self, subject: Subject, tools: frozenset[str] | None) -> Sequence[int]:
         """Return the rows of the records of some tools, None for all."""

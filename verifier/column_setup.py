@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from contracts.column_plan import Asked, ColumnPlan
-from contracts.column_shapes import NEVER, Shape
+from contracts.column_shapes import NEVER, Shape, is_whole
 from contracts.columns import Column, Fallback, compile_condition, compile_value
 from contracts.engine import Engine
 from verifier.fact_feed import Reasons
@@ -67,6 +67,8 @@ class ColumnSetup:
         if found is None:
             make = compile_condition if asked.truth else compile_value
             found = make(asked.condition.program, shapes)
+            if isinstance(found, Column) and not asked.truth and not is_whole(found.shape):
+                found = Fallback("it gives a map, of which a column may not have all members")
             if asked.condition.reads.whole_facts:
                 found = Fallback("it reads `facts` as a whole")
             self._compiled[key] = found

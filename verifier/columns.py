@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from contracts.coercion import Value
 from contracts.column_shapes import (
@@ -39,6 +40,7 @@ from contracts.column_shapes import (
     Shape,
     Tagged,
     fields,
+    is_storable,
     longest,
     payload,
     record,
@@ -228,9 +230,9 @@ class _Maker:
 
     def _text(self, values: Sequence[Value], rows: Places) -> tuple[Plain, Held]:
         held = _nones(values)
-        if not _fit("\x01".join([one for one in held if one])):
-            self._note(values, rows, lambda one: not _fit(one))
-            held = [one if one is not None and _fit(one) else None for one in held]
+        if not is_storable("\x01".join([one for one in held if one])):
+            self._note(values, rows, lambda one: not is_storable(one))
+            held = [one if one is not None and is_storable(one) else None for one in held]
         return TEXT, pa.array(held, pa.string())
 
     def _time(self, values: Sequence[Value], _rows: Places) -> tuple[Plain, Held]:
@@ -265,6 +267,9 @@ class _Maker:
 
     def _map(self, values: Sequence[Value], rows: Places) -> tuple[Plain, Held]:
         names: set[str] = set()
+        if any(one is not MISSING and _oddly_keyed(one) for one in values):
+            self._note(values, rows, _oddly_keyed)
+            values = [MISSING if one is MISSING or _oddly_keyed(one) else one for one in values]
         for one in values:
             if one is not MISSING:
                 names.update(one)
@@ -335,12 +340,20 @@ def _nones(values: Sequence[Value]) -> list[Any]:
     return [None if one is MISSING else one for one in values]
 
 
-def _fit(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
+def longest_of(shape: Shape, array: Held) -> int:
+    """Return a length that no list or map of a column exceeds."""
+    if isinstance(shape, ListOf):
+        most = pc.max(pc.list_value_length(array)).as_py() or 0
+        return max(most, longest_of(shape.item, array.flatten()))
+    if isinstance(shape, Record | Tagged):
+        inner = [longest_of(one, array.field(name)) for name, one in fields(shape)]
+        return max([len(shape.members) if isinstance(shape, Record) else 0, *inner])
+    return 0
+
+
+def _oddly_keyed(value: Mapping[object, Value]) -> bool:
+    """Return whether a map has keys that are no texts, as one that CEL made may have."""
+    return not all(isinstance(name, str) for name in value)
 
 
 _KINDS: dict[type[object], Kind] = {

@@ -137,8 +137,9 @@ class GroupRun:
             "WHERE idx IN (SELECT idx FROM wanted)"
         )
         return self._arrow(
-            f'SELECT * FROM noted_{self._state.table} WHERE (scope, "key") IN ({cells}) '
-            "ORDER BY idx, ends NULLS FIRST"
+            f"SELECT * FROM noted_{self._state.table} WHERE NOT spread AND "
+            f'((scope, "key") IN ({cells}) OR ("key" IS NULL AND scope IN '
+            f"(SELECT scope FROM ({cells})))) ORDER BY idx, ends NULLS FIRST"
         )
 
     def value(self, number: int, entry: int) -> Value:
@@ -238,7 +239,10 @@ class GroupRun:
             self._reserve()
         earlier = self._state.asked_sql(self._known_before)
         known = f" UNION ALL BY NAME {earlier}" if earlier else ""
-        self._run(f"CREATE OR REPLACE TEMP TABLE noted AS SELECT * FROM fresh{known}")
+        self._run(
+            "CREATE OR REPLACE TEMP TABLE noted AS SELECT *, false AS spread FROM "
+            f"(SELECT * FROM fresh{known})"
+        )
         self._spread()
         numbers = range(len(self._counted))
         lasts = " OR ".join(f"coalesce(lasts{number}, false)" for number in numbers)
@@ -249,8 +253,9 @@ class GroupRun:
         dropped = ", ".join(f"lasts{number}, holds{number}" for number in numbers)
         columns, joins = self._rank()
         self._run(
-            f"CREATE OR REPLACE TEMP TABLE notes AS SELECT noted.* EXCLUDE (act, ends, {dropped}), "
-            f"1 AS side{columns} FROM noted{joins} WHERE NOT ({lasts})"
+            "CREATE OR REPLACE TEMP TABLE notes AS SELECT noted.* "
+            f"EXCLUDE (act, ends, spread, {dropped}), 1 AS side{columns} "
+            f"FROM noted{joins} WHERE NOT ({lasts})"
         )
         return lasting
 
@@ -259,8 +264,8 @@ class GroupRun:
         if not self._one('SELECT count(*) FROM noted WHERE "key" IS NULL'):
             return
         self._run(
-            'CREATE OR REPLACE TEMP TABLE noted AS SELECT * FROM noted WHERE "key" IS NOT NULL '
-            'UNION ALL BY NAME SELECT noted.* REPLACE (cell."key" AS "key") FROM noted JOIN '
+            "CREATE OR REPLACE TEMP TABLE noted AS SELECT * FROM noted UNION ALL BY NAME "
+            'SELECT noted.* REPLACE (cell."key" AS "key", true AS spread) FROM noted JOIN '
             '(SELECT DISTINCT scope, "key" FROM asking) AS cell USING (scope) '
             'WHERE noted."key" IS NULL'
         )

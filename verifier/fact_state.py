@@ -113,7 +113,10 @@ class GroupState:
             self._keep_values(number, subject, column, fresh)
         self._database.execute(f"INSERT INTO {self.table} BY NAME SELECT * FROM {fresh}")
         self._rows += added
-        latest = self._one(f'SELECT max("time") FROM {fresh}')
+        # What lasts, and what is reserved, may have a time that is only claimed.
+        numbers = range(len(self.counted))
+        timed = " OR ".join(f"n{number} > 0 OR e{number} > 0" for number in numbers)
+        latest = self._one(f'SELECT max("time") FROM {fresh} WHERE {timed}')
         if latest is not None:
             self._latest = latest
         self._drop()
