@@ -1,12 +1,16 @@
 """The engine by column over the histories of the vectors and the fuzzer, in chunks."""
 
+import weakref
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import count as numbers
 from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
 
+import duckdb
 from pyarrow import parquet
 
 from contracts.column_plan import Asked
@@ -17,7 +21,7 @@ from contracts.history import Event
 from contracts.model import Contract, Verdict
 from contracts.results import RuleResult
 from tests.reference.views import Value, is_list, is_map
-from verifier import by_column
+from verifier import by_column, column_setup
 from verifier.by_column import ColumnEngine
 from verifier.chunk_tables import ChunkTables, fact_column
 from verifier.columns import MISSING, Held
@@ -153,6 +157,27 @@ class OnParquet(Watched):
         subject.table = parquet.read_table(path)
 
 
+@cache
+def in_memory() -> duckdb.DuckDBPyConnection:
+    """A database for all histories: to make one takes longer than a short history does."""
+    database = duckdb.connect()
+    database.execute("SET threads = 1")
+    return database
+
+
+class InMemory:
+    """A catalog of that database, which is one engine's own, and goes with it."""
+
+    _numbers = numbers()
+
+    def __init__(self, _threads: int) -> None:
+        name = f"history{next(self._numbers)}"
+        self.database = in_memory().cursor()
+        self.database.execute(f"ATTACH ':memory:' AS {name}")
+        self.database.execute(f"USE {name}")
+        weakref.finalize(self, in_memory().execute, f"DETACH {name}")
+
+
 def by_columns(
     contract: Contract,
     events: Sequence[Event],
@@ -167,7 +192,8 @@ def by_columns(
     """
     lineage, clocks, found = SpillingLineage(), Clocks(), Answers()
     engine = Engine(contract, lineage=lineage)
-    columns = ColumnEngine(engine)
+    with patch.object(column_setup, "Workspace", InMemory):
+        columns = ColumnEngine(engine)
     runs = type("Runs", (made,), {"seen": found.facts, **said})
     for start, end in pairwise(cuts):
         chunk = Chunk()
