@@ -343,8 +343,9 @@ def _nones(values: Sequence[Value]) -> list[Any]:
 def longest_of(shape: Shape, array: Held) -> int:
     """Return a length that no list or map of a column exceeds."""
     if isinstance(shape, ListOf):
-        most = pc.max(pc.list_value_length(array)).as_py() or 0
-        return max(most, longest_of(shape.item, array.flatten()))
+        lengths: Held = pc
+        most = lengths.max(lengths.list_value_length(array)).as_py() or 0
+        return max(int(most), longest_of(shape.item, array.flatten()))
     if isinstance(shape, Record | Tagged):
         inner = [longest_of(one, array.field(name)) for name, one in fields(shape)]
         return max([len(shape.members) if isinstance(shape, Record) else 0, *inner])

@@ -52,7 +52,22 @@ def instead(value: Any) -> Callable[[Any], Any]:  # noqa: ANN401 - whatever stan
 
 
 def _twice(right: Any) -> Any:  # noqa: ANN401
-    return lambda numbers: f"{right(numbers)} UNION ALL {right(numbers)}"
+    def twice(numbers: Any) -> str:  # noqa: ANN401
+        return f"{right(numbers)} UNION ALL {right(numbers)}"
+
+    return twice
+
+
+def _no_text(*_: Any) -> str:  # noqa: ANN401
+    return ""
+
+
+def _nothing(_: Any) -> None:  # noqa: ANN401
+    return None
+
+
+def _yes(_: Any) -> bool:  # noqa: ANN401
+    return True
 
 
 def _nobody(_run: GroupRun, _number: int) -> Any:  # noqa: ANN401
@@ -65,7 +80,10 @@ def _no_skip(aggregate: str, reserve: bool = False, skip: bool = False) -> Count
 
 
 def _short_memory(right: Any) -> Any:  # noqa: ANN401
-    return lambda state, within, latest: right(state, within // 2, latest)
+    def half(state: Any, within: int, latest: int) -> Any:  # noqa: ANN401
+        return right(state, within // 2, latest)
+
+    return half
 
 
 class _NoDefault(Pool):
@@ -106,14 +124,14 @@ PLANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
         reworded("idx, side ROWS", "idx, side DESC ROWS"),
     ),
     "a sum beyond 64 bits as its edge": (GroupRun, "_summed", reworded(r"abs\(", "0 * abs(")),
-    "earlier chunks forgotten": (GroupState, "asked_sql", instead(lambda *_: "")),
+    "earlier chunks forgotten": (GroupState, "asked_sql", instead(_no_text)),
     "what is in its window forgotten": (GroupState, "_forget", _short_memory),
     "keys of all kinds as texts": (
         column_facts,
         "_MARKS",
         lambda right: dict.fromkeys(right, "s:"),
     ),
-    "a key in error that spoils no key": (GroupRun, "_spread", instead(lambda _: None)),
+    "a key in error that spoils no key": (GroupRun, "_spread", instead(_nothing)),
     "a reservation that never ends": (fact_columns, "ended_sql", reworded("$", " WHERE false")),
     "a reservation that ends twice": (fact_columns, "ended_sql", _twice),
     "an outcome beside its own reservation": (
@@ -128,7 +146,7 @@ PLANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
     ),
     "no default": (fact_columns, "Pool", instead(_NoDefault)),
     "no unknown: skip": (fact_state, "Counted", instead(_no_skip)),
-    "attempts that were refused": (rows, "_allowed", instead(lambda _: True)),
+    "attempts that were refused": (rows, "_allowed", instead(_yes)),
     "the least of several types": (
         GroupRun,
         "_summed",
@@ -177,7 +195,7 @@ PLANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
     ),
     "budgets without the lists of facts": (ChunkTables, "longest", instead(_only_variables)),
     "duties that see no facts": (ChunkResults, "_asked_facts", _no_facts_awaited),
-    "maps of which members are missing": (column_setup, "is_whole", instead(lambda _: True)),
+    "maps of which members are missing": (column_setup, "is_whole", instead(_yes)),
 }
 
 THROWN: Final = (

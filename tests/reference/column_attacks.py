@@ -21,6 +21,13 @@ def end(name: str, action: str, time: float, micros: int | None = None) -> Line:
     return {"outcome": name, "of": action, "in": "r", "t": time, **cost}
 
 
+OF_MANY_SHAPES: Final[Sequence[Any]] = (
+    *(1, "1", 1.0, [1], ["1"], {"a": 1}, {"a": "1"}, {"A": [1, "1", dict[str, Any]()]}),
+    *(list[Any](), dict[str, Any](), True, [dict[str, Any]()], [[1]], 1, {"a": 1, "b": 2}),
+    {"a": 1.0},
+)
+
+
 def acts(values: Sequence[Any], name: str = "n", step: float = 1, **said: Any) -> list[Line]:  # noqa: ANN401
     """Actions whose parameter has these values."""
     return [
@@ -242,8 +249,7 @@ ATTACKS: Final[Mapping[str, Attack]] = {
         {"facts": {"f0": fact("action", last="params.n"), "f1": fact("action", list="params.n")},
          "rules": [{"id": "x", "unless": "facts.f0 == params.n"},
                    {"id": "y", "unless": "facts.f1.exists(v, v == params.n)"}]},
-        [RUN, *acts((1, "1", 1.0, [1], ["1"], {"a": 1}, {"a": "1"}, {"A": [1, "1", {}]}, [], {},
-                     T, [{}], [[1]], 1, {"a": 1, "b": 2}, {"a": 1.0}), step=0)],
+        [RUN, *acts(OF_MANY_SHAPES, step=0)],
     ),
     "limits by a fact": (
         {"limits": {"by": "facts.f0", "default": {"most": 1, "L": [1, 2]}, "x": {"most": 3},

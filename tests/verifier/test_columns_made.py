@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.coercion import Unseen, Value
+from contracts.coercion import Unseen, Value, is_list, is_map
 from contracts.column_shapes import (
     NEVER,
     SPAN_MAX,
@@ -59,9 +59,9 @@ def fitting(value: Value) -> Shape | None:
 
 def spelt(value: Value) -> str:
     """A value in words that only the same value has."""
-    if isinstance(value, dict):
+    if is_map(value):
         return f"{{{sorted((name, spelt(one)) for name, one in value.items())}}}"
-    return f"[{', '.join(map(spelt, value))}]" if isinstance(value, list) else repr(value)
+    return f"[{', '.join(map(spelt, value))}]" if is_list(value) else repr(value)
 
 
 @given(rows=ROWS)
@@ -100,9 +100,9 @@ def test_of_maps_only_the_named_members_are_kept(rows: list[Value], named: froze
 
 def only(value: Value, named: frozenset[str]) -> Value:
     """A value whose maps have only these members."""
-    if isinstance(value, dict):
+    if is_map(value):
         return {name: only(one, named) for name, one in value.items() if name in named}
-    return [only(one, named) for one in value] if isinstance(value, list) else value
+    return [only(one, named) for one in value] if is_list(value) else value
 
 
 @given(times=st.lists(st.integers(-(10**15), 10**15), min_size=1))
