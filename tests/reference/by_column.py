@@ -175,7 +175,8 @@ class InMemory:
         self.database = in_memory().cursor()
         self.database.execute(f"ATTACH ':memory:' AS {name}")
         self.database.execute(f"USE {name}")
-        weakref.finalize(self, in_memory().execute, f"DETACH {name}")
+        gone = weakref.finalize(self, in_memory().execute, f"DETACH {name}")
+        gone.atexit = False
 
 
 def by_columns(
