@@ -174,13 +174,13 @@ def kind_of(value: Value) -> Kind:
     if is_map(value):
         return Kind.MAP
     python: type[object] = type(cast("object", value))
-    found = _KINDS.get(python)
+    found = KINDS_OF.get(python)
     if found is None:
         raise UnfitError(f"a value of the Python type {python.__name__}")
     return found
 
 
-_KINDS: dict[type[object], Kind] = {
+KINDS_OF: Final[Mapping[type[object], Kind]] = {
     type(None): Kind.NULL,
     bool: Kind.BOOL,
     int: Kind.INT,
@@ -190,6 +190,7 @@ _KINDS: dict[type[object], Kind] = {
     timedelta: Kind.SPAN,
     list: Kind.LIST,
 }
+"""The kinds of Python's types; a map is told by more than its type."""
 
 
 def shape_of(value: Value, named: frozenset[str] | None = None) -> Shape:

@@ -24,6 +24,7 @@ from contracts.column_shapes import (
     INT,
     INT_MAX,
     INT_MIN,
+    KINDS_OF,
     NEVER,
     NULL,
     SPAN,
@@ -357,15 +358,4 @@ def _oddly_keyed(value: Mapping[object, Value]) -> bool:
     return not all(isinstance(name, str) for name in value)
 
 
-_KINDS: dict[type[object], Kind] = {
-    type(None): Kind.NULL,
-    bool: Kind.BOOL,
-    int: Kind.INT,
-    float: Kind.DOUBLE,
-    str: Kind.TEXT,
-    datetime: Kind.TIME,
-    Instant: Kind.TIME,
-    timedelta: Kind.SPAN,
-    list: Kind.LIST,
-    dict: Kind.MAP,
-}
+_KINDS: Final[Mapping[type[object], Kind]] = {**KINDS_OF, Instant: Kind.TIME, dict: Kind.MAP}
