@@ -185,8 +185,7 @@ class GroupRun:
             held = self._subjects.get(subject)
             if held is None or not held.table.num_rows:
                 continue
-            keys = "['']"
-            many = "false"
+            keys, many = "CAST(NULL AS VARCHAR[])", "false"
             if group.at:
                 shape = held.shapes[group.at]
                 keys = keys_sql(shape, f'"{group.at}"')
@@ -197,34 +196,42 @@ class GroupRun:
                 f"imported, {act} AS act, {keys} AS keys, {many} AS many "
                 f"FROM {held.source} WHERE {tools_sql(tools)}"
             )
-        bad = ["scope IS NULL", "keys IS NULL"]
+        bad = ["scope IS NULL", *(["keys IS NULL"] if group.at else [])]
         if form.within is not None:
             bad += ['"time" IS NULL', *([] if form.own_clock else ["imported"])]
         self._run(
             "CREATE OR REPLACE TEMP TABLE raw AS SELECT *, row_number() OVER () - 1 AS asker, "
             f"({' OR '.join(bad)}) AS bad FROM ({' UNION ALL '.join(parts)})"
         )
-        order = "ORDER BY asker, place" if group.at else ""
-        items = (
-            f"SELECT row_number() OVER ({order}) - 1 AS whose, * FROM (SELECT asker, idx, scope, "
-            '"time", imported, act, unnest(keys) AS "key", generate_subscripts(keys, 1) AS place '
-            "FROM raw WHERE NOT bad)"
-        )
-        self._run(f"CREATE OR REPLACE TEMP TABLE items AS {items}")
-        rows = 'SELECT whose, idx, scope, "key", "time", act, false AS timeless FROM items'
-        if form.reference:
-            timeless = "imported" if form.within is not None else "false"
-            rows += (
-                f' UNION ALL SELECT whose, idx, {NOWHERE} AS scope, "key", "time", '
-                f"CAST(NULL AS BIGINT) AS act, {timeless} AS timeless FROM items"
-            )
-        self._run(
-            "CREATE OR REPLACE TEMP TABLE asking AS "
-            f"SELECT row_number() OVER () AS ask, * FROM ({rows})"
-        )
+        self._run(f"CREATE OR REPLACE TEMP TABLE asking AS {self._asking_sql()}")
         raw = self._arrow("SELECT subject, idx, bad, many FROM raw ORDER BY asker")
-        whose = self._arrow("SELECT asker FROM items ORDER BY whose")["asker"].to_numpy()
+        mine = "SELECT whose, any_value(asker) AS asker FROM asking GROUP BY whose"
+        if not form.reference:
+            mine = "SELECT whose, asker FROM asking"
+        whose = self._arrow(f"{mine} ORDER BY whose")["asker"].to_numpy()
         return whose, raw
+
+    def _asking_sql(self) -> str:
+        """Return the statement whose rows ask: `raw`, once under each key."""
+        kept = 'asker, idx, scope, "time", imported, act'
+        order, keyed = "", f"SELECT {kept}, '' AS \"key\" FROM raw WHERE NOT bad"
+        if self._group.at:
+            order = "ORDER BY asker, place"
+            keyed = (
+                f'SELECT {kept}, unnest(keys) AS "key", generate_subscripts(keys, 1) AS place '
+                "FROM raw WHERE NOT bad"
+            )
+        items = f"SELECT row_number() OVER ({order}) - 1 AS whose, * FROM ({keyed})"
+        rows = f'SELECT whose, {kept}, "key", false AS timeless FROM ({items})'
+        if not self._form.reference:
+            return f"SELECT whose AS ask, * FROM ({rows})"
+        timeless = "imported" if self._form.within is not None else "false"
+        apart = (
+            f'SELECT whose, asker, idx, {NOWHERE} AS scope, "time", imported, '
+            f'CAST(NULL AS BIGINT) AS act, "key", {timeless} AS timeless FROM items'
+        )
+        both = f"WITH items AS MATERIALIZED ({rows}) SELECT * FROM items UNION ALL BY NAME {apart}"
+        return f"SELECT row_number() OVER () AS ask, * FROM ({both})"
 
     # ------------------------------------------------------------------- what counts
 
