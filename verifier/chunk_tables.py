@@ -7,6 +7,7 @@ column of those that ask for it. What no column can say of a record is asked of 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -96,7 +97,19 @@ class ChunkTables:
                 self.register(name)
 
     def compute(self) -> None:
-        """Make every condition and every fact a column."""
+        """Make every condition and every fact a column.
+
+        Raises:
+            RowsNeededError: The chunk holds what no column can, or there is no room for it.
+        """
+        try:
+            self._compute()
+        except duckdb.OutOfMemoryException as error:
+            raise RowsNeededError from error
+        for run in self.groups:
+            run.keep()
+
+    def _compute(self) -> None:
         plan = self._setup.plan
         for depth in range(plan.stages):
             if depth == plan.limits_depth:
@@ -105,8 +118,6 @@ class ChunkTables:
                 self._ask(subject, plan.asked[depth])
             for group in plan.groups[depth]:
                 self._answer(group)
-        for run in self.groups:
-            run.keep()
 
     def register(self, name: str) -> None:
         """Let the database know a table as it is now."""

@@ -41,10 +41,13 @@ from verifier.fact_state import (
     VALUED,
     GroupState,
     Pool,
+    RowsNeededError,
     Subject,
     plain_values,
 )
 
+MAX_SPREAD: Final = 2_000_000
+"""So many notes may arise from errors in keys: with more, the counters are quicker."""
 _KEPT: Final = ("asking", "noted", "fresh")
 _NOBODY: Final = (
     "SELECT CAST(NULL AS INTEGER) AS subject, CAST(NULL AS BIGINT) AS idx, "
@@ -268,8 +271,15 @@ class GroupRun:
 
     def _spread(self) -> None:
         """Put what spoils a fact under every key under each key that is asked for."""
-        if not self._one('SELECT count(*) FROM noted WHERE "key" IS NULL'):
+        keyless = 'SELECT scope, count(*) AS notes FROM noted WHERE "key" IS NULL GROUP BY scope'
+        asked = 'SELECT scope, count(DISTINCT "key") AS keys FROM asking GROUP BY scope'
+        spread = self._one(
+            f"SELECT sum(notes * keys) FROM ({keyless}) JOIN ({asked}) USING (scope)"
+        )
+        if not spread:
             return
+        if spread > MAX_SPREAD:
+            raise RowsNeededError
         self._run(
             "CREATE OR REPLACE TEMP TABLE noted AS SELECT * FROM noted UNION ALL BY NAME "
             'SELECT noted.* REPLACE (cell."key" AS "key", true AS spread) FROM noted JOIN '
@@ -396,11 +406,15 @@ class GroupRun:
         yield f"({' OR '.join(spoilt)}) AS x{number}"
 
     def _spoilt_for_ever(self, number: int) -> Places:
-        """Return the rows of `items` that an error without a time spoils the fact for."""
+        """Return the rows that ask for which an error without a time spoils the fact."""
+        first = (
+            f'SELECT scope, "key", min(idx) AS idx FROM lasting WHERE lasts{number} '
+            'GROUP BY scope, "key"'
+        )
+        asked = f"SELECT DISTINCT whose FROM asking JOIN ({first}) AS first USING (scope"
         found = self._arrow(
-            "SELECT DISTINCT whose FROM asking JOIN lasting USING (scope) "
-            'WHERE (lasting."key" = asking."key" OR lasting."key" IS NULL) '
-            f"AND lasting.idx < asking.idx AND lasts{number}"
+            f'{asked}, "key") WHERE first.idx < asking.idx UNION '
+            f'{asked}) WHERE first."key" IS NULL AND first.idx < asking.idx'
         )
         return found["whose"].to_numpy()
 

