@@ -14,13 +14,23 @@ import numpy as np
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from contracts.coercion import Value, holds_long_list
+from contracts.coercion import MAX_LIST, Value, holds_long_list
 from contracts.column_facts import BEFORE, Counted
 from contracts.column_plan import FactGroup
-from contracts.column_shapes import ListOf, Record, Shape, loaded, options_of
+from contracts.column_shapes import Shape, loaded, options_of
 from contracts.counters import MAX_RESTS
 from contracts.facts import UNKEYED, Key
-from verifier.columns import MISSING, Held, Places, column_of, nulls, places_of, taken, together
+from verifier.columns import (
+    MISSING,
+    Held,
+    Places,
+    column_of,
+    longest_of,
+    nulls,
+    places_of,
+    taken,
+    together,
+)
 
 VALUED: Final = frozenset({"min", "max", "last", "list"})
 EXTREMES: Final = frozenset({"min", "max"})
@@ -303,8 +313,7 @@ def plain_values(shape: Shape, array: Held) -> list[Value]:
 
 
 def _long(shape: Shape, array: Held) -> Places:
-    held = any(isinstance(one, ListOf | Record) for one in options_of(shape))
-    if not held:
+    if longest_of(shape, array) <= MAX_LIST:
         return np.zeros(len(array), bool)
     return np.array([holds_long_list(value) for value in plain_values(shape, array)], bool)
 
