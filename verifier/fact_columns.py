@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from contracts.coercion import MAX_LIST, Value, holds_long_list
+from contracts.coercion import MAX_LIST, Value
 from contracts.column_facts import (
     NOWHERE,
     Grouping,
@@ -33,7 +33,7 @@ from contracts.column_shapes import (
 )
 from contracts.counters import kind_of
 from contracts.facts import FactMemory, is_nan
-from verifier.columns import MISSING, Held, Places, column_of, lists, taken
+from verifier.columns import MISSING, Held, Places, lists, taken
 from verifier.fact_sources import is_list_sql, sources_of, tools_sql
 from verifier.fact_state import (
     DEFAULT,
@@ -43,7 +43,7 @@ from verifier.fact_state import (
     Pool,
     RowsNeededError,
     Subject,
-    plain_values,
+    per_record,
 )
 
 MAX_SPREAD: Final = 2_000_000
@@ -114,7 +114,7 @@ class GroupRun:
             if lasting:
                 spoilt[self._spoilt_for_ever(number)] = True
             shape, values = self._fact(number, summed, spoilt)
-            found.facts[one.memory.fact.name] = _per_record(
+            found.facts[one.memory.fact.name] = per_record(
                 shape, values, whose, raw["bad"].to_numpy(zero_copy_only=False), many
             )
         self._spoil()
@@ -480,30 +480,6 @@ class GroupRun:
     def _arrow(self, statement: str) -> pa.Table:
         table: pa.Table = self._database.sql(statement).to_arrow_table()
         return table
-
-
-def _per_record(
-    shape: Shape, values: Held, whose: Places, bad: Places, many: Places
-) -> tuple[Shape, Held]:
-    """Return a fact for each record that asks: under its one key, or a list under all of them."""
-    if not many.any():
-        places = np.zeros(len(bad), np.int64)
-        there = np.zeros(len(bad), bool)
-        places[whose] = np.arange(len(whose))
-        there[whose] = True
-        return shape, taken(values, places, bad | ~there)
-    found: list[Any] = [MISSING if lost else [] for lost in bad]
-    plain = plain_values(shape, values)
-    for asker, value in zip(whose, plain, strict=True):
-        if not many[asker]:
-            found[asker] = value
-        elif value is MISSING:
-            found[asker] = MISSING
-        elif found[asker] is not MISSING:
-            found[asker].append(value)
-    too_long = [MISSING if one is not MISSING and holds_long_list(one) else one for one in found]
-    made = column_of(too_long)
-    return made.shape, made.array
 
 
 def _without(array: Held, lost: Places) -> Held:

@@ -318,6 +318,30 @@ def _long(shape: Shape, array: Held) -> Places:
     return np.array([holds_long_list(value) for value in plain_values(shape, array)], bool)
 
 
+def per_record(
+    shape: Shape, values: Held, whose: Places, bad: Places, many: Places
+) -> tuple[Shape, Held]:
+    """Return a fact for each record that asks: under its one key, or a list under all of them."""
+    if not many.any():
+        places = np.zeros(len(bad), np.int64)
+        there = np.zeros(len(bad), bool)
+        places[whose] = np.arange(len(whose))
+        there[whose] = True
+        return shape, taken(values, places, bad | ~there)
+    found: list[Value] = [MISSING if lost else [] for lost in bad]
+    plain = plain_values(shape, values)
+    for asker, value in zip(whose, plain, strict=True):
+        if not many[asker]:
+            found[asker] = value
+        elif value is MISSING:
+            found[asker] = MISSING
+        elif found[asker] is not MISSING:
+            found[asker].append(value)
+    too_long = [MISSING if one is not MISSING and holds_long_list(one) else one for one in found]
+    made = column_of(too_long)
+    return made.shape, made.array
+
+
 def key_of(text: str) -> Key:
     """Return the key that a text of `keys_sql` stands for."""
     mark, value = text[:2], text[2:]
