@@ -150,7 +150,6 @@ class ColumnPlan:
     ) -> None:
         self._world = world
         self._depths: dict[str, int] = {}
-        self._columns: dict[tuple[int, bool], Asked] = {}
         self._by_text: dict[tuple[str, int, bool], Asked] = {}
         self.limits_depth = 0
         if world.limits_by:

@@ -185,10 +185,6 @@ class Engine:
                 noting(case)
         return self._ended(placed, settled, results)
 
-    def groups(self, placed: Placed) -> Groups:
-        """Return which conditions that are asked of a record share their variables."""
-        return self._plan(placed).groups
-
     @property
     def world(self) -> World:
         """What all records of this engine share."""

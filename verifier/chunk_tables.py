@@ -17,7 +17,7 @@ from contracts.coercion import Value
 from contracts.column_plan import Asked, FactGroup
 from contracts.column_shapes import BOOL, NEVER, Shape, loaded, record
 from contracts.column_shapes import field as field_name
-from contracts.columns import Fallback
+from contracts.columns import Column, Fallback
 from contracts.evaluation import Undecidable
 from contracts.facts import FactResult
 from contracts.view import Absent
@@ -137,7 +137,7 @@ class ChunkTables:
             found = self.selected(subject, tools, some)
             for asked in some:
                 shape, array = found[asked.name]
-                column = self._setup.column(asked, self._variables(subject, asked))
+                column = self._column(subject, asked)
                 rows: Sequence[int] = ()
                 if isinstance(column, Fallback) or (
                     column.longest is not None and self.longest(subject, asked) > column.longest
@@ -165,7 +165,7 @@ class ChunkTables:
         parts: dict[str, str] = {}
         selected: list[str] = []
         for asked in some:
-            column = self._setup.column(asked, self._variables(subject, asked))
+            column = self._column(subject, asked)
             if isinstance(column, Fallback):
                 shapes[asked.name] = BOOL if asked.truth else NEVER
                 selected.append(f"CAST(NULL AS BOOLEAN) AS {asked.name}")
@@ -188,6 +188,10 @@ class ChunkTables:
             places[rows] = np.arange(len(rows))
             arrays = {name: taken(one, places, places < 0) for name, one in arrays.items()}
         return {name: (shapes[name], array) for name, array in arrays.items()}
+
+    def _column(self, subject: Subject, asked: Asked) -> Column | Fallback:
+        """Return a condition compiled for a subject's table as it is now."""
+        return self._setup.column(asked, self._variables(subject, asked))
 
     def _variables(self, subject: Subject, asked: Asked) -> dict[str, Shape]:
         """Return the shapes of the variables that a condition may see."""

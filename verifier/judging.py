@@ -90,8 +90,3 @@ class Judging:
         for number, count in found.satisfied.items():
             self.counts[self.contract.rules[number].id].results["satisfied"] += count
         return found
-
-    @property
-    def fallbacks(self) -> dict[str, str]:
-        """Conditions that were asked of CEL row by row, with the reason."""
-        return {} if self._columns is None else self._columns.setup.fallbacks

@@ -31,7 +31,3 @@ class Workspace:
         self.database.execute(f"SET memory_limit = '{MEMORY}'")
         # What is in it is made again by whoever starts again: it need not survive anything.
         self.database.execute("SET checkpoint_threshold = '256MB'")
-
-    def close(self) -> None:
-        """Close the database."""
-        self.database.close()
