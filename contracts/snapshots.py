@@ -17,6 +17,7 @@ from contracts.coercion import Value
 from contracts.engine import Engine
 from contracts.errors import SnapshotError
 from contracts.history import Event
+from contracts.lineage import Remembered
 from contracts.model import Contract
 from contracts.packing import written_out
 from contracts.placed_rows import PlacedReader, PlacedWriter
@@ -70,27 +71,39 @@ def snapshot(engine: Engine, head: Head | None = None) -> str:
         SnapshotError: Its lineage is shared, and already further than it is (`snapshot.ahead`); or
             a value in it can not be written (`snapshot.value`).
     """
-    world, (index, time) = engine.world, engine.last
     writer = PlacedWriter()
-    lineage = writer.lineage(world.lineage.kept())
+    lineage = writer.lineage(engine.world.lineage.kept())
+    state = {"lineage": lineage, **engine_rows(engine, writer)}
+    state["tables"] = writer.tables()
+    contract = engine.contract
+    return _sealed(Snapshot(FORMAT, contract.digest, meaning(contract), head, state))
+
+
+def engine_rows(engine: Engine, writer: PlacedWriter) -> dict[str, Value]:
+    """Return the state of an engine without its lineage, which several engines may share.
+
+    Args:
+        engine: The engine.
+        writer: What the lineage was written with; entries are written there.
+
+    Raises:
+        SnapshotError: As `snapshot`.
+    """
+    world, (index, time) = engine.world, engine.last
     approvals, resumes = engine.approvals.kept()
     if writer.last() > index:
         raise SnapshotError(f"the engine is at {index}, and its lineage further", "snapshot.ahead")
-    state = {
+    return {
         "last": [index, time],
         "unseen": world.unseen,
         "withheld": [
             [one.index, sorted(one.kinds), one.by, one.time] for one in world.withholding.kept()
         ],
         "facts": [memory.kept(time) for memory in world.facts.values()],
-        "lineage": lineage,
         "approvals": [writer.placed(one) for one in approvals],
         "resumes": resumes,
         "duties": [[writer.placed(one.placed), *one.kept()] for one in engine.obligations.kept()],
     }
-    contract = engine.contract
-    state["tables"] = writer.tables()
-    return _sealed(Snapshot(FORMAT, contract.digest, meaning(contract), head, state))
 
 
 def restored(contract: Contract, text: str | Snapshot) -> Engine:
@@ -166,20 +179,29 @@ def meaning(contract: Contract) -> str:
 
 def _engine_of(contract: Contract, state: Mapping[str, Any]) -> Engine:
     engine = Engine(contract)
-    world, (index, time) = engine.world, state["last"]
     reader = PlacedReader(state["tables"])
-    world.lineage.take_up(reader.lineage(state["lineage"]))
-    world.unseen = state["unseen"]
-    for place, kinds, by, at in state["withheld"]:
+    engine.world.lineage.take_up(reader.lineage(state["lineage"]))
+    take_up_engine(engine, state, reader)
+    return engine
+
+
+def take_up_engine(engine: Engine, rows: Mapping[str, Any], reader: PlacedReader) -> None:
+    """Give a new engine the state that `engine_rows` returned; its lineage is taken up already.
+
+    Raises:
+        LookupError, TypeError, ValueError or AttributeError: It is no such state.
+    """
+    world, (index, time) = engine.world, rows["last"]
+    world.unseen = rows["unseen"]
+    for place, kinds, by, at in rows["withheld"]:
         world.withholding.add(Mark(place, frozenset(kinds), by, at))
-    for memory, rows in zip(world.facts.values(), state["facts"], strict=True):
-        memory.take_up(rows, time)
-    approvals = [reader.placed(number) for number in state["approvals"]]
-    engine.approvals.take_up(approvals, state["resumes"])
-    for number, *row in state["duties"]:
+    for memory, each in zip(world.facts.values(), rows["facts"], strict=True):
+        memory.take_up(each, time)
+    approvals = [reader.placed(number) for number in rows["approvals"]]
+    engine.approvals.take_up(approvals, rows["resumes"])
+    for number, *row in rows["duties"]:
         engine.obligations.take_up(reader.placed(number), row)
     engine.go_on_from(index, time)
-    return engine
 
 
 # ------------------------------------------------------------------------- versions in force
@@ -192,8 +214,16 @@ def versions_snapshot(versions: VersionHistory, head: Head | None = None) -> str
         SnapshotError: A value in it can not be written (`snapshot.value`).
     """
     writer = PlacedWriter()
-    published, activations, lineage = versions.kept()
-    state = {
+    lineage = versions.kept()[2]
+    state = {**versions_rows(versions), "lineage": writer.lineage(lineage.kept())}
+    state["tables"] = writer.tables()
+    return _sealed(Snapshot(VERSIONS, "", "", head, state))
+
+
+def versions_rows(versions: VersionHistory) -> dict[str, Value]:
+    """Return the state of a history of versions without its runs."""
+    published, activations, _ = versions.kept()
+    return {
         "published": [[*key, digest] for key, digest in sorted(published.items())],
         "activations": {
             service: [
@@ -201,10 +231,7 @@ def versions_snapshot(versions: VersionHistory, head: Head | None = None) -> str
             ]
             for service, each in activations.items()
         },
-        "lineage": writer.lineage(lineage.kept()),
     }
-    state["tables"] = writer.tables()
-    return _sealed(Snapshot(VERSIONS, "", "", head, state))
 
 
 def restored_versions(text: str | Snapshot) -> VersionHistory:
@@ -219,16 +246,26 @@ def restored_versions(text: str | Snapshot) -> VersionHistory:
     versions = VersionHistory()
     try:
         state = found.state
-        published = {(one, version): digest for one, version, digest in state["published"]}
-        activations = {
-            service: [Activation(*row) for row in rows]
-            for service, rows in state["activations"].items()
-        }
         lineage = PlacedReader(state["tables"]).lineage(state["lineage"])
-        versions.take_up(published, activations, lineage)
+        take_up_versions(versions, state, lineage)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise _damaged("its state is not that of a history of versions") from error
     return versions
+
+
+def take_up_versions(
+    versions: VersionHistory, rows: Mapping[str, Any], lineage: Remembered
+) -> None:
+    """Give a history of versions the state that `versions_rows` returned, and these runs.
+
+    Raises:
+        LookupError, TypeError, ValueError or AttributeError: It is no such state.
+    """
+    published = {(one, version): digest for one, version, digest in rows["published"]}
+    activations = {
+        service: [Activation(*row) for row in each] for service, each in rows["activations"].items()
+    }
+    versions.take_up(published, activations, lineage)
 
 
 # --------------------------------------------------------------------------------- the text

@@ -50,6 +50,7 @@ class ColumnEngine:
         self._engine = engine
         self._world = engine.world
         self._setup = ColumnSetup(engine, threads)
+        self._last = engine.last
         self.on_counters = False
 
     @property
@@ -81,6 +82,7 @@ class ColumnEngine:
         if self.on_counters:
             return
         self.on_counters = True
+        self._engine.go_on_from(*self._last)
         for memory in self._world.facts.values():
             memory.clear()
         lineage = self._world.lineage
@@ -108,7 +110,10 @@ class ColumnEngine:
             run.tables.compute()
         finally:
             self._world.unseen = unseen
-        return run.results.replayed()
+        found = run.results.replayed()
+        # The counters were given few of these records.
+        self._last = chunk.last(self._last[1])
+        return found
 
 
 class ChunkRun:

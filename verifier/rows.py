@@ -88,6 +88,11 @@ class Chunk:
         lineage.remember(placed)
         return row
 
+    def last(self, before: int | None) -> tuple[int, int | None]:
+        """Return the last entry's index, and the time of the last live one, else that of before."""
+        live = (row.placed.time for row in reversed(self.rows) if not row.placed.event.imported)
+        return self.rows[-1].placed.event.index, next(live, before)
+
 
 @dataclass(slots=True)
 class Judged:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 
 from contracts.history import Event
-from contracts.lineage import RUN_CLOSED, Lineage, Placed, Run
+from contracts.lineage import RUN_CLOSED, Lineage, Placed, Remembered, Run
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,6 +35,10 @@ class SpillingLineage(Lineage):
     def remember(self, placed: Placed) -> None:
         """Make a placed entry part of the history."""
         super().remember(placed)
+        self._note(placed)
+
+    def _note(self, placed: Placed) -> None:
+        """Know of which run it is, to be written with it."""
         if placed.run is None:
             return
         digest = placed.run.digest
@@ -82,6 +86,24 @@ class SpillingLineage(Lineage):
         if runs:
             self._insert("bundles", {"run": runs, "body": bodies})
             self._insert("members", members)
+
+    def kept(self) -> Remembered:
+        """Return all that it remembers; it is in memory again then."""
+        if self._workspace is not None:
+            rows = self._database.execute("SELECT run, body FROM bundles").fetchall()
+            for run, body in rows:
+                self._take_up(run, body)
+            for table in ("bundles", "members"):
+                self._database.execute(f"DELETE FROM {table}")
+        return super().kept()
+
+    def take_up(self, kept: Remembered) -> None:
+        """Remember this, and nothing else; to be called before anything was written to disk."""
+        super().take_up(kept)
+        self._of_run.clear()
+        for placed in (*kept.actions, *kept.observations):
+            self._note(placed)
+        self._closed = {run.digest for run in kept.runs if run.closed is not None}
 
     def runs_by_index(self) -> dict[int, str]:
         """Return the runs' digests by the entries that opened them."""

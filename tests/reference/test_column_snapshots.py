@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from contracts.engine import Engine
 from contracts.lineage import Lineage
+from contracts.snapshots import restored, snapshot
 from tests.reference.histories import events_of
 from tests.reference.random_cases import FOCUSES, cases
 from tests.reference.test_vectors import asked
@@ -36,7 +37,11 @@ def test_a_snapshot_after_columns_is_that_of_the_counters(focus: str, data: st.D
             chunk.add(event, lineage, clocks)
         columns.judge(chunk, [True] * len(chunk))
     columns.hand_over()
+    assert engine.last == counted.last
+    taken_up = restored(contract, snapshot(engine))
     for event in events[cut:]:
-        mine, theirs = engine.observe(event), counted.observe(event)
-        assert list(map(repr, mine)) == list(map(repr, theirs)), json.dumps(case, indent=1)
-    assert list(map(repr, engine.finish())) == list(map(repr, counted.finish()))
+        theirs = list(map(repr, counted.observe(event)))
+        for one in (engine, taken_up):
+            assert list(map(repr, one.observe(event))) == theirs, json.dumps(case, indent=1)
+    theirs = list(map(repr, counted.finish()))
+    assert list(map(repr, engine.finish())) == list(map(repr, taken_up.finish())) == theirs
