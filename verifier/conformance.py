@@ -9,12 +9,16 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
+from contracts.coercion import Value
 from contracts.errors import ContractErrors
+from contracts.lineage import Remembered
 from contracts.loading import load_contract
 from contracts.model import Contract, Effect, Verdict
+from contracts.placed_rows import PlacedReader, PlacedWriter
 from contracts.results import RuleResult
+from contracts.snapshots import meaning, take_up_versions, versions_rows
 from contracts.versions import VersionHistory
 from contracts.withholding import Hidden, Mark, Withholding
 from ledger.records import Action, Approval, Message, Outcome, RunClosed
@@ -23,16 +27,17 @@ from verifier.decisions import Decisions, Derived, weaker
 from verifier.drafts import Draft
 from verifier.engines import Engines
 from verifier.entries import ValidEntry
-from verifier.findings import SEVERITY_OF, Result, Severity, shortened
+from verifier.findings import Result, shortened
 from verifier.grouping import Streams
 from verifier.handling import Handling, doubtful
 from verifier.judging import CHUNK, LONG, ON_COUNTERS, Judging
+from verifier.kept_drafts import DraftReader, DraftWriter
 from verifier.people import Owners, People, governed
 from verifier.references import References
 from verifier.report import Conformance, JudgedContract, RuleCount
 from verifier.rows import Chunk, Clocks, Judged
+from verifier.rule_drafts import broken_rule, no_contract, undecided, unreadable
 from verifier.spilling import SpillingLineage
-from verifier.wording import recorded
 
 # Records that a contract has rules for.
 JUDGED = (Action, Message, Outcome, RunClosed)
@@ -112,6 +117,7 @@ class Judge:
         self._drafts: list[Draft] = []
         self._judging: dict[str, Judging] = {}
         self._unreadable: dict[str, str] = {}
+        self._meanings: list[tuple[str, str]] = []
         self._load(founding)
         # For each entry the number of the contract in force there; 0 for none. Obligations are
         # settled later, and count under the contract of the record that they stand at.
@@ -137,9 +143,11 @@ class Judge:
                 contract = self._read_contract(founding.texts[digest], f"contract {digest[:12]}")
             except ContractErrors as errors:
                 self._unreadable[digest] = str(errors.errors[0])
-                self._drafts.append(_unreadable(digest, index, self._unreadable[digest]))
+                self._meanings.append((digest, ""))
+                self._drafts.append(unreadable(digest, index, self._unreadable[digest]))
             else:
                 number = len(self._judging) + 1
+                self._meanings.append((digest, meaning(contract)))
                 self._judging[digest] = Judging(number, contract, self._lineage, self._engines)
 
     def observe(self, valid: ValidEntry) -> None:
@@ -221,6 +229,74 @@ class Judge:
         )
         return conformance, self._drafts
 
+    def meanings(self) -> list[tuple[str, str]]:
+        """Return the contracts that were activated, in order, and what each is expanded to.
+
+        What was judged under these says nothing of what others would have said.
+        """
+        return self._meanings
+
+    def kept(self, writer: PlacedWriter) -> dict[str, Value]:
+        """Return all that is known before `finish`, for `take_up` of another judge.
+
+        Args:
+            writer: Writes entries at their places.
+
+        Raises:
+            SnapshotError: A value can not be written.
+        """
+        self._judge_waiting()
+        duties = [one for each in self._judging.values() for one in each.engine.obligations.kept()]
+        standing = sorted({duty.placed.event.index for duty in duties})
+        drafts = DraftWriter()
+        rows: dict[str, Value] = {
+            "lineage": writer.lineage(self._lineage.kept()),
+            "versions": versions_rows(self._versions),
+            "contracts": [each.kept(writer) for each in self._judging.values()],
+            "under": [[index, self._under[index]] for index in standing],
+            "kinds": list(self._kinds.items()),
+            "decisions": self._decisions.kept(),
+            "handling": self._handling.kept(drafts),
+            "coverage": self._coverage.kept(),
+            "people": self._people.kept(),
+            "drafts": [drafts.row(one) for one in self._drafts],
+        }
+        return {**rows, "texts": drafts.texts()}
+
+    def take_up(self, size: int, rows: Mapping[str, Any], reader: PlacedReader) -> Remembered:
+        """Go on from what `kept` returned, before any entry is observed.
+
+        Args:
+            size: How many entries were observed.
+            rows: What was kept. Nothing in it was held back, and the contracts are the same.
+            reader: Reads entries at their places.
+
+        Returns:
+            The runs, actions and observations that are remembered.
+
+        Raises:
+            LookupError, TypeError, ValueError or AttributeError: It is no such state.
+        """
+        lineage = reader.lineage(rows["lineage"])
+        drafts = DraftReader(rows["texts"])
+        self._lineage.take_up(lineage)
+        take_up_versions(self._versions, rows["versions"], lineage)
+        for judging, row in zip(self._judging.values(), rows["contracts"], strict=True):
+            judging.take_up(row, reader)
+        self._under = array("H", bytes(2 * size))
+        for index, number in rows["under"]:
+            self._under[index] = number
+        self._kinds = Counter(dict(rows["kinds"]))
+        self._decisions.take_up(rows["decisions"])
+        self._handling.take_up(rows["handling"], drafts, lineage)
+        for judging in self._judging.values():
+            # Every engine has heard the same approvals.
+            self._handling.take_up_approvals(*judging.engine.approvals.kept())
+        self._coverage.take_up(rows["coverage"])
+        self._people.take_up(rows["people"])
+        self._drafts = [drafts.draft(row) for row in rows["drafts"]]
+        return lineage
+
     def _in_force(self, valid: ValidEntry) -> Judging | None:
         """Return the contract in force for a record that contracts judge."""
         record, event = valid.record, valid.event
@@ -230,14 +306,14 @@ class Judge:
         found = self._versions.in_force(run.service, event) if run else None
         if found is None:
             if isinstance(record, Action):
-                self._drafts.append(_no_contract(event.index, run.service if run else "?"))
+                self._drafts.append(no_contract(event.index, run.service if run else "?"))
             return None
         judging = self._judging.get(found[1])
         if judging and run and judging.contract.service != run.service:
             # None of its rules would apply, and silence is not a pass.
             if isinstance(record, Action):
                 other = f"the one in force is the contract of {judging.contract.service}"
-                self._drafts.append(_no_contract(event.index, run.service, other))
+                self._drafts.append(no_contract(event.index, run.service, other))
             return None
         return judging
 
@@ -256,7 +332,7 @@ class Judge:
             if result.verdict is Verdict.SATISFIED:
                 judging.counts[result.rule.id].results["satisfied"] += 1
             else:
-                self._settle([_broken_rule(result, judging.contract)])
+                self._settle([broken_rule(result, judging.contract)])
 
     def _settle(self, drafts: Iterable[Draft]) -> None:
         """Count results that are not satisfied, now that it is known what each of them is."""
@@ -301,7 +377,7 @@ class Judge:
         if current is not None and _decision_counts(valid):
             contract = current.contract
             derived = _derived(valid, current, against)
-            drafts = [_broken_rule(result, contract) for result in against]
+            drafts = [broken_rule(result, contract) for result in against]
             lifted = self._handling.lifted(valid, contract, derived.decision)
             if self._approvals_doubted(action):
                 by_approval = {one.id for one in contract.rules if one.effect is Effect.APPROVE}
@@ -313,9 +389,7 @@ class Judge:
             found = [doubtful(one) if one.code in DOUBTED else one for one in found]
         if current is not None and derived is not None:
             found = _over_sealed(found, valid, current, against)
-        self._drafts.extend(
-            _undecided(one) if one.hidden is Hidden.SEALED else one for one in found
-        )
+        self._drafts.extend(undecided(one) if one.hidden is Hidden.SEALED else one for one in found)
 
     def _may_have_outcome(self, index: int) -> bool:
         """Return whether what is held back may be the outcome of the action at `index`."""
@@ -352,11 +426,6 @@ def _over_sealed(
     ]
 
 
-def _undecided(draft: Draft) -> Draft:
-    """Return a finding on a decision as undecidable: it hangs on a value that is not disclosed."""
-    return replace(draft, result=Result.UNDECIDABLE, reason="what it hangs on is sealed, not shown")
-
-
 def _decision_counts(valid: ValidEntry) -> bool:
     """Return whether this is a live action with a decision: others were decided elsewhere."""
     record = valid.record
@@ -378,51 +447,6 @@ def _derived(valid: ValidEntry, current: Judging, against: list[RuleResult]) -> 
     contract = current.contract
     decision = current.engine.decide(valid.event, against)
     return Derived(decision, contract.version, contract.digest, tuple(sorted(rests_on)))
-
-
-def _broken_rule(result: RuleResult, contract: Contract) -> Draft:
-    rule = result.rule
-    return Draft(
-        code=rule.code,
-        index=result.index,
-        severity=SEVERITY_OF[rule.effect],
-        result=Result(result.verdict.value),
-        rule=rule.id,
-        contract=contract.digest,
-        contract_line=contract.line_of(rule.position),
-        expected=result.expected,
-        recorded=recorded(result),
-        rests_on=result.rests_on,
-        says=rule.says,
-        cites=rule.cites,
-        reason=result.reason,
-        hidden=result.hidden,
-    )
-
-
-def _no_contract(index: int, service: str, instead: str = "none was in force here") -> Draft:
-    return Draft(
-        code="coverage.no-contract",
-        index=index,
-        severity=Severity.HIGH,
-        result=Result.UNDECIDABLE,
-        expected=f"a contract in force for {service}",
-        recorded=instead,
-        reason="no contract in force",
-    )
-
-
-def _unreadable(digest: str, index: int, why: str) -> Draft:
-    return Draft(
-        code="coverage.contract-unreadable",
-        index=index,
-        severity=Severity.HIGH,
-        result=Result.UNDECIDABLE,
-        contract=digest,
-        expected="a contract whose text this version can read",
-        recorded=why,
-        reason="what it was in force for could not be judged",
-    )
 
 
 def _named(judging: Judging) -> JudgedContract:

@@ -1,7 +1,9 @@
 """What should be in the ledger and is not: silence is reported, because silence is not a pass."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from contracts.coercion import Value
 from verifier.drafts import Draft
 from verifier.findings import Result, Severity
 from verifier.references import KnownRun
@@ -12,6 +14,18 @@ class Coverage:
 
     def __init__(self) -> None:
         self._waiting: dict[str, dict[str, int]] = {}
+
+    def kept(self) -> list[Value]:
+        """Return what waits, run by run."""
+        return [
+            [run, [[digest, index] for digest, index in each.items()]]
+            for run, each in self._waiting.items()
+            if each
+        ]
+
+    def take_up(self, rows: Sequence[Any]) -> None:
+        """Wait for this, and nothing else."""
+        self._waiting = {run: dict(each) for run, each in rows}
 
     def action(self, run: str, digest: str, index: int) -> None:
         """An allowed action (or one without a decision) wants an outcome."""

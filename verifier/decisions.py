@@ -4,12 +4,14 @@ Only live actions that carry a decision are compared: an imported one was decide
 Source: docs/spec/contract-language.md, *Decision*.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from contracts.coercion import Value
 from contracts.decision import Decision
 from contracts.model import Effect
+from contracts.packing import packed, unpacked
 from contracts.unseen import bare, surely_differ, unseen_in
 from contracts.withholding import Hidden
 from ledger.encoding import call_digest
@@ -67,6 +69,34 @@ class Decisions:
     def __init__(self) -> None:
         self._held: dict[str, _Held] = {}
         self._denied: dict[str, tuple[int, str]] = {}
+
+    def kept(self) -> dict[str, Value]:
+        """Return the actions that later records may resume, or be outcomes of."""
+        held = [
+            [
+                digest,
+                one.index,
+                one.call,
+                one.tool,
+                packed(one.params),
+                one.target,
+                one.run,
+                list(one.approved_at),
+                one.resumed_at,
+            ]
+            for digest, one in self._held.items()
+        ]
+        denied = [[digest, *said] for digest, said in self._denied.items()]
+        return {"held": held, "denied": denied}
+
+    def take_up(self, rows: Mapping[str, Any]) -> None:
+        """Know of these actions, and of no others."""
+        self._held = {}
+        for digest, index, call, tool, params, target, run, approved_at, resumed_at in rows["held"]:
+            self._held[digest] = _Held(
+                index, call, tool, unpacked(params), target, run, list(approved_at), resumed_at
+            )
+        self._denied = {digest: (index, effect) for digest, index, effect in rows["denied"]}
 
     def action(self, valid: ValidEntry, action: Action, derived: Derived | None) -> list[Draft]:
         """Return what is wrong with the decision that an action carries."""

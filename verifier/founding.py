@@ -76,6 +76,7 @@ class Founding:
         self.texts: Mapping[str, str] = ahead.texts
         self.activated: Mapping[str, int] = ahead.activated
         self.size = ahead.size
+        self._ahead = ahead
         self._found: Mapping[int, str] = ahead.found
         self._history = history
         self._identity = lru_cache(maxsize=4096)(self._identity_in)
@@ -103,14 +104,18 @@ class Founding:
         genesis_digest, genesis = _pinned_genesis(store, trust)
         return cls(genesis_digest, genesis.origin, _folded(genesis, Ahead()), Ahead(_size(store)))
 
-    def fold(self, index: int, record: Authority) -> None:
-        """Add the authority document at `index`, which follows all others.
+    def fold(self, index: int, record: AnyRecord) -> None:
+        """Add the governance record at `index`, which follows all others.
 
         Raises:
-            AuthorityError: It does not follow the one before, or lacks signatures.
+            AuthorityError: It is a document that does not follow the one before, or that lacks
+                signatures.
         """
-        self._history = self._history.fold(index, record)
-        self._identity.cache_clear()
+        if isinstance(record, Authority):
+            self._history = self._history.fold(index, record)
+            self._identity.cache_clear()
+        else:
+            _publish(self._ahead, index, record)
 
     @property
     def history(self) -> AuthorityHistory:
@@ -322,7 +327,12 @@ def _collect(ahead: Ahead, index: int, raw: bytes, record: AnyRecord) -> None:
         ahead.found[index] = digest(raw)
     if isinstance(record, Authority):
         ahead.authority.append((index, record))
-    elif isinstance(record, ContractText):
+    else:
+        _publish(ahead, index, record)
+
+
+def _publish(ahead: Ahead, index: int, record: AnyRecord) -> None:
+    if isinstance(record, ContractText):
         ahead.texts[record.digest] = record.text
     elif isinstance(record, Activation):
         ahead.activated.setdefault(record.digest, index)

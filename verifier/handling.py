@@ -7,12 +7,14 @@ called for it all the same, or the ledger ends.
 Source: docs/spec/report.md, *Handled*.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from contracts.approvals import ApprovalBook
+from contracts.coercion import Value
 from contracts.decision import Decision
-from contracts.lineage import Lineage
+from contracts.lineage import Lineage, Placed, Remembered
 from contracts.model import Contract, Effect, Verdict
 from contracts.withholding import WITHHELD, Hidden
 from ledger.records import Action, Approval, Observation, Outcome, RunOpened
@@ -20,6 +22,7 @@ from verifier.decisions import EXECUTED
 from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.findings import Result, Severity
+from verifier.kept_drafts import DraftReader, DraftWriter
 
 ALLOW = "allow"
 APPROVE = "approve"
@@ -68,6 +71,44 @@ class Handling:
         self._book = ApprovalBook()
         self._approvers: dict[int, str] = {}
         self._waiting: dict[str, _Waiting] = {}
+
+    def kept(self, writer: DraftWriter) -> list[Value]:
+        """Return the actions that wait. What else there is to know, an engine knows too."""
+        return [
+            [
+                digest,
+                one.effect,
+                [writer.row(draft) for draft in one.drafts],
+                [[said.index, said.verdict, said.rule] for said in one.said],
+                list(one.observed),
+                [[rule, index] for rule, index in one.lifted.items()],
+            ]
+            for digest, one in self._waiting.items()
+        ]
+
+    def take_up(
+        self, rows: Iterable[Sequence[Any]], reader: DraftReader, lineage: Remembered
+    ) -> None:
+        """Wait for what becomes of these actions, and know of these runs and actions."""
+        self._lineage.take_up(Remembered(lineage.runs, lineage.actions, (), {}))
+        self._waiting = {
+            digest: _Waiting(
+                effect,
+                [reader.draft(row) for row in drafts],
+                [_Said(*one) for one in said],
+                list(observed),
+                dict(lifted),
+            )
+            for digest, effect, drafts, said, observed, lifted in rows
+        }
+
+    def take_up_approvals(
+        self, approvals: Iterable[Placed], resumes: Mapping[str, Sequence[int]]
+    ) -> None:
+        """Know of these approvals and resumes, as an engine's book has them."""
+        known = list(approvals)
+        self._book.take_up(known, resumes)
+        self._approvers = {one.event.index: str(one.record["by"]) for one in known}
 
     def lifted(self, valid: ValidEntry, contract: Contract, decision: Decision) -> dict[str, int]:
         """Return the rules that the derived decision on an action lifts, with their approvals.

@@ -41,7 +41,7 @@ from ledger.errors import (
     UnreadableEntryError,
 )
 from ledger.merkle import Frontier
-from ledger.records import AnyRecord, RunOpened, read_record
+from ledger.records import AnyRecord, read_record
 from ledger.rows import Row
 from ledger.source import Source
 from ledger.submission import Submission
@@ -277,7 +277,8 @@ class Reading:
         if record is None:
             self._refuse_record(entry.index, Problem(2, "record-form", entry.problem))
             return None
-        imported = self._imported(entry, record)
+        imports = self._founding.imports(record.by, entry.index)
+        imported = self.references.imported(record, imports=imports)
         problem = (
             self._time_problem(entry)
             or (self.references.clock_problem(record) if imported else None)
@@ -324,16 +325,6 @@ class Reading:
             return Problem(8, "time", f"recorded at {at}, after an entry of {self._latest}")
         self._latest = at
         return None
-
-    def _imported(self, entry: Entry, record: AnyRecord) -> bool:
-        """Return whether an importer wrote it; of one who is also an agent, whether its run is."""
-        imports = self._founding.imports(record.by, entry.index)
-        if imports is not None:
-            return imports
-        if isinstance(record, RunOpened):
-            return record.import_ is not None
-        run = self.references.runs.get(self.references.run_of(record))
-        return run is not None and run.imported
 
     def _compromised(self, first: int, submission: Submission) -> None:
         self.invalid_submissions += 1

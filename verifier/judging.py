@@ -5,13 +5,16 @@ second whatever there is to judge, so that a short ledger is judged on counters.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from contracts.coercion import Value
 from contracts.engine import Engine
 from contracts.lineage import Lineage
 from contracts.model import Contract, Rule
+from contracts.placed_rows import PlacedReader, PlacedWriter
+from contracts.snapshots import engine_rows, take_up_engine
 from verifier.engines import Engines
 from verifier.report import Tally
 from verifier.rows import Chunk, Judged, judged_by_rows
@@ -66,6 +69,32 @@ class Judging:
         self._engines = engines
         self._begun = False
         self._columns: ColumnEngine | None = None
+
+    def kept(self, writer: PlacedWriter) -> dict[str, Value]:
+        """Return what was counted, and what the counters hold; columns hand it to them first.
+
+        Args:
+            writer: What the lineage was written with.
+
+        Raises:
+            SnapshotError: A value can not be written.
+        """
+        if self._columns is not None:
+            self._columns.hand_over()
+        counts = [
+            [one.rule.id, list(one.results.items()), list(one.reasons.items())]
+            for one in self.counts.values()
+        ]
+        return {"judged": self.judged, "counts": counts, "engine": engine_rows(self.engine, writer)}
+
+    def take_up(self, rows: Mapping[str, Any], reader: PlacedReader) -> None:
+        """Go on from what `kept` returned, on counters: columns do not begin in the middle."""
+        self._begun = True
+        self.judged = rows["judged"]
+        take_up_engine(self.engine, rows["engine"], reader)
+        for rule, results, reasons in rows["counts"]:
+            counts = self.counts[rule]
+            counts.results, counts.reasons = Counter(dict(results)), Counter(dict(reasons))
 
     def judge(self, chunk: Chunk, judged: Sequence[bool], *, long: bool) -> Judged:
         """Judge a chunk, and let it count.

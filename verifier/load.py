@@ -26,6 +26,7 @@ from verifier.findings import Finding
 from verifier.founding import Founding
 from verifier.heads import Heads
 from verifier.integrity import Progress, Reading
+from verifier.onward import decided
 from verifier.ordinary import Proved, proved
 from verifier.places import Places, placed
 from verifier.report import (
@@ -149,12 +150,12 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
         progress: Called now and then with how many entries were read, and how many there are.
         opener: Opens sealed values: `ledger.sealing.Sealing`, with the sealing key.
         disclosures: Sealed values that were shown to whoever verifies.
-        state: What was kept of earlier verifications of integrity alone: it is gone on from.
+        state: What was kept of earlier verifications: it is gone on from.
         engines: Which engine decides again; both say the same.
 
     Raises:
         SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another;
-            or there is a state, and more is asked than a store's integrity.
+            or there is a state, and it is no store, or sealed values are to be opened.
         StateError: The state is of another ledger.
         TrustError: The trust file cannot be used.
     """
@@ -180,7 +181,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
 
 def _refuse_with_tiles(source: str | Path, state: State | None, *, sealed: bool) -> None:
     if state is not None:
-        what = f"{source}: what is kept is for a store's integrity, and tiles are read whole"
+        what = f"{source}: what is kept is of a store, and tiles are read whole"
         raise SourceError(what, code="state.source")
     if sealed:
         what = f"{source}: tiles hold no records, and so no sealed values: ask for a bundle"
@@ -199,18 +200,43 @@ def verify(
     engines: Engines = Engines.AUTO,
 ) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
-    if not conformance and isinstance(store, Store) and sealed is None:
+    asked = _Asked(conformance, tuple(state.pins()) if state is not None else (), engines)
+    if isinstance(store, Store) and sealed is None and (state is not None or not conformance):
         found = proved(store, trust, jobs=jobs, progress=progress, state=state)
-        if found is not None:
-            return _sound(store, found, trust)
+        report = None if found is None else _concluded(store, found, trust, state, asked, progress)
+        if report is not None:
+            return report
         if state is not None:
             state.ordinary = False
     elif state is not None:
-        what = f"{store.location}: what is kept is for a store's integrity, and for that alone"
+        what = f"{store.location}: what is kept is of a store whose sealed values are not opened"
         raise SourceError(what, code="state.source")
-    pins = state.pins() if state is not None else ()
-    asked = _Asked(conformance, tuple(pins), engines)
     return _verified(store, trust, progress, asked, sealed).report
+
+
+def _concluded(
+    store: Store,
+    found: Proved,
+    trust: Trust | None,
+    state: State | None,
+    asked: "_Asked",
+    progress: Progress | None,
+) -> Report | None:
+    """Return the report on a ledger whose integrity was proved, and keep what is known of it.
+
+    None where it is another one by now, which the exact reading has to say.
+    """
+    report = _sound(store, found, trust)
+    if state is None:
+        return report
+    if not asked.conformance:
+        if found.kept is not None:
+            state.keep(*found.kept)
+        return report
+    judged = decided(store, found, state, asked.engines, progress)
+    if judged is None:
+        return None
+    return replace(report, conformance=judged.conformance, findings=judged.findings)
 
 
 def _carried(source: Source) -> Iterator[Disclosure]:

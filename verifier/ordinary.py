@@ -23,7 +23,7 @@ from ledger.entry import ZEROS, leaf_hash, parse_header
 from ledger.errors import LedgerError
 from ledger.keys import fingerprint
 from ledger.merkle import HASH_SIZE, Frontier
-from ledger.records import AnyRecord, Authority, parse_record
+from ledger.records import AnyRecord, parse_record
 from ledger.store import Store
 from verifier.entries import Entry
 from verifier.errors import StateError, UnusualError, VerifierError
@@ -52,13 +52,19 @@ _AHEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A ledger of which the exact reading would find nothing wrong: what it would say of it."""
+    """A ledger of which the exact reading would find nothing wrong: what it would say of it.
+
+    Attributes:
+        kept: What can be kept of it, with the tables' lengths: up to the last head, if one is newer
+            than what was kept before.
+    """
 
     founding: Founding
     heads: Heads
     size: int
     head: bytes
     submissions: int
+    kept: tuple[Verified, dict[str, int]] | None = None
     invalid_submissions: int = 0
     invalid_records: int = 0
     withheld: int = 0
@@ -97,7 +103,8 @@ def proved(
         jobs: How many processes read.
         span: How many entries are read as one.
         progress: Called now and then with how many entries were read, and how many there are.
-        state: What was kept of earlier verifications: it is gone on from, and replaced.
+        state: What was kept of earlier verifications: it is gone on from. Its tables are added to;
+            whoever asked replaces it by what is `kept`.
 
     Returns:
         What was proved; None where the exact reading has to be done.
@@ -114,14 +121,11 @@ def proved(
                         reading.take(found)
                         if progress is not None:
                             progress(reading.size, reading.total)
-                proof = reading.finish()
+                return reading.finish()
         except StateError:
             raise
         except (UnusualError, VerifierError, LedgerError, BrokenProcessPool):
             return None
-        if state is not None and reading.kept is not None:
-            state.keep(*reading.kept)
-        return proof
 
 
 @contextmanager
@@ -150,12 +154,7 @@ def _folder(state: State | None) -> Generator[Path]:
 
 
 class _Reading:
-    """Puts spans together, in their order.
-
-    Attributes:
-        kept: What can be kept of it once all was proved, with the tables' lengths: up to the last
-            head, if one is newer than what was kept before.
-    """
+    """Puts spans together, in their order."""
 
     def __init__(
         self, store: Store, trust: Trust | None, tables: Tables, state: State | None
@@ -175,7 +174,7 @@ class _Reading:
         self._spoke: dict[str, int] = {}
         self._submissions = 0
         self._documents: list[_Document] = []
-        self.kept: tuple[Verified, dict[str, int]] | None = None
+        self._kept: tuple[Verified, dict[str, int]] | None = None
         self.total = self.founding.size or 0
         self.size = 0
         self.cut, self._note = _last_head(store, self.total) if state else (0, "")
@@ -231,14 +230,13 @@ class _Reading:
         head = verified.head()
         if (head.size, head.root) != (self.size, self._frontier.root()):
             raise UnusualError
-        self.kept = verified, self._tables.lengths()
+        self._kept = verified, self._tables.lengths()
 
     def _folded(self, found: Sequence[_Document]) -> list[tuple[int, bytes, AnyRecord]]:
         """Step 0, for these governance records."""
         documents = [(index, header, parse_record(raw)) for index, header, raw in found]
         for index, _, record in documents:
-            if isinstance(record, Authority):
-                self.founding.fold(index, record)
+            self.founding.fold(index, record)
         return documents
 
     def keys(self) -> Mapping[str, bytes]:
@@ -297,7 +295,12 @@ class _Reading:
             for _ in self._store.rows(self.size, self.size):
                 raise UnusualError
         return Proved(
-            self.founding, self._heads, self.size, self._frontier.root(), self._submissions
+            self.founding,
+            self._heads,
+            self.size,
+            self._frontier.root(),
+            self._submissions,
+            self._kept,
         )
 
     def _grow(self, leaves: bytes) -> None:

@@ -5,9 +5,10 @@ identity is known to the ledger's authority and not to a contract.
 Source: docs/spec/contract-language.md, *Switches*, *People*.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
+from contracts.coercion import Value
 from contracts.model import Contract, Position
 from ledger.records import Activation, AnyRecord, ContractText, RunOpened, Switch
 from verifier.drafts import Draft
@@ -41,6 +42,14 @@ class People:
         self._founding = founding
         self._contracts = contracts
         self._authors: dict[tuple[str, str], str] = {}
+
+    def kept(self) -> list[Value]:
+        """Return who published which version."""
+        return [[*version, author] for version, author in self._authors.items()]
+
+    def take_up(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Know of these authors, and of no others."""
+        self._authors = {(service, version): author for service, version, author in rows}
 
     def observe(self, valid: ValidEntry, current: Contract | None) -> list[Draft]:
         """Return what is found at the next valid entry.

@@ -7,6 +7,7 @@ gives other bytes the second time is noticed.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from ledger.encoding import digest
 from ledger.entry import leaf_hash, parse_header
@@ -16,7 +17,16 @@ from ledger.source import Source
 from verifier.drafts import Draft
 from verifier.errors import SourceError
 from verifier.findings import Basis, Finding, finding_id, in_order
-from verifier.integrity import Reading
+from verifier.grouping import Streams
+from verifier.references import References
+
+
+class Read(Protocol):
+    """A reading: how far it came, its runs, and its leaf hashes."""
+
+    size: int
+    references: References
+    streams: Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +49,7 @@ class Places:
         reading: The reading, for its leaf hashes and its runs.
     """
 
-    def __init__(self, store: Source, reading: Reading) -> None:
+    def __init__(self, store: Source, reading: Read) -> None:
         self._store = store
         self._reading = reading
         self.of: Callable[[int], Place] = lru_cache(maxsize=65_536)(self._described)

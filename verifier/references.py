@@ -4,6 +4,7 @@ Only what a record can point at is remembered: runs, actions and observations, a
 little that its records are compared with.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ledger.records import (
@@ -62,6 +63,34 @@ class References:
         self._others: set[bytes] = set()
         self._withheld: set[bytes] = set()
         self.runs: dict[str, KnownRun] = {}
+
+    def take_up(
+        self, runs: Mapping[str, KnownRun], actions: Iterable[tuple[str, int, str]]
+    ) -> None:
+        """Know of these runs and actions: enough to follow records whose references are proved.
+
+        Args:
+            runs: The runs by digest.
+            actions: Digest, index and run of each action.
+        """
+        self.runs = dict(runs)
+        self._known = {
+            bytes.fromhex(digest): _Known(index, "action", run) for digest, index, run in actions
+        }
+
+    def imported(self, record: AnyRecord, *, imports: bool | None) -> bool:
+        """Return whether an importer wrote a record; of one who is also an agent, its run says it.
+
+        Args:
+            record: The record.
+            imports: Whether whoever wrote it imports, None where that depends on the run.
+        """
+        if imports is not None:
+            return imports
+        if isinstance(record, RunOpened):
+            return record.import_ is not None
+        run = self.runs.get(self.run_of(record))
+        return run is not None and run.imported
 
     def run_of(self, record: AnyRecord) -> str:
         """Return the digest of the run that a record stands in, or empty."""

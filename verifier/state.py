@@ -29,6 +29,8 @@ from verifier.trust import Digest, Pin, Trust
 
 # The version says what is kept and what was checked: whoever changes a step raises it.
 FORMAT = "writ/verifier-state/v1"
+JUDGED = "judged"
+"""The table that holds what is known of conformance."""
 _NAME = "state"
 _TABLES = "tables-"
 _OWN = frozenset({_NAME, f"{_NAME}.lock", f"{_NAME}.new"})
@@ -94,6 +96,7 @@ class State:
         work: A folder with a copy of its tables, to be added to.
         began: The size from which this verification goes on.
         ordinary: Whether it could; else all was read again, exactly.
+        judging: What is said of where records were decided again from; empty where none were.
     """
 
     def __init__(self, folder: Path, trust: Trust | None) -> None:
@@ -104,6 +107,7 @@ class State:
         self.verified = self._kept.verified if self._kept else None
         self.began = self.verified.size if self.verified else 0
         self.ordinary = True
+        self.judging = ""
 
     @classmethod
     @contextmanager
@@ -151,8 +155,25 @@ class State:
                 code="state.other",
             )
 
+    def judged(self) -> bytes | None:
+        """Return what is kept of conformance, None where that is nothing."""
+        if JUDGED not in self.lengths():
+            return None
+        return (self.work / JUDGED).read_bytes()
+
+    def lengths(self) -> dict[str, int]:
+        """Return how long the tables are that are kept now."""
+        files = self._kept.files if self._kept else {}
+        return {name: length for name, (length, _) in files.items()}
+
+    def damaged(self, what: str) -> StateError:
+        """Return the error that something in it is not what is kept there."""
+        return _damaged(self._folder, what)
+
     def keep(self, verified: Verified, lengths: Mapping[str, int]) -> None:
         """Replace the state, once all of a ledger was verified.
+
+        What is kept of conformance stays where nothing else is said: it is of an earlier head.
 
         Args:
             verified: What is known up to its last head.
@@ -161,6 +182,7 @@ class State:
         Raises:
             OSError: It cannot be written. The state is as it was.
         """
+        lengths = {JUDGED: self.lengths().get(JUDGED, 0), **lengths}
         files = {name: _cut(self.work / name, length) for name, length in lengths.items() if length}
         for path in self.work.iterdir():
             if path.name not in files:
@@ -175,6 +197,9 @@ class State:
 
     def said(self) -> str:
         """Return what whoever asked for the verification has to know of it."""
+        return self._said() + (f"; {self.judging}" if self.judging and self.ordinary else "")
+
+    def _said(self) -> str:
         kept = f"{self._folder}: {self.verified.size if self.verified else 0:,} entries are kept"
         if not self.ordinary:
             why = "something in it is out of the ordinary, or is not what it was"

@@ -344,7 +344,8 @@ class Desk(Forge):
         of = {"service": SERVICE, "version": version, "digest": digest(text.encode())}
         self.submit("author", self.make("contract", "author", text=text, **of))
         marked = {"imported": True} if imported else {}
-        effective = f"2026-03-01T09:00:{self.second + 1:02}.000000Z"
+        minute, second = divmod(self.second + 1, 60)
+        effective = f"2026-03-01T09:{minute:02}:{second:02}.000000Z"
         self.submit(
             "activator",
             self.make(

@@ -18,7 +18,7 @@ from ledger.store import Store
 from tests.verifier.forge import SERVICE, Desk, Forge, witness_of
 from tests.verifier.test_ordinary import exact, worked
 from verifier import ordinary, spans
-from verifier.errors import SourceError, StateError
+from verifier.errors import StateError
 from verifier.load import verify_ledger
 from verifier.report import IntegrityVerdict, Report
 from verifier.span import Span
@@ -290,14 +290,6 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StateError) as caught, State.open(tmp_path / "thesis.txt", None):
         pass
     assert caught.value.code == "state.unwritable"
-
-
-def test_a_state_is_for_integrity_alone(auditor: Auditor) -> None:
-    """Deciding again needs all of history."""
-    path, trust = saved(auditor.desk, auditor.path), auditor.desk.trust()
-    with pytest.raises(SourceError) as caught, State.open(auditor.folder, trust) as state:
-        verify_ledger(path, trust, state=state)
-    assert caught.value.code == "state.source"
 
 
 # ------------------------------------------------------------------ killed

@@ -28,10 +28,38 @@ def test_a_second_verification_goes_on(tmp_path: Path, capsys: pytest.CaptureFix
     assert "state.damaged" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flags", [["--jobs", "2"], ["--state", "s"]])
-def test_only_integrity_alone_can_do_it(
-    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_records_are_decided_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --integrity too; what is not reported anew is what was not read anew."""
+    desk = Desk()
+    desk.paid(5000, look=False)
+    desk.sign_head()
+    path, folder = desk.save(tmp_path / "l.db"), tmp_path / "state"
+    assert answer(["verify", str(path)]) == 1
+    whole = capsys.readouterr()
+    assert "policy.looked" in whole.out
+    arguments = ["verify", str(path), "--state", str(folder)]
+    for said in ("all records were decided again", "records were decided again from entry"):
+        assert answer(arguments) == 1
+        again = capsys.readouterr()
+        assert again.out == whole.out
+        assert said in again.err
+    assert answer([*arguments, "--engine", "rows", "--integrity"]) == 0
+    assert "decided again" not in capsys.readouterr().err
+
+
+def test_only_integrity_alone_has_several_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What would be passed over in silence is a mistake of whoever asks."""
-    assert answer(["verify", str(tmp_path / "l.db"), *flags]) == 2
+    assert answer(["verify", str(tmp_path / "l.db"), "--jobs", "2"]) == 2
     assert "verify.integrity" in capsys.readouterr().err
+
+
+def test_a_bundle_has_no_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A state is of a store."""
+    desk = Desk()
+    desk.sign_head()
+    path, bundle = desk.save(tmp_path / "l.db"), tmp_path / "bundle"
+    assert answer(["export", str(path), "--out", str(bundle)]) == 0
+    assert answer(["verify", str(bundle), "--state", str(tmp_path / "state")]) == 4
+    assert "state.source" in capsys.readouterr().err

@@ -64,8 +64,7 @@ _StateOption = Annotated[
     typer.Option(
         "--state",
         metavar="DIR",
-        help="With --integrity: what you keep of earlier verifications; only what is new since "
-        "is read.",
+        help="What you keep of earlier verifications: only what is new since is read and decided.",
     ),
 ]
 _EngineOption = Annotated[
@@ -115,8 +114,12 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     """
     settings = current()
     chosen = _format(settings, format_)
-    if not integrity:
-        _refuse_without_integrity(jobs, state)
+    if jobs is not None and not integrity:
+        raise UsageError(
+            "verify.integrity",
+            "--jobs is for --integrity: records are decided again in one process",
+            do="Add --integrity, or leave --jobs away.",
+        )
     pinned = with_time(trust_of(trust, settings), at, checkpoint or ())
     sealed = opened(unseal, disclosures)
     report = verified(
@@ -155,21 +158,6 @@ def _processors() -> int:
     """Return how many processors this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-
-
-def _refuse_without_integrity(jobs: int | None, state: Path | None) -> None:
-    """Refuse what only `--integrity` can do, rather than pass over it in silence.
-
-    Raises:
-        UsageError: It was asked for.
-    """
-    for flag, asked in (("--jobs", jobs is not None), ("--state", state is not None)):
-        if asked:
-            raise UsageError(
-                "verify.integrity",
-                f"{flag} is for --integrity: records are decided again in one process, all of them",
-                do=f"Add --integrity, or leave {flag} away.",
-            )
 
 
 def _dropped(ledger: str, receipts: Path) -> int:
