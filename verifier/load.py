@@ -146,7 +146,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
         source: A store's path or database URL, a bundle, or a directory of tiles.
         trust: What the verification rests on; None compares the ledger with itself alone.
         conformance: Whether records are decided again; else integrity alone is verified.
-        jobs: How many processes verify integrity, where it is verified alone.
+        jobs: How many processes verify integrity, where it is verified alone or with a state.
         progress: Called now and then with how many entries were read, and how many there are.
         opener: Opens sealed values: `ledger.sealing.Sealing`, with the sealing key.
         disclosures: Sealed values that were shown to whoever verifies.

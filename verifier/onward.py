@@ -17,7 +17,7 @@ from verifier.engines import Engines
 from verifier.errors import SourceError, UnusualError
 from verifier.findings import Finding
 from verifier.kept_judging import KeptError, hindrance, parsed, take_up, written
-from verifier.ordinary import Proved
+from verifier.ordinary import Proved, uncollected
 from verifier.places import Places, placed
 from verifier.proven import ProvenReading
 from verifier.report import Conformance
@@ -80,10 +80,11 @@ class _Onward:
         self._state = state
         self._reading = ProvenReading(store, found.founding, found.size, leaves, progress)
         self._judge = Judge(found.founding, self._reading, engines=engines)
-        self._said = ""
 
     def decided(self) -> Decided:
-        self._take_up()
+        with uncollected():
+            self._take_up()
+        began = self._reading.at
         verified = self._found.kept[0] if self._found.kept else self._state.verified
         head = 0 if verified is None else verified.size
         body: bytes | None = None
@@ -95,25 +96,22 @@ class _Onward:
         places = Places(self._store, self._reading)
         findings = placed(drafts, self._found.founding.genesis, places)
         self._keep(body)
-        self._state.judging = self._said
+        self._state.judged_from = began
         return Decided(conformance, findings)
 
     def _take_up(self) -> None:
         raw = self._state.judged()
         if raw is None:
-            self._said = "all records were decided again"
             return
         try:
             kept = parsed(raw)
-            hindered = hindrance(kept, self._judge)
-            if hindered:
-                self._said = f"all records were decided again: {hindered}"
+            self._state.why = hindrance(kept, self._judge)
+            if self._state.why:
                 return
             self._check_size(kept["size"])
             take_up(kept, self._judge, self._reading)
         except KeptError as error:
             raise self._state.damaged(f"{JUDGED} is not what is kept of conformance") from error
-        self._said = f"records were decided again from entry {self._reading.at:,} on"
 
     def _check_size(self, size: int) -> None:
         """It was kept with a head, or with an earlier one."""
@@ -126,9 +124,10 @@ class _Onward:
 
     def _written(self) -> bytes:
         try:
-            return written(self._judge, self._reading)
+            with uncollected():
+                return written(self._judge, self._reading)
         except SnapshotError as error:
-            self._said += f"; nothing is kept of that: {error}"
+            self._state.why = f"nothing can be kept of that: {error}"
             return b""
 
     def _keep(self, body: bytes | None) -> None:

@@ -112,7 +112,7 @@ def proved(
     Raises:
         StateError: The state is of another ledger.
     """
-    with _uncollected(), _folder(state) as folder:
+    with uncollected(), _folder(state) as folder:
         try:
             with Tables(folder) as tables:
                 reading = _Reading(store, trust, tables, state)
@@ -129,7 +129,7 @@ def proved(
 
 
 @contextmanager
-def _uncollected() -> Generator[None]:
+def uncollected() -> Generator[None]:
     """Keep Python from looking for cycles among all that is read: it is made of none.
 
     It would look each time that so many were made, and take a quarter of all the time for it.

@@ -96,7 +96,8 @@ class State:
         work: A folder with a copy of its tables, to be added to.
         began: The size from which this verification goes on.
         ordinary: Whether it could; else all was read again, exactly.
-        judging: What is said of where records were decided again from; empty where none were.
+        judged_from: The entry from which records were decided again; None where none were.
+        why: Why that is the first one although others were decided before.
     """
 
     def __init__(self, folder: Path, trust: Trust | None) -> None:
@@ -107,7 +108,8 @@ class State:
         self.verified = self._kept.verified if self._kept else None
         self.began = self.verified.size if self.verified else 0
         self.ordinary = True
-        self.judging = ""
+        self.judged_from: int | None = None
+        self.why = ""
 
     @classmethod
     @contextmanager
@@ -197,17 +199,22 @@ class State:
 
     def said(self) -> str:
         """Return what whoever asked for the verification has to know of it."""
-        return self._said() + (f"; {self.judging}" if self.judging and self.ordinary else "")
+        if self.judged_from is None or not self.ordinary:
+            return self._said(self.began)
+        which = f"records were decided again from entry {self.judged_from:,} on"
+        which = which if self.judged_from else "all records were decided again"
+        said = f"{self._said(min(self.began, self.judged_from))}; {which}"
+        return f"{said}: {self.why}" if self.why else said
 
-    def _said(self) -> str:
+    def _said(self, unread: int) -> str:
         kept = f"{self._folder}: {self.verified.size if self.verified else 0:,} entries are kept"
         if not self.ordinary:
             why = "something in it is out of the ordinary, or is not what it was"
             return f"{kept}, as before; all of the ledger was read, exactly: {why}"
         if self.verified is None:
             return f"{self._folder}: nothing is kept: no head ends with a submission"
-        if self.began:
-            return f"{kept} as verified; the first {self.began:,} were not read again"
+        if unread:
+            return f"{kept} as verified; the first {unread:,} were not read again"
         return f"{kept} as verified; all of the ledger was read"
 
     def _begin(self) -> None:

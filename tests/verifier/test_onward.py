@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import pytest
 
+from contracts.errors import SnapshotError
 from ledger.boxes import Box
 from ledger.encoding import digest
 from ledger.sealed import Opening
 from tests.verifier.forge import SERVICE
 from tests.verifier.test_people import STRANGER, Peopled
-from verifier import conformance, kept_judging
+from verifier import conformance, kept_judging, onward
 from verifier.conformance import Judge
 from verifier.drafts import Draft
 from verifier.engines import Engines
@@ -427,6 +428,33 @@ def test_integrity_alone_in_between(tmp_path: Path) -> None:
     assert "from entry" in auditor.said
 
 
+def test_what_was_verified_and_not_yet_decided_on(tmp_path: Path) -> None:
+    """It is held against what was verified when it is read for that."""
+    auditor = Auditor(tmp_path, 12)
+    town = auditor.town
+    heads: list[int] = []
+    for judging in (True, False):
+        town.live(15)
+        town.head()
+        heads.append(len(town.headers))
+        auditor.save()
+        auditor.verify(conformance=judging)
+    auditor.agrees()
+    assert f"the first {heads[0]} were not read again" in auditor.said
+    auditor.verify(conformance=False)
+    town.live(15)
+    town.head()
+    auditor.save()
+    auditor.verify(conformance=False)
+    at = heads[1] + next(
+        place for place, raw in enumerate(town.records[heads[1] :]) if b"agent" in raw
+    )
+    town.records[at] = town.records[at].replace(b"agent", b"tnega")
+    report = auditor.agrees()
+    assert report.integrity.broken is not None
+    assert report.integrity.broken.index == at
+
+
 # ------------------------------------------------------------------ from the start
 
 
@@ -460,6 +488,27 @@ def test_another_writ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "another version of Writ" in auditor.said
     auditor.agrees()
     assert "from entry" in auditor.said
+
+
+def test_what_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not kept, and that is said; what is known of integrity is kept."""
+
+    def refused(*_: object) -> bytes:
+        raise SnapshotError("a value", "snapshot.value")
+
+    auditor = Auditor(tmp_path, 13)
+    auditor.town.live(20)
+    auditor.town.head()
+    auditor.agrees()
+    auditor.town.live(5)
+    auditor.town.head()
+    with monkeypatch.context() as patch:
+        patch.setattr(onward, "written", refused)
+        auditor.agrees()
+    assert "nothing can be kept of that: snapshot.value: a value" in auditor.said
+    assert not list(auditor.folder.glob("tables-*/judged"))
+    auditor.agrees()
+    assert "all of the ledger was read; all records were decided again" in auditor.said
 
 
 def test_out_of_the_ordinary(tmp_path: Path) -> None:
