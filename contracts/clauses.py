@@ -361,15 +361,17 @@ def _idempotency(draft: Draft, name: str, tool: Tool) -> None:
     rule_id = f"tools.{name}.idempotency"
     key = draft.cel(tool.idempotency, rule_id, *path, facts=())
     place = draft.source.key_at(*path)
+    # Whoever calls while an earlier call is open cannot know that it will not succeed.
     done_in = {
         over: draft.fact(
             f"tools.{name}.done.{over}",
-            "seen",
+            "count",
             "outcome",
             tools=(name,),
             where='outcome.status == "ok"',
             over=over,
             by=key,
+            reserve="1",
             position=place,
         )
         for over in ("run", "ledger")
@@ -381,8 +383,8 @@ def _idempotency(draft: Draft, name: str, tool: Tool) -> None:
             "action",
             (name,),
             # Two imported runs may well be two tellings of one event.
-            when=f"action.imported ? {done_in['run']} : {done_in['ledger']}",
-            says=f"{name} succeeds once for each key",
+            when=f"(action.imported ? {done_in['run']} : {done_in['ledger']}) > 0",
+            says=f"{name} succeeds once for each key, and is not called while it may yet succeed",
             position=place,
         )
     )

@@ -268,7 +268,11 @@ class Engine:
         return decide(self.contract, mine, lifted)
 
     def decided(self, event: Event) -> Decision:
-        """Decide on a proposed action: what `decide` says of its `preview`, and only that.
+        """Decide on a proposed action: what `decide` says of its `preview`, and only that."""
+        return self.objected(event)[0]
+
+    def objected(self, event: Event) -> tuple[Decision, Sequence[RuleResult]]:
+        """Decide on a proposed action, and return with that what stands against it.
 
         Of rules that hold nothing is written out. They are nearly all, and most of the work.
         """
@@ -277,11 +281,18 @@ class Engine:
         case = Case(self._world, placed, plan.groups)
         against = [each for each in plan.decisive if not _holds(each, case)]
         if not against:
-            return ALLOWED
+            return ALLOWED, ()
         lifted: Mapping[str, int] = {}
         if any(each.rule.effect is Effect.APPROVE for each in against):
             lifted = self._approvals.lifted(self.contract, placed, self._world.lineage)
-        return decide(self.contract, [self._result(each, case) for each in against], lifted)
+        results = [self._result(each, case) for each in against]
+        return decide(self.contract, results, lifted), results
+
+    def value(self, event: Event, text: str) -> Value:
+        """Return what an expression without facts is of a record, or `Undecidable`."""
+        asked = condition(self._world.evaluator, text, 0)
+        placed = self._world.lineage.place(event)
+        return Case(self._world, placed, Groups((), (asked,), 0)).ask(asked)
 
     def finish(self) -> list[RuleResult]:
         """Return the obligations that history leaves open: undecidable, pending."""

@@ -5,7 +5,7 @@ table in docs/spec/contract-language.md calls a rule is a `contracts.model.Rule`
 place it came from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from contracts.budgets import cost_rules, recovery_rules
@@ -22,7 +22,7 @@ from contracts.errors import ContractErrors
 from contracts.expressions import RESERVED, microseconds, references
 from contracts.layering import by_case
 from contracts.markup import Path
-from contracts.model import Contract, Effect, Expectation, Fact, Level, Limits, Rule
+from contracts.model import Calling, Contract, Effect, Expectation, Fact, Level, Limits, Rule
 from contracts.model import Tool as ToolModel
 from contracts.policies import ExpectText, FactText, RuleText
 from contracts.reading import ContractDocument
@@ -65,6 +65,7 @@ def _contract(
     policy = clauses.policy.document
     recovery = clauses.recovery
     switch, safe = (recovery.kill_switch, recovery.safe_mode) if recovery else (None, None)
+    failure = recovery.on_failure if recovery else None
     return Contract(
         name=clauses.contract,
         version=clauses.version,
@@ -80,6 +81,7 @@ def _contract(
         policy={key: value for key, value in policy.model_dump().items() if value is not None},
         kill_switch_roles=switch.roles if switch else (),
         safe_modes=safe.allow if safe else ("read",),
+        retries=failure.retry if failure else 0,
         duties=clauses.identity.duties.model_dump() if clauses.identity.duties else {},
         shared=document.shared,
         places={
@@ -177,7 +179,22 @@ def _tool(draft: Draft, name: str, tool: Tool) -> ToolModel:
         currency=(estimate.currency or "") if estimate else "",
         irreversible=tool.irreversible or "",
         compensation=tool.compensation.tool if tool.compensation else "",
+        calling=_calling(tool, cel),
         position=draft.source.key_at(*path),
+    )
+
+
+def _calling(tool: Tool, cel: Callable[..., str]) -> Calling:
+    undo = tool.compensation
+    return Calling(
+        timeout=microseconds(tool.timeout) if tool.timeout else None,
+        fallback=tool.fallback or "",
+        idempotency=cel(tool.idempotency, "idempotency"),
+        take_back={
+            name: cel(text, "compensation", "params", name) for name, text in undo.params.items()
+        }
+        if undo
+        else {},
     )
 
 

@@ -133,6 +133,21 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Calling:
+    """How a tool is called: what a guard does beside deciding, and no rule says.
+
+    `timeout` is in microseconds. `fallback` is another tool, `deny` or empty. `idempotency` is CEL
+    over `params`; `take_back` has the parameters of the compensation, CEL over `params` and
+    `outcome`.
+    """
+
+    timeout: int | None = None
+    fallback: str = ""
+    idempotency: str = ""
+    take_back: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A tool as the contract allows it. Expressions are CEL over `params`."""
 
@@ -146,6 +161,7 @@ class Tool:
     currency: str = ""
     irreversible: str = ""
     compensation: str = ""
+    calling: Calling = Calling()
     position: Position = Position()
 
 
@@ -179,7 +195,8 @@ class Limits:
 class Contract:
     """An expanded contract, ready for either engine. `digest` is the document text's hash.
 
-    `places` says where `identity.duties` and `recovery.kill_switch` stand.
+    `retries` is how often a failed call may be made again. `places` says where `identity.duties`
+    and `recovery.kill_switch` stand.
     """
 
     name: str
@@ -196,6 +213,7 @@ class Contract:
     policy: Mapping[str, str] = field(default_factory=dict[str, str])
     kill_switch_roles: tuple[str, ...] = ()
     safe_modes: tuple[str, ...] = ("read",)
+    retries: int = 0
     duties: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     shared: tuple[SharedText, ...] = ()
     places: Mapping[str, Position] = field(default_factory=dict[str, Position])

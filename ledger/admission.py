@@ -173,6 +173,7 @@ class Turn:
         self.genesis = genesis
         self.authority = authority
         self.head = head
+        self._time = ""
 
     def root(self) -> bytes:
         """Return the root of the tree as it is now."""
@@ -244,7 +245,7 @@ class Turn:
         self._check_number(submission, last)
         self._check_places(records, kinds)
         self._check_seen(submission)
-        now = self._now()
+        now = self.now()
         if Authority in kinds or self.head.size <= 1:
             authority = _folded(authority, records, self.head.size)
         self._check_entitled(authority, submission, _questions(records, self.head.size, kinds), now)
@@ -316,17 +317,23 @@ class Turn:
         if len(authority.documents) == 0:
             raise AuthorityError("genesis comes together with authority document 1", index=1)
 
-    def _now(self) -> str:
-        now = format_time(self._clock())
-        last = self.head.recorded_at
-        if now >= last:
-            return now
-        if parse_time(last) - parse_time(now) > MAX_CLAMP:
-            raise ClockError(
-                f"the clock says {now}, and the last entry is of {last}: "
-                "set the clock right, then append"
-            )
-        return last
+    def now(self) -> str:
+        """Return the time at which everything of this turn is recorded: it is asked for once.
+
+        What is decided in a turn has to be decided at the very time that a verifier reads.
+
+        Raises:
+            ClockError: The clock went back too far.
+        """
+        if not self._time:
+            now, last = format_time(self._clock()), self.head.recorded_at
+            if now < last and parse_time(last) - parse_time(now) > MAX_CLAMP:
+                raise ClockError(
+                    f"the clock says {now}, and the last entry is of {last}: "
+                    "set the clock right, then append"
+                )
+            self._time = max(now, last)
+        return self._time
 
     def _write(
         self,

@@ -149,13 +149,13 @@ class LedgerClient:
                 receipts = self._hand_in(turn, records, self._seen, exact=False)
             return self._committed(receipts)
 
-    def append(self, prepare: Callable[[Head], Sequence[AnyRecord]]) -> list[Receipt]:
+    def append(self, prepare: Callable[[Head, str], Sequence[AnyRecord]]) -> list[Receipt]:
         """Write what `prepare` decides on exactly the ledger as it is: nobody writes in between.
 
         Args:
-            prepare: Called with the head while the ledger's lock is held. It may read the store,
-                and must not write to it. What it returns follows that head immediately; nothing
-                is written when it returns nothing or raises.
+            prepare: Called, while the ledger's lock is held, with the head and with the time that
+                will be recorded. It may read the store, and must not write to it. What it returns
+                follows that head immediately; nothing is written when it returns nothing or raises.
 
         Raises:
             ValueError: `prepare` wrote to the ledger itself, or returned more than 1,024 records.
@@ -163,18 +163,18 @@ class LedgerClient:
         """
         with self._lock:
             with self._open() as turn:
-                records = self._decided(prepare, turn.head)
+                records = self._decided(prepare, turn)
                 if not records:
                     return []
                 receipts = self._hand_in(turn, records, turn.head, exact=True)
             return self._committed(receipts)
 
     def _decided(
-        self, prepare: Callable[[Head], Sequence[AnyRecord]], head: Head
+        self, prepare: Callable[[Head, str], Sequence[AnyRecord]], turn: Turn
     ) -> tuple[EncodedRecord, ...]:
         self._deciding = True
         try:
-            return tuple(EncodedRecord.of(record) for record in prepare(head))
+            return tuple(EncodedRecord.of(record) for record in prepare(turn.head, turn.now()))
         finally:
             self._deciding = False
 

@@ -279,7 +279,7 @@ class RunHandle:
             yield handle
         except BaseException as error:
             if handle.outcome is None:
-                handle.end(_status(error), error=_describe(error))
+                handle.end(status_of(error), error=described(error))
             raise
         if handle.outcome is None:
             handle.ok()
@@ -317,13 +317,14 @@ def run_on(
         run.close()
 
 
-def _status(error: BaseException) -> str:
+def status_of(error: BaseException) -> str:
+    """Return how an action ended whose block raised."""
     if isinstance(error, TimeoutError):
         return "timeout"
     return "error" if isinstance(error, Exception) else "abandoned"
 
 
-def _describe(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """Say what was raised, in text that a record can hold."""
     text = f"{type(error).__name__}: {error}"[:_MAX_ERROR]
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

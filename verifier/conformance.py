@@ -17,6 +17,7 @@ from contracts.lineage import Remembered
 from contracts.loading import load_contract
 from contracts.model import Contract, Effect, Verdict
 from contracts.placed_rows import PlacedReader, PlacedWriter
+from contracts.references import References
 from contracts.results import RuleResult
 from contracts.snapshots import meaning, take_up_versions, versions_rows
 from contracts.versions import VersionHistory
@@ -33,7 +34,6 @@ from verifier.handling import Handling, doubtful
 from verifier.judging import CHUNK, LONG, ON_COUNTERS, Judging
 from verifier.kept_drafts import DraftReader, DraftWriter
 from verifier.people import Owners, People, governed
-from verifier.references import References
 from verifier.report import Conformance, JudgedContract, RuleCount
 from verifier.rows import Chunk, Clocks, Judged
 from verifier.rule_drafts import broken_rule, no_contract, undecided, unreadable

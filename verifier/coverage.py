@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from contracts.coercion import Value
+from contracts.references import KnownRun
 from verifier.drafts import Draft
 from verifier.findings import Result, Severity
-from verifier.references import KnownRun
 
 
 class Coverage:

@@ -10,8 +10,8 @@ A verification is these steps, in this order:
      5  submissions: signed text, signature, number, link, count, seen  verifier.grouping
      6  the key could speak for `by` as that kind at that index         verifier.founding
      7  governance: published, then activated by another, not backdated verifier.governance
-     8  time: never back; claimed clocks are what they claim             verifier.references
-     9  references name earlier entries of the right kind               verifier.references
+     8  time: never back; claimed clocks are what they claim             contracts.references
+     9  references name earlier entries of the right kind               contracts.references
 
 Steps 0 to 4 failing break the ledger, at the first entry where one fails. Steps 5 to 7 invalidate a
 submission, 8 and 9 a record: it is left out of all facts, and reported.
@@ -25,8 +25,10 @@ Source: docs/spec/ledger-format.md, *Verification, in this order*.
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
+from contracts.governance import Governance
 from contracts.history import Event
 from contracts.instants import micros
+from contracts.references import References
 from contracts.unseen import unseen_in
 from contracts.withholding import Mark
 from ledger.encoding import SEALED_MARK, decode, digest
@@ -50,10 +52,9 @@ from verifier.entries import BrokenLedgerError, Entry, Group, Problem, ValidEntr
 from verifier.errors import SourceError
 from verifier.findings import Result, Severity
 from verifier.founding import Founding
-from verifier.governance import Governance
+from verifier.governance import governance_problem
 from verifier.grouping import Grouping, Streams
 from verifier.heads import Heads
-from verifier.references import References
 from verifier.sealed import SealedValues
 
 Progress = Callable[[int, int], None]
@@ -105,7 +106,7 @@ class Reading:
         self._governance = Governance()
         self.streams = Streams(founding.genesis)
         heads.follow(self.streams.leaves)
-        self.references = References(self.streams)
+        self.references = References(self.streams.leaf)
         self.sealed = SealedValues(store) if sealed is None else sealed
         self.drafts: list[Draft] = []
         self.size = 0
@@ -260,8 +261,11 @@ class Reading:
             return None
         return (
             self._founding.entitlement_problem(entry, record, submission)
-            or self._governance.problem(
-                entry, record, lambda identity: self._founding.owner(identity, entry.index)
+            or governance_problem(
+                self._governance,
+                entry,
+                record,
+                lambda identity: self._founding.owner(identity, entry.index),
             )
             or self.sealed.entitlement_problem(
                 entry, record, lambda index, identity: self._founding.owner(identity, index)
@@ -281,13 +285,13 @@ class Reading:
         imported = self.references.imported(record, imports=imports)
         problem = (
             self._time_problem(entry)
-            or (self.references.clock_problem(record) if imported else None)
-            or self.references.problem(record, entry.digest)
+            or _problem(8, "clock", self.references.clock_problem(record) if imported else "")
+            or _problem(9, "reference", self.references.problem(record, entry.digest))
         )
         if problem is not None:
             self._refuse_record(entry.index, problem)
             return None
-        self.references.add(entry, record, imported=imported)
+        self.references.add(entry.index, entry.digest, record, imported=imported)
         self._governance.add(record, lambda identity: self._founding.owner(identity, entry.index))
         shown = self.sealed.add(entry, record)
         event = Event(
@@ -391,6 +395,10 @@ def _form(value: dict[str, Any]) -> tuple[AnyRecord | None, str]:
         return read_record(value), ""
     except RecordError as error:
         return None, f"{error.code}: {error}"
+
+
+def _problem(step: int, check: str, what: str) -> Problem | None:
+    return Problem(step, check, what) if what else None
 
 
 def _broken(index: int | None, step: int, check: str, what: str) -> BrokenLedgerError:

@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from contracts.governance import Governance
 from ledger.authority import Standing
 from ledger.encoding import digest, from_base64, to_base64
 from ledger.entry import ZEROS, leaf_hash, parse_header
@@ -28,7 +29,7 @@ from ledger.store import Store
 from verifier.entries import Entry
 from verifier.errors import StateError, UnusualError, VerifierError
 from verifier.founding import Founding
-from verifier.governance import Governance
+from verifier.governance import governance_problem
 from verifier.grouping import Streams
 from verifier.heads import Heads
 from verifier.sealed import BOXED_SINCE
@@ -350,7 +351,7 @@ class _Reading:
             return self.founding.owner(identity, index)
 
         entry = Entry(index, parse_header(header), b"", {}, record)
-        if self._governance.problem(entry, record, owner) is not None:
+        if governance_problem(self._governance, entry, record, owner) is not None:
             raise UnusualError
         self._governance.add(record, owner)
 

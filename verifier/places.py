@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
+from contracts.references import References
 from ledger.encoding import digest
 from ledger.entry import leaf_hash, parse_header
 from ledger.errors import LedgerError
@@ -18,7 +19,6 @@ from verifier.drafts import Draft
 from verifier.errors import SourceError
 from verifier.findings import Basis, Finding, finding_id, in_order
 from verifier.grouping import Streams
-from verifier.references import References
 
 
 class Read(Protocol):

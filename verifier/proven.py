@@ -11,6 +11,7 @@ from typing import Any, cast
 from contracts.coercion import Value
 from contracts.history import Event
 from contracts.lineage import Remembered
+from contracts.references import KnownRun, References
 from contracts.withholding import Mark
 from ledger.encoding import decode, digest
 from ledger.entry import leaf_hash, parse_header
@@ -23,7 +24,6 @@ from verifier.entries import Entry, Group, ValidEntry
 from verifier.errors import UnusualError
 from verifier.founding import Founding
 from verifier.grouping import Grouping, Streams
-from verifier.references import KnownRun, References
 
 Progress = Callable[[int, int], None]
 # How often somebody who watches is told.
@@ -62,7 +62,7 @@ class ProvenReading:
         self.at = 0
         self.size = size
         self.streams = Streams(founding.genesis, leaves)
-        self.references = References(self.streams)
+        self.references = References(self.streams.leaf)
         self.when_withheld: Callable[[Mark], None] = _never
 
     def entries(self, stop: int) -> Iterator[ValidEntry]:
@@ -149,7 +149,7 @@ class ProvenReading:
                 raise UnusualError
             imports = self._founding.imports(record.by, entry.index)
             imported = self.references.imported(record, imports=imports)
-            self.references.add(entry, record, imported=imported)
+            self.references.add(entry.index, entry.digest, record, imported=imported)
             event = Event(
                 index=entry.index,
                 digest=entry.digest,

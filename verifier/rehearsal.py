@@ -13,17 +13,16 @@ from typing import Final
 from contracts.history import Event
 from contracts.loading import load_contract
 from contracts.model import Contract
+from contracts.references import References
 from contracts.rehearsal import PENDING, Judgement
 from contracts.withholding import Mark
-from ledger.entry import Header
 from ledger.records import read_record
 from verifier.conformance import Judge
 from verifier.drafts import Draft
 from verifier.engines import Engines
-from verifier.entries import Entry, ValidEntry
+from verifier.entries import ValidEntry
 from verifier.findings import Result
 from verifier.grouping import Streams
-from verifier.references import References
 
 _NOTHING: Final = "00" * 32
 _STREAM: Final = "00" * 16
@@ -39,7 +38,7 @@ class _Read:
     def __init__(self, size: int) -> None:
         self.size = size
         self.streams = Streams(_NOTHING)
-        self.references = References(self.streams)
+        self.references = References(self.streams.leaf)
         self.when_withheld: Callable[[Mark], None] = _unheard
 
 
@@ -88,11 +87,11 @@ class Verifying:
         for event in events:
             record = read_record(dict(event.record))
             problem = reading.references.problem(record, event.digest)
-            if problem is not None:
-                objections.setdefault(event.index, []).append(f"no valid record: {problem.what}")
+            if problem:
+                objections.setdefault(event.index, []).append(f"no valid record: {problem}")
                 continue
             # As verification does: a record is remembered before it is judged.
-            reading.references.add(_entry(event), record, imported=event.imported)
+            reading.references.add(event.index, event.digest, record, imported=event.imported)
             judge.observe(ValidEntry(event, record, exact=True, submission=event.index))
         _, drafts = judge.finish()
         decided = {event.index for event in events if "contract" in event.record}
@@ -107,18 +106,3 @@ class Verifying:
 def _word(draft: Draft) -> str:
     pending = draft.result is Result.UNDECIDABLE and draft.reason == PENDING
     return PENDING if pending else draft.result.value
-
-
-def _entry(event: Event) -> Entry:
-    header = Header(
-        index=event.index,
-        prev=_NOTHING,
-        recorded_at=event.recorded_at,
-        record=event.digest,
-        key=_NOTHING,
-        stream=_STREAM,
-        number=0,
-        position=1,
-        count=2,
-    )
-    return Entry(event.index, header, b"", dict(event.record), None)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from contracts.references import references_of
 from ledger.encoding import decode
 from ledger.entry import Header, parse_header
 from ledger.errors import LedgerError
@@ -17,7 +18,6 @@ from ledger.rows import Row
 from ledger.source import Source
 from verifier.founding import Founding
 from verifier.integrity import GOVERNING
-from verifier.references import references_of
 from verifier.trust import Trust
 
 ALWAYS = frozenset({*GOVERNING, "switch", "erasure"})

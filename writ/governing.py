@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from contracts.errors import ContractErrors
+from contracts.governance import Governance
 from contracts.history import Event
 from contracts.instants import micros
 from contracts.loading import load_contract
@@ -30,7 +31,6 @@ from ledger.keys import fingerprint
 from ledger.records import Activation, AnyRecord, ContractText, parse_record
 from ledger.rows import Head
 from ledger.store import Store
-from verifier.governance import Governance
 from writ.errors import CommandError, UsageError
 from writ.output import message
 
@@ -223,8 +223,7 @@ def publish(speaker: Speaker, record: ContractText) -> int:
         CommandError: It is refused now.
     """
 
-    def prepare(head: Head) -> list[AnyRecord]:
-        now = format_time(speaker.now(head))
+    def prepare(head: Head, now: str) -> list[AnyRecord]:
         Governed(speaker.store).refuse(record, speaker.key, head, now)
         return [record]
 
@@ -287,8 +286,8 @@ def activate(speaker: Speaker, wanted: Wanted, shown: InForce | None) -> tuple[i
     """
     made: list[Activation] = []
 
-    def prepare(head: Head) -> list[AnyRecord]:
-        now = speaker.now(head)
+    def prepare(head: Head, time: str) -> list[AnyRecord]:
+        now = parse_time(time)
         governed = Governed(speaker.store)
         if replaced(governed, wanted, now) != shown:
             raise CommandError(

@@ -320,7 +320,7 @@ def test_retry_and_outcome() -> None:
 def test_idempotency_of_imports_stays_within_the_run() -> None:
     """Two imported runs may tell of one event; live ones may not do it twice."""
     rule = rule_of(contract_of(FULL), "tools.payouts.create.idempotency")
-    facts = {"_tools_payouts_create_done_run": False, "_tools_payouts_create_done_ledger": True}
+    facts = {"_tools_payouts_create_done_run": 0, "_tools_payouts_create_done_ledger": 1}
     assert violated(rule, facts=facts, action={"imported": True}) is False
     assert violated(rule, facts=facts, action={"imported": False}) is True
 

@@ -33,7 +33,7 @@ def write(client: LedgerClient, hold: Path, done: threading.Event) -> None:
     [run] = client.submit([client.make(RunOpened, service=SERVICE)])
     say(f"{run.index} {run.leaf}")
 
-    def prepare(_: Head) -> Sequence[Message]:
+    def prepare(_: Head, _time: str) -> Sequence[Message]:
         if hold.exists():
             say("=")
         while hold.exists():

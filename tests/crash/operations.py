@@ -94,7 +94,7 @@ def append(folder: Path, say: Say) -> None:
         for turn, count in enumerate((1, 3)):
             for receipt in client.submit([said_in(folder, client, turn) for _ in range(count)]):
                 say(f"{receipt.index} {receipt.leaf}")
-        for receipt in client.append(lambda _: [said_in(folder, client, 2)]):
+        for receipt in client.append(lambda _head, _time: [said_in(folder, client, 2)]):
             say(f"{receipt.index} {receipt.leaf}")
         client.close()
         say(f"head {store.size()}")

@@ -413,7 +413,7 @@ def test_an_exact_append_follows_what_was_seen(founded: BuiltLedger, store: Stor
     """What prepare decided on is the ledger at that place, and its text says so."""
     client, heads = founded.client("agent", store), list[Head]()
 
-    def prepare(head: Head) -> list[AnyRecord]:
+    def prepare(head: Head, _time: str) -> list[AnyRecord]:
         heads.append(head)
         assert list(store.rows())[-1].idx == head.size - 1
         return [said(client)]
@@ -430,11 +430,11 @@ def test_an_exact_append_follows_what_was_seen(founded: BuiltLedger, store: Stor
 def test_an_append_may_decide_to_write_nothing(founded: BuiltLedger, store: Store) -> None:
     """No records, no entry, and the numbering goes on."""
     client, before = founded.client("agent", store), store.size()
-    assert client.append(lambda _head: []) == []
+    assert client.append(lambda _head, _time: []) == []
     with pytest.raises(ZeroDivisionError):
-        client.append(lambda _head: [said(client, 1 // 0)])
+        client.append(lambda _head, _time: [said(client, 1 // 0)])
     assert store.size() == before
-    client.append(lambda _head: [said(client)])
+    client.append(lambda _head, _time: [said(client)])
     assert walk(store) == before + 1
 
 
@@ -442,7 +442,7 @@ def test_prepare_does_not_write(founded: BuiltLedger, store: Store) -> None:
     """What it returns is what is written: anything else would not be what was decided."""
     client = founded.client("agent", store)
     with pytest.raises(ValueError, match="must not write"):
-        client.append(lambda _head: [said(client), *nothing(client.submit([said(client)]))])
+        client.append(lambda _head, _time: [said(client), *nothing(client.submit([said(client)]))])
     client.submit([said(client)])
     assert walk(store) == store.size()
 
@@ -494,7 +494,7 @@ def test_after_a_lost_answer_nothing_is_written_twice(
     record = said(client)
     failing_commit(store, monkeypatch, written=written)
     with pytest.raises(StoreError):
-        client.append(lambda _head: [record]) if exact else client.submit([record])
+        client.append(lambda _head, _time: [record]) if exact else client.submit([record])
     assert store.size() == before + written
     receipts = client.retry()
     assert [receipt.record for receipt in receipts] == [digest(record_bytes(record))]
@@ -526,7 +526,7 @@ def test_a_retry_may_come_too_late(
     client, other = founded.client("agent", store), founded.client("importer", store)
     failing_commit(store, monkeypatch, written=False)
     with pytest.raises(StoreError):
-        client.append(lambda _head: [said(client)])
+        client.append(lambda _head, _time: [said(client)])
     other.submit([said(other)])
     with pytest.raises(StaleHeadError, match="decide again"):
         client.retry()
@@ -618,7 +618,7 @@ def test_a_head_that_cannot_be_signed_does_not_undo_the_append(
     client.submit([said(client)])
     kept = memory.read_bytes()
 
-    def spoil(_head: Head) -> list[AnyRecord]:
+    def spoil(_head: Head, _time: str) -> list[AnyRecord]:
         memory.write_bytes(b"[]")
         return [said(client, 1)]
 

@@ -60,7 +60,7 @@ def test_the_clock_of_a_writer_goes_back(founded: Founded) -> None:
             client.submit([record])
         assert caught.value.code == "append.clock"
         with pytest.raises(ClockError):
-            client.append(lambda _: [record])
+            client.append(lambda _head, _time: [record])
         assert store.size() == size
         assert client.retry() == []
         moment = NOON + timedelta(microseconds=1)

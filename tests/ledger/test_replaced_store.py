@@ -91,7 +91,7 @@ def test_replaced_just_before_the_commit(founded: BuiltLedger, copy: Path) -> No
     with Store.open(founded.path, writable=True) as store:
         client = writer(founded, store)
 
-        def prepare(_head: object) -> list[Message]:
+        def prepare(_head: object, _time: str) -> list[Message]:
             copy.rename(founded.path)
             return [client.make(Message, run=RUN, role="user", turn=0)]
 

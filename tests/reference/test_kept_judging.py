@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from contracts.history import Event
 from contracts.model import Contract
 from contracts.placed_rows import PlacedReader, PlacedWriter
+from contracts.references import KnownRun, References
 from contracts.withholding import Mark
 from ledger.records import read_record
 from tests.reference.histories import OWNER, SERVICE, digest_of, events_of, written
@@ -22,7 +23,6 @@ from verifier.drafts import Draft
 from verifier.engines import Engines
 from verifier.entries import ValidEntry
 from verifier.grouping import Streams
-from verifier.references import KnownRun, References
 from verifier.report import Conformance
 
 TEXT: Final = "a contract's text"

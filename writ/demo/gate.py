@@ -76,23 +76,24 @@ class Gate:
         """
         decided: list[str] = []
 
-        def prepare(head: Head) -> list[Action]:
+        def prepare(head: Head, time: str) -> list[Action]:
             self._catch_up(head.size)
-            full = self._decided(head.size, client, fields)
+            full = self._decided(head.size, client, fields, time)
             if fault is not None:
                 full = fault(full)
             decided.append(full["decision"]["effect"])
             return [client.make(Action, **full)]
 
         if loose:
-            return client.submit(prepare(self._store.head()[0]))[0], decided[0]
+            now = format_time(self._clock())
+            return client.submit(prepare(self._store.head()[0], now))[0], decided[0]
         return client.append(prepare)[0], decided[0]
 
     def _decided(
-        self, index: int, client: LedgerClient, fields: Mapping[str, Any]
+        self, index: int, client: LedgerClient, fields: Mapping[str, Any], time: str
     ) -> dict[str, Any]:
         raw = record_bytes(client.make(Action, **fields))
-        proposed = self._event(index, raw, format_time(self._clock()))
+        proposed = self._event(index, raw, time)
         found = self._versions.in_force(self._service, proposed)
         if found is None:
             raise NoContractError(f"no contract is in force for {self._service}")

@@ -1,10 +1,11 @@
-"""Steps 8 and 9: what an entry says of time and of earlier entries is so.
+"""What an entry says of earlier entries is so: else its record is invalid, and part of no history.
 
-Only what a record can point at is remembered: runs, actions and observations, and of a run the
-little that its records are compared with.
+Verifier and guard ask the same here, so that both decide on the same valid entries. Only what a
+record can point at is remembered: runs, actions and observations, and of a run the little that its
+records are compared with. Source: docs/spec/ledger-format.md, *Verification*, steps 8 and 9.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ledger.records import (
@@ -18,8 +19,6 @@ from ledger.records import (
     RunClosed,
     RunOpened,
 )
-from verifier.entries import Entry, Problem
-from verifier.grouping import Streams
 
 
 @dataclass(slots=True)
@@ -55,10 +54,14 @@ class _Known:
 
 
 class References:
-    """What earlier valid entries there are to point at."""
+    """What earlier valid entries there are to point at.
 
-    def __init__(self, streams: Streams) -> None:
-        self._streams = streams
+    Args:
+        leaf_of: Gives the leaf hash of an entry, in hex.
+    """
+
+    def __init__(self, leaf_of: Callable[[int], str]) -> None:
+        self._leaf_of = leaf_of
         self._known: dict[bytes, _Known] = {}
         self._others: set[bytes] = set()
         self._withheld: set[bytes] = set()
@@ -116,23 +119,22 @@ class References:
         named = [digest, *(named for _, _, named in references_of(record))]
         return not self._withheld.isdisjoint(map(bytes.fromhex, named))
 
-    def problem(self, record: AnyRecord, digest: str) -> Problem | None:
-        """Return what is wrong with the references of a record, or to it (step 9)."""
+    def problem(self, record: AnyRecord, digest: str) -> str:
+        """Return what is wrong with the references of a record, or to it; else nothing."""
         if isinstance(record, RunOpened | Action) and bytes.fromhex(digest) in self._known:
             # A run would begin anew, and what names the action would name both.
-            return Problem(9, "reference", "this very record is in the ledger already")
+            return "this very record is in the ledger already"
         for field, kind, named in references_of(record):
             known = self._known.get(bytes.fromhex(named))
             if known is None or known.kind != kind:
-                what = f"{field} names no valid {kind} before it ({named[:12]}…)"
-                return Problem(9, "reference", what)
+                return f"{field} names no valid {kind} before it ({named[:12]}…)"
         return self._whole(record) or self._same_run(record)
 
-    def clock_problem(self, record: AnyRecord) -> Problem | None:
-        """Return where a claimed clock is not what its run claims (step 8)."""
+    def clock_problem(self, record: AnyRecord) -> str:
+        """Return where a claimed clock is not what its run claims; else nothing."""
         run = self.runs.get(self.run_of(record))
         if run is None or not run.claimed:
-            return None
+            return ""
         all_known = not self._withheld
         if (
             isinstance(record, RunClosed)
@@ -140,34 +142,33 @@ class References:
             and not run.varied
             and record.at in {None, run.last}
         ):
-            return Problem(8, "clock", "its run claims a clock, and all its times are the same")
+            return "its run claims a clock, and all its times are the same"
         if record.at is None:
             missing = isinstance(record, Message)
             what = "its run claims a time on every message, and this one has none"
-            return Problem(8, "clock", what) if missing else None
+            return what if missing else ""
         if record.at < run.last:
-            what = f"its run claims that time never goes back, and {record.at} is before {run.last}"
-            return Problem(8, "clock", what)
-        return None
+            return f"its run claims that time never goes back, and {record.at} is before {run.last}"
+        return ""
 
-    def add(self, entry: Entry, record: AnyRecord, *, imported: bool) -> None:
+    def add(self, index: int, digest: str, record: AnyRecord, *, imported: bool) -> None:
         """Remember a valid entry."""
         if isinstance(record, RunOpened):
-            self._open(entry, record, imported=imported)
+            self._open(index, digest, record, imported=imported)
         elif isinstance(record, Action | Observation):
-            known = _Known(entry.index, record.kind, self.run_of(record))
-            self._known[bytes.fromhex(entry.digest)] = known
+            known = _Known(index, record.kind, self.run_of(record))
+            self._known[bytes.fromhex(digest)] = known
         else:
-            self._others.add(bytes.fromhex(entry.digest)[:16])
+            self._others.add(bytes.fromhex(digest)[:16])
         run = self.runs.get(self.run_of(record))
         if run is not None:
             _advance(run, record, imported=imported)
 
-    def _open(self, entry: Entry, record: RunOpened, *, imported: bool) -> None:
+    def _open(self, index: int, digest: str, record: RunOpened, *, imported: bool) -> None:
         claimed = record.import_ is not None and record.import_.clock == "claimed"
-        self._known[bytes.fromhex(entry.digest)] = _Known(entry.index, "run", entry.digest)
-        self.runs[entry.digest] = KnownRun(
-            index=entry.index,
+        self._known[bytes.fromhex(digest)] = _Known(index, "run", digest)
+        self.runs[digest] = KnownRun(
+            index=index,
             service=record.service,
             ref=record.ref or "",
             imported=imported,
@@ -179,31 +180,31 @@ class References:
         known = self._known.get(bytes.fromhex(action)) if action else None
         return known.run if known else ""
 
-    def _whole(self, record: AnyRecord) -> Problem | None:
+    def _whole(self, record: AnyRecord) -> str:
         """An erasure may name a record of any kind, so that any digest has to be remembered."""
         if isinstance(record, Erasure):
             digest = bytes.fromhex(record.record)
             known = digest in self._known or digest[:16] in self._others
             if not known and digest not in self._withheld:
-                return Problem(9, "reference", "it names no valid record before it")
-        return None
+                return "it names no valid record before it"
+        return ""
 
-    def _same_run(self, record: AnyRecord) -> Problem | None:
+    def _same_run(self, record: AnyRecord) -> str:
         """What belongs to an action stands in its run, and names its own entry."""
         if isinstance(record, Outcome):
             known = self._known[bytes.fromhex(record.action)]
             if known.run != record.run:
-                return Problem(9, "reference", "its action stands in another run")
-            if record.leaf is not None and record.leaf != self._streams.leaf(known.index):
-                return Problem(9, "reference", "its leaf is not that of its action's entry")
+                return "its action stands in another run"
+            if record.leaf is not None and record.leaf != self._leaf_of(known.index):
+                return "its leaf is not that of its action's entry"
         if isinstance(record, Observation) and record.run and record.action:
             known = self._known[bytes.fromhex(record.action)]
             if known.run != record.run:
-                return Problem(9, "reference", "its action stands in another run")
+                return "its action stands in another run"
         run = self.runs.get(self.run_of(record))
         if isinstance(record, RunClosed) and run is not None and run.closed:
-            return Problem(9, "reference", "its run is closed already")
-        return None
+            return "its run is closed already"
+        return ""
 
 
 def references_of(record: AnyRecord) -> list[tuple[str, str, str]]:

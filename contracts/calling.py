@@ -1,0 +1,81 @@
+"""Calling a tool within a time, in a thread or as a coroutine.
+
+A function that does not answer in time is left alone: Python cannot end a thread. What it does
+after that nobody waits for, and its outcome is recorded as `timeout`, which says just that.
+"""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotDoneError
+from typing import Any, TypeVar
+
+from contracts.answers import ToolTimeoutError
+
+T = TypeVar("T")
+
+
+def call(function: Callable[[], T], seconds: float | None, name: str) -> T:
+    """Call a function, and wait so long for it.
+
+    Args:
+        function: What is called.
+        seconds: How long; None for as long as it takes, in this very thread.
+        name: The tool's name, for the error.
+
+    Raises:
+        ToolTimeoutError: It did not answer in time.
+        BaseException: What it raises.
+    """
+    if seconds is None:
+        return function()
+    done: Future[T] = Future()
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            done.set_result(context.run(function))
+        except BaseException as error:  # noqa: BLE001 - it is raised to who waits
+            done.set_exception(error)
+
+    # A daemon: a tool that hangs must not keep the process from ending.
+    threading.Thread(target=work, name=f"writ-tool-{name}", daemon=True).start()
+    try:
+        return done.result(seconds)
+    except NotDoneError as error:
+        if done.done():
+            raise
+        raise _late(name, seconds) from error
+
+
+async def acall(function: Callable[[], Awaitable[T]], seconds: float | None, name: str) -> T:
+    """Await a coroutine function, which is cancelled where it takes longer.
+
+    Raises:
+        ToolTimeoutError: It did not answer in time.
+        BaseException: What it raises.
+    """
+    deadline = asyncio.timeout(seconds)
+    try:
+        async with deadline:
+            return await function()
+    except TimeoutError as error:
+        if deadline.expired():
+            raise _late(name, seconds or 0.0) from error
+        raise
+
+
+def _late(name: str, seconds: float) -> ToolTimeoutError:
+    return ToolTimeoutError(f"{name}: no answer in {seconds:g} s")
+
+
+def outcome_fields(result: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever a tool returns
+    """Return what an outcome records of a tool's result, where nobody says it.
+
+    A map is recorded as it is, None as nothing, anything else as `result`.
+    """
+    if result is None:
+        return {}
+    return {"fields": result if isinstance(result, dict) else {"result": result}}

@@ -1,0 +1,235 @@
+"""The valid entries of a ledger, read on as it grows: the history that a guard decides on.
+
+A guard must decide on what a verifier will read as valid, and on nothing else. What the ledger
+checked when it took an entry in (bytes, links, signatures, entitlement) is not checked again: a
+guard trusts its store, and the verifier trusts nobody. What a ledger takes in and a verifier leaves
+out is left out here too: references that lead nowhere, contracts and activations against the rules
+of governance, and what was written by a key that had been in other hands.
+Source: docs/spec/ledger-format.md, *Verification*, steps 6 to 9.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, Protocol
+
+from contracts.coercion import SEALED, Unseen
+from contracts.errors import ContractsError
+from contracts.governance import Governance
+from contracts.history import Event
+from contracts.references import KnownRun, References
+from ledger.authority import AuthorityHistory
+from ledger.encoding import decode
+from ledger.entry import Header, leaf_hash, parse_header
+from ledger.errors import LedgerError
+from ledger.records import Action, AnyRecord, Authority, Genesis, RunOpened, read_record
+from ledger.rows import Row
+from ledger.sealed import replaced, sealed_in
+
+_SEALED_MARK: Final = b'{"sealed":"'
+_IMPORTER: Final = "importer"
+_LIVE: Final = frozenset({"agent", "observer"})
+
+
+class Rows(Protocol):
+    """What is read of a ledger's store."""
+
+    def rows(
+        self, start: int = 0, stop: int | None = None, *, strays: bool = True
+    ) -> Iterator[Row]:
+        """Yield entries in order, without gap."""
+        ...
+
+    def row(self, idx: int) -> Row:
+        """Return one entry."""
+        ...
+
+
+class HistoryChangedError(ContractsError):
+    """What was read before is not what a verifier would read now: begin anew.
+
+    A key turned out to have been in other hands for longer than it wrote, or the ledger is another.
+    """
+
+
+class Follower:
+    """Reads a ledger on, and hands on what is valid in it.
+
+    Args:
+        store: The ledger's store.
+
+    Attributes:
+        size: How many entries were read.
+        latest: When the last of them was recorded; empty before the first.
+    """
+
+    def __init__(self, store: Rows) -> None:
+        self._store = store
+        self.size = 0
+        self.latest = ""
+        self._authority: AuthorityHistory | None = None
+        self._governance = Governance()
+        # Of actions: what an outcome says of its action's entry is held against it.
+        self._leaves: dict[int, str] = {}
+        self._references = References(self._leaf_of)
+        self._identities: dict[tuple[int, str], Mapping[str, Any]] = {}
+        # The last entry that each key signed for: whether what is revoked later reaches back.
+        self._wrote: dict[str, int] = {}
+
+    def read_on(self, size: int) -> Iterator[Event]:
+        """Yield the valid entries from where it was up to a size.
+
+        Args:
+            size: How many entries the ledger has, or had after some submission.
+
+        Raises:
+            HistoryChangedError: What was read before is not valid any more: begin anew.
+            LedgerError: The store cannot be read, or an authority document does not follow.
+        """
+        if size < self.size:
+            raise HistoryChangedError(f"{self.size} entries were read, and there are {size}")
+        group: list[Row] = []
+        for row in self._store.rows(self.size, size, strays=False):
+            group.append(row)
+            header = parse_header(row.header)
+            if header.position == header.count - 1:
+                yield from self._submission(header, group)
+                group = []
+        if self.size != size:
+            raise HistoryChangedError(f"the ledger ends at {self.size}, within what had {size}")
+
+    def event(self, index: int, digest: str, raw: bytes, recorded_at: str) -> Event:
+        """Return a record as it will be read once it stands at an entry: a proposed action, say."""
+        value = decode(raw)
+        return self._event(index, digest, value, raw, recorded_at, imported=False)
+
+    def again(self, index: int) -> Event:
+        """Return a valid entry that was read before, as it was read."""
+        row = self._store.row(index)
+        header, raw = parse_header(row.header), row.record or b""
+        record = read_record(decode(raw))
+        imported = self._imported(index, record)
+        return self._event(
+            index, header.record, decode(raw), raw, header.recorded_at, imported=imported
+        )
+
+    def index_of(self, digest: str) -> int | None:
+        """Return where the run, action or observation with this digest stands."""
+        return self._references.index_of(digest)
+
+    def problem(self, record: AnyRecord, digest: str) -> str:
+        """Return why a record would not be valid as the next one: what it names is not there."""
+        return self._references.problem(record, digest)
+
+    def identity(self, by: str, index: int) -> Mapping[str, Any]:
+        """Return what the authority says of an identity at an entry."""
+        authority = self._authority
+        if authority is None:
+            return {"registered": False}
+        found = authority.in_force(index)
+        place = (found.index if found else -1, by)
+        if place not in self._identities:
+            self._identities[place] = authority.identity_at(index, by)
+        return self._identities[place]
+
+    def run_of(self, record: AnyRecord) -> KnownRun | None:
+        """Return what is known of the run that a record stands in."""
+        return self._references.runs.get(self._references.run_of(record))
+
+    # ------------------------------------------------------------------------ submissions
+
+    def _submission(self, last: Header, rows: Sequence[Row]) -> Iterator[Event]:
+        first = last.index - last.count + 1
+        self.size, self.latest = last.index + 1, last.recorded_at
+        self._wrote[last.key] = last.index
+        records = [_read(row) for row in rows]
+        self._fold(first, records)
+        if self._authority is None or self._authority.is_compromised(last.key, first):
+            return
+        if any(self._refused(one, last.recorded_at, first) for one in records):
+            return
+        for index, (row, record) in enumerate(zip(rows, records, strict=True), start=first):
+            event = None if record is None else self._valid(index, row, record, last.recorded_at)
+            if event is not None:
+                yield event
+
+    def _fold(self, first: int, records: Sequence[AnyRecord | None]) -> None:
+        """Take in who may write what from here on."""
+        for index, record in enumerate(records, start=first):
+            if isinstance(record, Genesis) and index == 0:
+                self._authority = AuthorityHistory.of(record)
+            elif isinstance(record, Authority) and self._authority is not None:
+                self._authority = self._authority.fold(index, record)
+                for key, since in self._authority.compromised.items():
+                    if since <= self._wrote.get(key, -1) < first:
+                        raise HistoryChangedError(f"key {key[:12]}… was in other hands: read anew")
+
+    def _refused(self, record: AnyRecord | None, recorded_at: str, first: int) -> bool:
+        """Return whether governance refuses a record, and so all that was submitted with it."""
+        return record is not None and bool(
+            self._governance.refusal(record, recorded_at, partial(self._owner, first))
+        )
+
+    def _owner(self, index: int, identity: str) -> str:
+        return "" if self._authority is None else self._authority.owner_at(index, identity)
+
+    # ----------------------------------------------------------------------------- records
+
+    def _valid(self, index: int, row: Row, record: AnyRecord, recorded_at: str) -> Event | None:
+        digest = parse_header(row.header).record
+        imported = self._imported(index, record)
+        if imported and self._references.clock_problem(record):
+            return None
+        if self._references.problem(record, digest):
+            return None
+        if isinstance(record, Action):
+            self._leaves[index] = leaf_hash(row.header).hex()
+        self._references.add(index, digest, record, imported=imported)
+        self._governance.add(record, partial(self._owner, index))
+        raw = row.record or b""
+        return self._event(index, digest, decode(raw), raw, recorded_at, imported=imported)
+
+    def _event(
+        self,
+        index: int,
+        digest: str,
+        value: Any,  # noqa: ANN401 - a record's JSON
+        raw: bytes,
+        recorded_at: str,
+        *,
+        imported: bool,
+    ) -> Event:
+        unseen = False
+        if _SEALED_MARK in raw:
+            for path, commitment in list(sealed_in(value)):
+                reason = f"{path[1:].replace('/', '.')} {SEALED}was not disclosed"
+                value = replaced(value, path, partial(_unseen, commitment, reason))
+                unseen = True
+        identity = self.identity(value["by"], index)
+        return Event(index, digest, value, recorded_at, identity, imported, unseen)
+
+    def _imported(self, index: int, record: AnyRecord) -> bool:
+        """Return whether an importer wrote it; of one who is also an agent, whether its run is."""
+        roles = set(self.identity(record.by, index).get("roles", ()))
+        if _IMPORTER not in roles:
+            return False
+        if not roles & _LIVE:
+            return True
+        if isinstance(record, RunOpened):
+            return record.import_ is not None
+        run = self.run_of(record)
+        return run is not None and run.imported
+
+    def _leaf_of(self, index: int) -> str:
+        return self._leaves.get(index) or leaf_hash(self._store.row(index).header).hex()
+
+
+def _read(row: Row) -> AnyRecord | None:
+    """Return a record; None where the ledger holds what this version has no model of."""
+    try:
+        return read_record(decode(row.record or b""))
+    except LedgerError:
+        return None
+
+
+def _unseen(commitment: str, reason: str, _value: object) -> Unseen:
+    return Unseen(commitment, reason)

@@ -1,0 +1,420 @@
+"""The guard: it decides before a tool is called, and records the decision before the tool runs.
+
+    from contracts.guard import Guard
+
+    with Guard(client, store, service) as guard, guard.run(goal="refund an order") as run:
+        with run.action("payouts.create", params, evidence=[order]) as act:
+            act.ok(fields=pay(**params))
+
+A decision is taken while the ledger is locked, on exactly the history that its record follows, and
+at the time that is recorded: a verifier comes to the same decision from the ledger alone. Guards
+share what they know through the ledger and in no other way, so that limits hold across processes.
+Where nothing can be decided or recorded, nothing is done.
+Source: docs/spec/guard.md.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any, Final, Self, cast
+
+from contracts.answers import (
+    Answer,
+    Denied,
+    GuardError,
+    OutcomeUnrecordedError,
+    UngovernedError,
+    UnrecordedError,
+    answer_of,
+    observed,
+    repeated,
+)
+from contracts.channel import Recorded
+from contracts.guarded import GuardedRun
+from contracts.history import Event
+from contracts.standing import NoContractError, NotReadyError, Ruling, Standing, TakingBack
+from ledger.admission import Receipt
+from ledger.client import LedgerClient
+from ledger.clock import Clock, format_time, system_clock
+from ledger.encoding import digest
+from ledger.errors import LedgerError, StoreError
+from ledger.records import (
+    Action,
+    AnyRecord,
+    ContractVersion,
+    Decision,
+    Message,
+    Observation,
+    Outcome,
+    Part,
+    RunClosed,
+    RunOpened,
+    Switch,
+    record_bytes,
+)
+from ledger.rows import Head
+from ledger.store import Store
+
+_LOG: Final = logging.getLogger("writ.guard")
+_KINDS: Final[Mapping[str, type[Part]]] = {
+    "run": RunOpened,
+    "run.closed": RunClosed,
+    "message": Message,
+    "observation": Observation,
+    "outcome": Outcome,
+}
+# Each time more was written while nobody was locked out; then it is read with everybody waiting.
+_TRIES: Final = 8
+# What of an action's record is not said again when it is proposed once more.
+_OWN: Final = frozenset(
+    {"v", "kind", "nonce", "by", "at", "contract", "decision", "resumes", "idempotency_key", "mode"}
+)
+CONTAINMENT: Final = "recovery.containment"
+CONTAINED: Final = "containment"
+"""How the reason of a switch begins that a guard has pulled."""
+_MOST_SAID: Final = 1_000
+
+
+class Guard:
+    """The guard of one service in one process. Safe to share between threads.
+
+    Args:
+        client: Writes for whoever acts. The guard does not close it.
+        store: The same ledger's store.
+        service: The service whose contract binds.
+        observe: Tools that are only recorded so far, and refused nothing: what would have been
+            decided is in the answer, and not in the ledger. With "*" all of them.
+        clock: The ledger's clock.
+        when_held: Told of each action that waits for people, once that is recorded.
+        commander: Writes for an identity that may pull the kill switch. With one, the guard puts
+            the service into safe mode when the contract's containment is reached.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+    """
+
+    def __init__(
+        self,
+        client: LedgerClient,
+        store: Store,
+        service: str,
+        *,
+        observe: Collection[str] = (),
+        clock: Clock = system_clock,
+        when_held: Callable[[Answer], None] | None = None,
+        commander: LedgerClient | None = None,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._service = service
+        self._observed = frozenset(observe)
+        self._clock = clock
+        self._when_held = when_held
+        self._commander = commander
+        self._standing = Standing(store, service)
+        # One decision at a time: the ledger takes one at a time anyhow.
+        self._turn = threading.RLock()
+        self._unsettled: list[Outcome] = []
+        self._doubtful: set[str] = set()
+        self._get_ready()
+
+    @property
+    def service(self) -> str:
+        """The service whose contract binds."""
+        return self._service
+
+    # -------------------------------------------------------------------------------- runs
+
+    def run(self, **fields: object) -> GuardedRun:
+        """Open a run, to be closed when the block ends.
+
+        Args:
+            **fields: Of the record, such as `goal`, `requester`, `channel`, `parent`, `model`.
+
+        Raises:
+            UnrecordedError: The ledger could not record it.
+            LedgerError: A field is unknown or of the wrong form.
+        """
+        said = {name: value for name, value in fields.items() if value is not None}
+        opened = self.record("run", {"service": self._service, **said})
+        return GuardedRun(self, opened.digest)
+
+    def attach(self, run: str, *, turn: int = 0) -> GuardedRun:
+        """Return a run that was opened before, here or in another process, to go on with it."""
+        return GuardedRun(self, run, turn)
+
+    # ---------------------------------------------------------------------------- recording
+
+    def record(self, kind: str, fields: Mapping[str, Any]) -> Recorded:
+        """Record what happened: `run`, `run.closed`, `message`, `observation` or `outcome`.
+
+        Raises:
+            ValueError: Another kind.
+            UnrecordedError: The ledger could not; for an outcome `OutcomeUnrecordedError`.
+            LedgerError: A field is unknown or of the wrong form, or the ledger refuses it.
+        """
+        if kind not in _KINDS:
+            raise ValueError(f"{kind!r} is none of {', '.join(_KINDS)}")
+        made = cast("AnyRecord", self._client.make(_KINDS[kind], **fields))
+        try:
+            return _recorded(self._client.submit([made])[0])
+        except StoreError as error:
+            if isinstance(made, Outcome):
+                self._unsettled.append(made)
+                raise OutcomeUnrecordedError(
+                    f"the outcome of {made.action[:12]}… is held until the ledger is back: {error}"
+                ) from error
+            raise UnrecordedError(f"not recorded: {error}") from error
+
+    def settle(self) -> int:
+        """Hand in what could not be recorded of outcomes, and end what may have been begun in vain.
+
+        It is done before each decision, too.
+
+        Returns:
+            How many outcomes still wait: 0 once all are recorded.
+        """
+        with self._turn:
+            while self._unsettled:
+                try:
+                    self._settle_one(self._unsettled[0])
+                except StoreError as error:
+                    _LOG.warning("%d outcomes are not recorded: %s", len(self._unsettled), error)
+                    break
+                del self._unsettled[0]
+            return len(self._unsettled)
+
+    def _settle_one(self, outcome: Outcome) -> None:
+        """Record an outcome, unless the ledger has it: nobody was told whether it was written."""
+        self._standing.read_on(self._store.head()[0].size)
+        if outcome.action in self._standing.open:
+            self._client.submit([outcome])
+
+    # ----------------------------------------------------------------------------- deciding
+
+    def decide(self, tool: str, params: Mapping[str, Any], **fields: object) -> Answer:
+        """Say what would be decided about an action now. Nothing is recorded, and nothing reserved.
+
+        Raises:
+            UngovernedError: No contract binds the service.
+            LedgerError: A field is unknown or of the wrong form, or the ledger cannot be read.
+        """
+        with self._turn:
+            self._get_ready()
+            now = max(format_time(self._clock()), self._standing.latest)
+            ruling, _ = self._ruled({"tool": tool, "params": dict(params), **fields}, now)
+            return answer_of(ruling)
+
+    def propose(self, fields: Mapping[str, Any]) -> tuple[Answer, Recorded]:
+        """Decide about an action, and record it with the decision.
+
+        Raises:
+            UngovernedError: No contract binds the service, or none that can be read.
+            UnrecordedError: The ledger could not record it. Nothing may be done.
+            GuardError: What the action names is not in the ledger (`guard.reference`).
+            LedgerError: A field is unknown or of the wrong form, or the ledger refuses it.
+        """
+        with self._turn:
+            self.settle()
+            try:
+                answer, recorded = self._proposed(fields)
+            except StoreError as error:
+                raise UnrecordedError(
+                    f"{fields['tool']}: could not be recorded, and is not done: {error}"
+                ) from error
+            self._contain(answer)
+        if self._when_held is not None and answer.effect in {"approve", "escalate"}:
+            self._tell(answer)
+        return answer, recorded
+
+    def _proposed(self, fields: Mapping[str, Any]) -> tuple[Answer, Recorded]:
+        only_observed = not self._observed.isdisjoint({fields["tool"], "*"})
+        found: list[tuple[Ruling, Action]] = []
+
+        def prepare(head: Head, now: str) -> list[AnyRecord]:
+            self._standing.catch_up(head.size)
+            ruling, draft = self._ruled(fields, now)
+            decision = None if only_observed else _as_record(ruling)
+            action = draft.model_copy(update={"decision": decision})
+            found.append((ruling, action))
+            self._doubtful.add(digest(record_bytes(action)))
+            return [action]
+
+        receipt = self._appended(prepare)
+        self._doubtful.discard(receipt.record)
+        answer = replace(answer_of(found[-1][0]), action=receipt.record, index=receipt.index)
+        if only_observed:
+            return observed(answer), _recorded(receipt)
+        if isinstance(answer, Denied):
+            answer = self._repeated(answer, found[-1][0])
+        return answer, _recorded(receipt)
+
+    def _appended(self, prepare: Callable[[Head, str], list[AnyRecord]]) -> Receipt:
+        """Append what is decided, reading on beforehand so that nobody waits for that."""
+        for _ in range(_TRIES):
+            self._get_ready()
+            try:
+                return self._client.append(prepare)[0]
+            except NotReadyError:
+                continue
+            except NoContractError as error:
+                raise UngovernedError(f"{error}: nothing may be done") from error
+        raise UnrecordedError("the ledger grows more quickly than it can be read: try again")
+
+    def _get_ready(self) -> None:
+        """Read the ledger on, and end what this guard may have begun in vain."""
+        self._standing.read_on(self._store.size())
+        self._standing.prepare(max(format_time(self._clock()), self._standing.latest))
+        for action in self._doubtful & self._standing.open.keys():
+            # The ledger had failed while it was recorded, so that the tool was never called.
+            record = self._standing.open[action].record
+            self.record("outcome", {"action": action, "run": record["run"], "status": "skipped"})
+        self._doubtful.clear()
+
+    def _ruled(self, fields: Mapping[str, Any], now: str) -> tuple[Ruling, Action]:
+        """Return the ruling on an action as the next entry, and its record but for the decision."""
+        version, contract = self._standing.in_force(now)
+        tool = contract.tools.get(fields["tool"])
+        draft = self._client.make(
+            Action,
+            **{"mode": tool.mode if tool else None, **fields},
+            contract=ContractVersion(version=version, digest=contract.digest),
+        )
+        proposed = self._event(draft, now)
+        if draft.idempotency_key is None and (key := self._standing.key(contract, proposed)):
+            draft = draft.model_copy(update={"idempotency_key": key})
+            proposed = self._event(draft, now)
+        if problem := self._standing.problem(draft, proposed.digest):
+            raise GuardError(f"{draft.tool}: {problem}", "guard.reference")
+        return self._standing.rule(proposed), draft
+
+    def _event(self, action: Action, now: str) -> Event:
+        raw = record_bytes(action)
+        return self._standing.proposed(digest(raw), raw, now)
+
+    def _repeated(self, answer: Denied, ruling: Ruling) -> Answer:
+        """Return what came of the call before, where nothing else stands against this one."""
+        rule = f"tools.{answer.tool}.idempotency"
+        against = [one for one in answer.objections if one.effect not in {"warn", "allow"}]
+        if [one.rule for one in against] != [rule] or against[0].reason:
+            return answer
+        found = self._standing.event_at(against[0].rests_on[-1])
+        return repeated(answer, found, self._standing.key(ruling.contract, ruling.event))
+
+    def _contain(self, answer: Answer) -> None:
+        """Put the service into safe mode once its containment is reached, if we may."""
+        reached = any(
+            one.rule == CONTAINMENT and one.result == "violated" for one in answer.objections
+        )
+        if not reached or self._commander is None or self._standing.switched(CONTAINED):
+            return
+        why = next(str(one) for one in answer.objections if one.rule == CONTAINMENT)
+        switch = self._commander.make(
+            Switch,
+            service=self._service,
+            state="engaged",
+            mode="safe",
+            reason=f"{CONTAINED}: {why}"[:_MOST_SAID],
+        )
+        try:
+            self._commander.submit([switch])
+        except LedgerError as error:
+            # The action is denied already, and the next one will be as long as the window holds.
+            _LOG.error("containment was reached, and the switch could not be pulled: %s", error)
+
+    def _tell(self, answer: Answer) -> None:
+        """Tell who was to be told. What goes wrong there must not undo what is recorded."""
+        try:
+            if self._when_held is not None:
+                self._when_held(answer)
+        except Exception:  # noqa: BLE001 - whatever it is, the action stands in the ledger
+            _LOG.exception("%s: nobody was told of %s", self._service, answer.action)
+
+    # -------------------------------------------------------------------- what was recorded
+
+    def proposal(self, action: str) -> Mapping[str, Any]:
+        """Return the fields of an action that was proposed, to propose it once more.
+
+        Raises:
+            GuardError: There is no such action of this service (`guard.unknown`).
+        """
+        record = self._action(action).record
+        return {name: value for name, value in record.items() if name not in _OWN}
+
+    def taking_back(self, action: str) -> TakingBack:
+        """Return the call that takes an action back, as the contract in force says.
+
+        Raises:
+            GuardError: There is no such action (`guard.unknown`), or it cannot be taken back
+                (`guard.irreversible`).
+            UngovernedError: No contract binds the service.
+        """
+        with self._turn:
+            event = self._action(action)
+            now = max(format_time(self._clock()), self._standing.latest)
+            try:
+                found = self._standing.taking_back(event, now)
+            except NoContractError as error:
+                raise UngovernedError(f"{error}: nothing may be done") from error
+        if isinstance(found, str):
+            raise GuardError(found, "guard.irreversible")
+        return found
+
+    def unfinished(self) -> Mapping[str, Event]:
+        """Return the allowed live actions that have no outcome: being done now, or never ended.
+
+        Each holds what it reserved, and its idempotency key, until it has an outcome: see
+        `abandon`.
+        """
+        with self._turn:
+            self._get_ready()
+            return dict(self._standing.open)
+
+    def abandon(self, action: str, why: str) -> Recorded:
+        """Record that nobody will say what came of an action: whoever did it is gone.
+
+        Raises:
+            GuardError: It has its outcome, or there is no such action (`guard.unknown`).
+        """
+        event = self.unfinished().get(action)
+        if event is None:
+            raise GuardError(f"{action[:12]}…: no allowed action without outcome", "guard.unknown")
+        said = {"action": action, "run": event.record["run"], "status": "abandoned", "error": why}
+        return self.record("outcome", said)
+
+    def _action(self, digest_: str) -> Event:
+        with self._turn:
+            self._get_ready()
+            event = self._standing.action(digest_)
+        if event is None:
+            raise GuardError(f"{digest_[:12]}…: the ledger has no such action", "guard.unknown")
+        return event
+
+    # ---------------------------------------------------------------------------------- end
+
+    def close(self) -> None:
+        """Hand in what waits.
+
+        Raises:
+            OutcomeUnrecordedError: The ledger still does not take it.
+        """
+        if waiting := self.settle():
+            raise OutcomeUnrecordedError(f"{waiting} outcomes are not recorded")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.settle()
+
+
+def _as_record(ruling: Ruling) -> Decision:
+    return Decision.model_validate(ruling.decision.as_record())
+
+
+def _recorded(receipt: Receipt) -> Recorded:
+    return Recorded(receipt.record, receipt.index, receipt.leaf)

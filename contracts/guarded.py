@@ -1,0 +1,497 @@
+"""A run under contract, as an agent's code lives it: what may be done is done, and recorded.
+
+    with guard.run(goal="refund an order", requester="C-10001") as run:
+        order = run.observe("transaction", "payments-db", ref="T-100001", fields={...})
+        with run.action("payouts.create", params, evidence=[order]) as act:
+            act.ok(fields=pay(**params))
+
+The block of an action that is not allowed is not entered: `ActionRefusedError` says why, with every
+reason. Who wants the answer as data asks `propose`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+from contracts.answers import (
+    ActionRefusedError,
+    Answer,
+    Denied,
+    GuardError,
+    OutcomeUnrecordedError,
+    Refusal,
+    Repeated,
+    ToolTimeoutError,
+    refusal_error,
+)
+from contracts.calling import acall, call, outcome_fields
+from contracts.channel import Channel, Recorded
+from ledger.errors import LedgerError
+from ledger.records import Money
+from ledger.runs import described, status_of
+from ledger.sealed import Sealed, recordable
+
+T = TypeVar("T")
+
+Says = Callable[[Any], Mapping[str, Any]]
+"""What an outcome records of a tool's result: its `fields`, `cost`, `value`, `tokens`."""
+
+
+Fallback = Callable[[Mapping[str, Any], Exception], Any]
+"""What is done instead of a call: given its parameters, and what was raised."""
+
+_current: ContextVar["GuardedRun | None"] = ContextVar("writ-run", default=None)
+
+
+def current_run() -> "GuardedRun":
+    """Return the run whose block this code is in.
+
+    Raises:
+        GuardError: It is in none (`guard.no-run`).
+    """
+    run = _current.get()
+    if run is None:
+        raise GuardError("a guarded tool is called within `with guard.run(...)`", "guard.no-run")
+    return run
+
+
+class GuardedAction:
+    """An action that may be done. It has one outcome, which the block's end records at the latest.
+
+    Attributes:
+        answer: The decision. Where the tool is only observed it is what would have been decided.
+        record: Where it was recorded.
+        outcome: Where its outcome was recorded; None before.
+    """
+
+    def __init__(
+        self, channel: Channel, run: str, answer: Answer, record: Recorded, tool: str
+    ) -> None:
+        self._channel = channel
+        self._run = run
+        self.answer = answer
+        self.record = record
+        self.tool = tool
+        self.outcome: Recorded | None = None
+
+    @property
+    def id(self) -> str:
+        """The digest of its record: its name in the ledger."""
+        return self.record.digest
+
+    def ok(self, **fields: object) -> Recorded:
+        """Record that it succeeded, with what came of it: `fields`, `cost`, `value`, `tokens`."""
+        return self.end("ok", **fields)
+
+    def end(self, status: str, **fields: object) -> Recorded:
+        """Record how it ended: `ok`, `error`, `timeout`, `skipped` or `abandoned`.
+
+        Raises:
+            ValueError: Its outcome was recorded already.
+            OutcomeUnrecordedError: The ledger could not. The guard holds it, and tries again.
+        """
+        if self.outcome is not None:
+            raise ValueError("an action has one outcome, and this one has it already")
+        if "fields" in fields:
+            fields["fields"] = recordable(fields["fields"])
+        said = {"action": self.id, "run": self._run, "status": status, **fields}
+        if self.record.leaf:
+            said["leaf"] = self.record.leaf
+        # Whatever becomes of it now, it must not be said twice.
+        self.outcome = Recorded("")
+        self.outcome = self._channel.record("outcome", said)
+        return self.outcome
+
+    def observe(self, what: str, source: str, **fields: object) -> Recorded:
+        """Record what a source showed as the action's result: evidence for later actions."""
+        return self._channel.record(
+            "observation", _seen(what, source, {"run": self._run, "action": self.id, **fields})
+        )
+
+    def perform(self, function: Callable[[], T], says: Says = outcome_fields) -> T:
+        """Call the tool within the contract's time, and record what came of it.
+
+        Args:
+            function: Calls the tool.
+            says: What the outcome records of its result.
+
+        Raises:
+            ToolTimeoutError: It did not answer in time.
+            BaseException: What it raises, once that is recorded.
+        """
+        with self:
+            result = call(function, self._seconds(), self.tool)
+            self.ok(**says(result))
+        return result
+
+    async def aperform(
+        self, function: Callable[[], Awaitable[T]], says: Says = outcome_fields
+    ) -> T:
+        """Await the tool within the contract's time, and record what came of it, as `perform`."""
+        async with self:
+            result = await acall(function, self._seconds(), self.tool)
+            await asyncio.to_thread(lambda: self.ok(**says(result)))
+        return result
+
+    def _seconds(self) -> float | None:
+        return self.answer.timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.outcome is not None:
+            return
+        if error is None:
+            self.ok()
+            return
+        try:
+            self.end(status_of(error), error=described(error))
+        except OutcomeUnrecordedError as unrecorded:
+            # What the tool raised is what the agent's code has to hear of.
+            error.add_note(str(unrecorded))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
+
+
+class ActionBlock:
+    """An action on its way: proposed when its block is entered, and not before."""
+
+    def __init__(self, propose: Callable[[], "GuardedAction | Refusal"]) -> None:
+        self._propose = propose
+        self._action: GuardedAction | None = None
+
+    def _entered(self) -> GuardedAction:
+        found = self._propose()
+        if not isinstance(found, GuardedAction):
+            raise refusal_error(found)
+        self._action = found
+        return found
+
+    def __enter__(self) -> GuardedAction:
+        return self._entered()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._action is not None:
+            self._action.__exit__(kind, error, trace)
+
+    async def __aenter__(self) -> GuardedAction:
+        return await asyncio.to_thread(self._entered)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._action is not None:
+            await self._action.__aexit__(kind, error, trace)
+
+
+class GuardedRun:
+    """A run of a service under its contract.
+
+    Args:
+        channel: The guard.
+        id: Digest of its opening: the name of the run.
+        turn: The next message's turn.
+
+    Attributes:
+        closed: Where its end was recorded; None while it is open.
+        actions: The actions that were done in it, by this handle, in order.
+    """
+
+    def __init__(self, channel: Channel, id: str, turn: int = 0) -> None:  # noqa: A002
+        self._channel = channel
+        self.id = id
+        self._turn = turn
+        self._tokens: list[Token[GuardedRun | None]] = []
+        self.closed: Recorded | None = None
+        self.actions: list[GuardedAction] = []
+
+    # --------------------------------------------------------------------------- what is said
+
+    def message(self, role: str, content: str | Sealed | None = None, **fields: object) -> Recorded:
+        """Record what somebody said. Turns are counted from 0 unless `turn` is given."""
+        turn = fields.pop("turn", self._turn)
+        if not isinstance(turn, int):
+            raise TypeError(f"a turn is a number, not {turn!r}")
+        said = {"run": self.id, "role": role, "turn": turn, "content": content, **fields}
+        recorded = self._channel.record("message", said)
+        self._turn = turn + 1
+        return recorded
+
+    def observe(self, what: str, source: str, **fields: object) -> Recorded:
+        """Record evidence: what an observer saw in a source."""
+        return self._channel.record("observation", _seen(what, source, {"run": self.id, **fields}))
+
+    def close(self, outcome: str = "completed", *, value: Money | None = None) -> Recorded:
+        """Record that the run ended, once.
+
+        Raises:
+            ValueError: It was closed already.
+        """
+        if self.closed is not None:
+            raise ValueError("the run was closed already")
+        said = {"run": self.id, "outcome": outcome, "value": value}
+        self.closed = self._channel.record("run.closed", said)
+        return self.closed
+
+    # --------------------------------------------------------------------------- what is done
+
+    def propose(
+        self,
+        tool: str,
+        params: Mapping[str, Any],
+        *,
+        evidence: Sequence[Recorded | str] = (),
+        **fields: object,
+    ) -> GuardedAction | Refusal:
+        """Have an action decided and recorded, and nothing done yet.
+
+        Args:
+            tool: The tool's name.
+            params: Its parameters.
+            evidence: The observations that it rests on.
+            **fields: Further fields of the record, such as `turn` or `call_id`.
+
+        Returns:
+            The action, to be performed: it is a context manager, and has `perform`. Or why it may
+            not be: `Denied`, `ApprovalNeeded`, `Escalated`, or `Repeated` with what came of it
+            before.
+
+        Raises:
+            UngovernedError: No contract binds the service.
+            UnrecordedError: The ledger could not record it. Nothing may be done.
+            LedgerError: A field is unknown or of the wrong form.
+        """
+        cited = [one if isinstance(one, str) else one.digest for one in evidence]
+        said = {"run": self.id, "tool": tool, "params": recordable(dict(params)), **fields}
+        if cited:
+            said["evidence"] = cited
+        return self._proposed(tool, said)
+
+    def resume(self, proposal: str) -> GuardedAction | Refusal:
+        """Propose an action again that was held, now that people have agreed to it.
+
+        Everything is decided once more, as of now: an approval lifts only the rules that asked for
+        it, and is used up.
+
+        Args:
+            proposal: The digest of the action as it was proposed: `ApprovalNeeded.action`.
+        """
+        said = dict(self._channel.proposal(proposal))
+        if said["run"] != self.id:
+            raise ValueError(f"{proposal[:12]}… was proposed in another run, {said['run'][:12]}…")
+        return self._proposed(said["tool"], {**said, "resumes": proposal})
+
+    def _proposed(self, tool: str, said: Mapping[str, Any]) -> GuardedAction | Refusal:
+        answer, recorded = self._channel.propose(said)
+        if isinstance(answer, Refusal):
+            return answer
+        action = GuardedAction(self._channel, self.id, answer, recorded, tool)
+        self.actions.append(action)
+        return action
+
+    def action(
+        self,
+        tool: str,
+        params: Mapping[str, Any],
+        *,
+        evidence: Sequence[Recorded | str] = (),
+        **fields: object,
+    ) -> ActionBlock:
+        """Return an action as a block, `with` or `async with`, that is entered if it is allowed.
+
+        A block that says nothing ended well. One that raises ended in `error` (`timeout` for
+        `TimeoutError`, `abandoned` when the process is told to stop), and the exception goes on.
+
+        Raises:
+            ActionRefusedError: On entering, where it is not allowed: `DeniedError`,
+                `ApprovalNeededError`, `EscalatedError`, `RepeatedError`.
+        """
+        return ActionBlock(lambda: self.propose(tool, params, evidence=evidence, **fields))
+
+    def resumed(self, proposal: str) -> ActionBlock:
+        """Return a held action as a block that is entered if it is allowed by now."""
+        return ActionBlock(lambda: self.resume(proposal))
+
+    def call(
+        self,
+        function: Callable[..., T],
+        tool: str,
+        params: Mapping[str, Any],
+        *,
+        says: Says = outcome_fields,
+        fallback: Fallback | None = None,
+        **fields: Any,  # noqa: ANN401 - those of `propose`
+    ) -> T | Any:  # noqa: ANN401 - what was recorded of an earlier call, or the fallback gives
+        """Have a call decided, make it within the contract's time, and record what came of it.
+
+        Args:
+            function: Calls the tool, with the parameters by name.
+            tool: The tool's name.
+            params: Its parameters.
+            says: What the outcome records of its result.
+            fallback: Called instead where the tool is denied or fails, if the contract names
+                another tool for that: with the parameters, and with what was raised. It calls
+                that tool, in this run.
+            **fields: Those of `propose`.
+
+        Returns:
+            What the function returns; where the same call was done before under its idempotency
+            key, the `fields` that were recorded of that, and the function is not called.
+
+        Raises:
+            ActionRefusedError: It is not allowed.
+            ToolTimeoutError: It did not answer in time.
+            BaseException: What the function raises.
+        """
+        found = self.propose(tool, params, **fields)
+        try:
+            if isinstance(found, GuardedAction):
+                return found.perform(lambda: function(**params), says)
+            return _earlier(found)
+        except Exception as error:
+            if fallback is None or not _falls_back(found, error):
+                raise
+            return fallback(params, error)
+
+    async def acall(
+        self,
+        function: Callable[..., Awaitable[T]],
+        tool: str,
+        params: Mapping[str, Any],
+        *,
+        says: Says = outcome_fields,
+        fallback: Callable[[Mapping[str, Any], Exception], Awaitable[Any]] | None = None,
+        **fields: Any,  # noqa: ANN401 - those of `propose`
+    ) -> T | Any:  # noqa: ANN401 - as `call`
+        """Do what `call` does with coroutine functions."""
+        found = await asyncio.to_thread(lambda: self.propose(tool, params, **fields))
+        try:
+            if isinstance(found, GuardedAction):
+                return await found.aperform(lambda: function(**params), says)
+            return _earlier(found)
+        except Exception as error:
+            if fallback is None or not _falls_back(found, error):
+                raise
+            return await fallback(params, error)
+
+    # ---------------------------------------------------------------------- what is taken back
+
+    def compensate(
+        self,
+        action: GuardedAction | str,
+        function: Callable[..., T],
+        *,
+        says: Says = outcome_fields,
+        **fields: Any,  # noqa: ANN401 - those of `propose`
+    ) -> T | Any:  # noqa: ANN401 - as `call`
+        """Take an action back, by the tool and parameters that the contract names for it.
+
+        The call is decided and recorded like any other, and tried as often as the contract lets a
+        failed call be made again.
+
+        Args:
+            action: What is taken back, or the digest of its record.
+            function: Calls the tool that takes it back, with its parameters by name.
+            says: What the outcome records of its result.
+            **fields: Those of `propose`, such as `evidence`.
+
+        Raises:
+            GuardError: It cannot be taken back (`guard.irreversible`).
+            ActionRefusedError: The contract does not allow it.
+            Exception: What the function raised at the last attempt.
+        """
+        done = action if isinstance(action, str) else action.id
+        undo = self._channel.taking_back(done)
+        for attempt in range(undo.attempts):
+            try:
+                return self.call(
+                    function, undo.tool, undo.params, says=says, compensates=done, **fields
+                )
+            except ActionRefusedError:
+                raise
+            except Exception:
+                if attempt + 1 == undo.attempts:
+                    raise
+        raise AssertionError("there is one attempt at least")
+
+    def __enter__(self) -> Self:
+        self._tokens.append(_current.set(self))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _current.reset(self._tokens.pop())
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        if self.closed is None:
+            self.close("completed" if error is None else "error")
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _current.reset(self._tokens.pop())
+        await asyncio.to_thread(self._end, error)
+
+
+_SOURCE: Final = "source"
+
+
+def _seen(what: str, source: str, fields: dict[str, Any]) -> dict[str, Any]:
+    if "fields" in fields:
+        fields["fields"] = recordable(fields["fields"])
+    return {"what": what, "source": source, "observer": _SOURCE, **fields}
+
+
+def _falls_back(found: "GuardedAction | Refusal", error: Exception) -> bool:
+    """Return whether the contract names another tool for what happened: a denial, or a failure."""
+    if isinstance(found, GuardedAction):
+        return bool(found.answer.fallback) and _is_the_tools(error)
+    return isinstance(found, Denied) and bool(found.fallback)
+
+
+def _is_the_tools(error: Exception) -> bool:
+    """Return whether an error is the tool's: not the guard's own, nor the ledger's."""
+    return isinstance(error, ToolTimeoutError) or not isinstance(error, GuardError | LedgerError)
+
+
+def _earlier(found: Refusal) -> Any:  # noqa: ANN401 - what was recorded
+    """Return what an earlier call gave, where it was done; else raise why this one is refused."""
+    if isinstance(found, Repeated) and found.outcome is not None:
+        return found.outcome.get("fields")
+    raise refusal_error(found)

@@ -1,0 +1,288 @@
+"""What a guard knows of its service: the contract in force, its counters, and what is open.
+
+All of it is read from the ledger, entry by entry, so that every guard of a service, in whatever
+process, stands on the same. Source: docs/spec/guard.md.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from contracts.decision import Decision
+from contracts.engine import Engine
+from contracts.errors import ContractErrors
+from contracts.evaluation import Undecidable
+from contracts.follower import Follower, HistoryChangedError, Rows
+from contracts.history import Event
+from contracts.instants import micros
+from contracts.loading import load_contract
+from contracts.model import Contract
+from contracts.results import RuleResult
+from contracts.versions import VersionHistory
+from ledger.records import AnyRecord
+
+MOST_WHILE_LOCKED: Final = 5_000
+"""How many entries are counted while the ledger is locked, and everybody else waits, at most."""
+
+
+class NotReadyError(Exception):
+    """What is in force has to be read from the ledger's beginning first, with nobody waiting."""
+
+
+class NoContractError(Exception):
+    """No contract binds the service now, or none that this version can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A decision on a proposed action, and what it was taken under.
+
+    Attributes:
+        contract: The contract in force.
+        version: Its version, as it was activated.
+        event: The action as it was proposed.
+        decision: The decision.
+        against: The results of the rules that did not hold.
+    """
+
+    contract: Contract
+    version: str
+    event: Event
+    decision: Decision
+    against: tuple[RuleResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakingBack:
+    """The call that takes an action back, as its contract says: tool, parameters and attempts."""
+
+    tool: str
+    params: Mapping[str, Any]
+    attempts: int = 1
+
+
+class Standing:
+    """The contract of one service in one ledger, and its counters.
+
+    Args:
+        store: The ledger's store.
+        service: The service.
+
+    Attributes:
+        open: By digest, the allowed live actions that have no outcome yet.
+        done: By digest, the entry of the outcome of each that has one.
+    """
+
+    def __init__(self, store: Rows, service: str) -> None:
+        self._store = store
+        self._service = service
+        self._begin()
+
+    def _begin(self) -> None:
+        self._follower = Follower(self._store)
+        self._versions = VersionHistory()
+        self._texts: dict[str, str] = {}
+        self._engines: dict[str, Engine] = {}
+        self._unreadable: dict[str, str] = {}
+        self.open: dict[str, Event] = {}
+        self.done: dict[str, int] = {}
+        self._switch: Event | None = None
+
+    @property
+    def size(self) -> int:
+        """How many entries were read."""
+        return self._follower.size
+
+    @property
+    def latest(self) -> str:
+        """When the last entry was recorded."""
+        return self._follower.latest
+
+    # --------------------------------------------------------------------------- reading
+
+    def read_on(self, size: int) -> None:
+        """Read the ledger on, up to a size, while nobody waits: as long as it takes.
+
+        Raises:
+            LedgerError: The store cannot be read.
+        """
+        try:
+            self._take(self._follower.read_on(size))
+        except HistoryChangedError:
+            self._begin()
+            self._take(self._follower.read_on(size))
+
+    def prepare(self, now: str) -> None:
+        """Have the counters of what is in force now, and of what will be, before they are needed.
+
+        Args:
+            now: The time, as the ledger writes it.
+        """
+        time = micros(now) or 0
+        current = self._versions.at(self._service, time)
+        later = self._versions.after(self._service, time)
+        wanted = {one.digest for one in (current, *later) if one is not None}
+        for digest in wanted - self._engines.keys() - self._unreadable.keys():
+            self._build(digest)
+        for digest in self._engines.keys() - wanted:
+            del self._engines[digest]
+
+    def catch_up(self, size: int) -> None:
+        """Read the last few entries, while the ledger is locked.
+
+        Raises:
+            NotReadyError: They are too many, or what was read before does not hold any more.
+            LedgerError: The store cannot be read.
+        """
+        if not 0 <= size - self.size <= MOST_WHILE_LOCKED:
+            raise NotReadyError
+        try:
+            self._take(self._follower.read_on(size))
+        except HistoryChangedError as error:
+            self._begin()
+            raise NotReadyError from error
+
+    def _take(self, events: Iterator[Event]) -> None:
+        for event in events:
+            self._versions.observe(event)
+            self._note(event)
+            for engine in self._engines.values():
+                # Actions were judged when they were proposed: here they count.
+                engine.observe(event, judge=False)
+
+    def _note(self, event: Event) -> None:
+        """Keep what the guard itself is asked for: texts, and what became of actions."""
+        record = event.record
+        kind = record["kind"]
+        if kind == "contract" and record["service"] == self._service:
+            self._texts[record["digest"]] = record["text"]
+        elif kind == "action" and not event.imported and _allowed(record):
+            self.open[event.digest] = event
+        elif kind == "switch" and record["service"] == self._service:
+            self._switch = event if "selector" not in record else self._switch
+        elif kind == "outcome" and self.open.pop(record["action"], None) is not None:
+            self.done[record["action"]] = event.index
+
+    def _build(self, digest: str) -> None:
+        """Make the counters of a contract from all of history."""
+        try:
+            contract = load_contract(self._texts[digest], f"contract {digest[:12]}")
+        except ContractErrors as errors:
+            self._unreadable[digest] = str(errors.errors[0])
+            return
+        engine = Engine(contract)
+        for event in Follower(self._store).read_on(self.size):
+            engine.observe(event, judge=False)
+        self._engines[digest] = engine
+
+    # -------------------------------------------------------------------------- deciding
+
+    def proposed(self, digest: str, raw: bytes, now: str) -> Event:
+        """Return an action as it will be read, if it is recorded next."""
+        return self._follower.event(self.size, digest, raw, now)
+
+    def rule(self, proposed: Event) -> Ruling:
+        """Decide on a proposed action, as the next entry.
+
+        Raises:
+            NoContractError: Nothing is in force that can be read.
+            NotReadyError: Its counters are not there yet.
+        """
+        version, contract = self.in_force(proposed.recorded_at)
+        decision, against = self._engines[contract.digest].objected(proposed)
+        return Ruling(contract, version, proposed, decision, tuple(against))
+
+    def problem(self, record: AnyRecord, digest: str) -> str:
+        """Return why a record would be part of no history: what it names is not there."""
+        run = self._follower.run_of(record)
+        if run is not None and run.service != self._service:
+            return f"its run is one of {run.service}, and this guard is of {self._service}"
+        return self._follower.problem(record, digest)
+
+    def event_at(self, index: int) -> Event:
+        """Return an entry that was read before, as it was read.
+
+        Raises:
+            LedgerError: The store cannot be read.
+        """
+        return self._follower.again(index)
+
+    def action(self, digest: str) -> Event | None:
+        """Return an action of the service by its digest."""
+        index = self._follower.index_of(digest)
+        if index is None:
+            return None
+        event = self.event_at(index)
+        return event if event.record["kind"] == "action" else None
+
+    def key(self, contract: Contract, proposed: Event) -> str:
+        """Return the idempotency key of a proposed action; empty where it has none."""
+        tool = contract.tools.get(proposed.record["tool"])
+        if tool is None or not tool.calling.idempotency:
+            return ""
+        value = self._engines[contract.digest].value(proposed, tool.calling.idempotency)
+        return "" if isinstance(value, Undecidable) else str(value)
+
+    def switched(self, begins: str) -> bool:
+        """Return whether the service's last switch is engaged, with a reason that begins so."""
+        last = self._switch
+        return (
+            last is not None
+            and last.record["state"] == "engaged"
+            and last.record["reason"].startswith(begins)
+        )
+
+    def taking_back(self, action: Event, now: str) -> TakingBack | str:
+        """Return the call that takes an action back, or why there is none.
+
+        Args:
+            action: The action's entry.
+            now: The time: the contract in force now says how.
+        """
+        contract = self.in_force(now)[1]
+        tool = contract.tools.get(action.record["tool"])
+        if tool is None or not tool.compensation:
+            why = tool.irreversible if tool and tool.irreversible else "the contract names no way"
+            return f"{action.record['tool']} cannot be taken back: {why}"
+        if action.digest not in self.done:
+            return "it has no outcome: nobody knows whether there is something to take back"
+        outcome = self.event_at(self.done[action.digest])
+        params: dict[str, Any] = {}
+        for name, text in tool.calling.take_back.items():
+            value = self._engines[contract.digest].value(outcome, text)
+            if isinstance(value, Undecidable):
+                return f"{tool.compensation} cannot be given `{name}`: {value.reason}"
+            params[name] = value
+        return TakingBack(tool.compensation, params, 1 + contract.retries)
+
+    def in_force(self, now: str) -> tuple[str, Contract]:
+        """Return version and contract in force at a time.
+
+        Raises:
+            NoContractError: Nothing is in force that can be read.
+            NotReadyError: Its counters are not there yet.
+        """
+        found = self._versions.at(self._service, micros(now) or 0)
+        if found is None:
+            raise NoContractError(f"no contract is in force for {self._service}")
+        return found.version, self._engine(found.digest).contract
+
+    def _engine(self, digest: str) -> Engine:
+        if digest in self._unreadable:
+            raise NoContractError(
+                f"the contract in force for {self._service} cannot be read by this version of "
+                f"Writ: {self._unreadable[digest]}"
+            )
+        if digest not in self._engines:
+            raise NotReadyError
+        engine = self._engines[digest]
+        if engine.contract.service != self._service:
+            raise NoContractError(
+                f"the contract in force for {self._service} is that of {engine.contract.service}"
+            )
+        return engine
+
+
+def _allowed(record: Mapping[str, Any]) -> bool:
+    decision = record.get("decision")
+    return decision is None or decision["effect"] == "allow"
