@@ -37,6 +37,7 @@ from contracts.standing import NoContractError, NotReadyError, Ruling, Standing,
 from ledger.admission import Receipt
 from ledger.client import LedgerClient
 from ledger.clock import Clock, format_time, system_clock
+from ledger.encoded import EncodedRecord
 from ledger.encoding import digest
 from ledger.errors import LedgerError, StoreError
 from ledger.records import (
@@ -158,7 +159,9 @@ class Guard:
             raise ValueError(f"{kind!r} is none of {', '.join(_KINDS)}")
         made = cast("AnyRecord", self._client.make(_KINDS[kind], **fields))
         try:
-            return _recorded(self._client.submit([made])[0])
+            recorded = _recorded(self._client.submit([made])[0])
+            self._read_ahead()
+            return recorded
         except StoreError as error:
             if isinstance(made, Outcome):
                 self._unsettled.append(made)
@@ -166,6 +169,14 @@ class Guard:
                     f"the outcome of {made.action[:12]}… is held until the ledger is back: {error}"
                 ) from error
             raise UnrecordedError(f"not recorded: {error}") from error
+
+    def _read_ahead(self) -> None:
+        """Count what was just recorded, so that the next decision need not, unless one is taken."""
+        if self._turn.acquire(blocking=False):
+            try:
+                self._standing.read_on(self._store.size())
+            finally:
+                self._turn.release()
 
     def settle(self) -> int:
         """Hand in what could not be recorded of outcomes, and end what may have been begun in vain.
@@ -202,7 +213,7 @@ class Guard:
         """
         with self._turn:
             self._get_ready()
-            now = max(format_time(self._clock()), self._standing.latest)
+            now = self._now()
             ruling, _ = self._ruled({"tool": tool, "params": dict(params), **fields}, now)
             return answer_of(ruling)
 
@@ -230,42 +241,51 @@ class Guard:
 
     def _proposed(self, fields: Mapping[str, Any]) -> tuple[Answer, Recorded]:
         only_observed = not self._observed.isdisjoint({fields["tool"], "*"})
-        found: list[tuple[Ruling, Action]] = []
+        found: list[Ruling] = []
 
-        def prepare(head: Head, now: str) -> list[AnyRecord]:
+        def prepare(head: Head, now: str) -> list[EncodedRecord]:
             self._standing.catch_up(head.size)
             ruling, draft = self._ruled(fields, now)
             decision = None if only_observed else _as_record(ruling)
-            action = draft.model_copy(update={"decision": decision})
-            found.append((ruling, action))
-            self._doubtful.add(digest(record_bytes(action)))
+            action = EncodedRecord.of(draft.model_copy(update={"decision": decision}))
+            found.append(ruling)
+            self._doubtful.add(action.digest)
             return [action]
 
         receipt = self._appended(prepare)
         self._doubtful.discard(receipt.record)
-        answer = replace(answer_of(found[-1][0]), action=receipt.record, index=receipt.index)
+        answer = replace(answer_of(found[-1]), action=receipt.record, index=receipt.index)
         if only_observed:
             return observed(answer), _recorded(receipt)
         if isinstance(answer, Denied):
-            answer = self._repeated(answer, found[-1][0])
+            answer = self._repeated(answer, found[-1])
         return answer, _recorded(receipt)
 
-    def _appended(self, prepare: Callable[[Head, str], list[AnyRecord]]) -> Receipt:
-        """Append what is decided, reading on beforehand so that nobody waits for that."""
+    def _appended(self, prepare: Callable[[Head, str], list[EncodedRecord]]) -> Receipt:
+        """Append what is decided; read on beforehand where that takes long, and others would wait."""
+        self._end_doubtful()
         for _ in range(_TRIES):
-            self._get_ready()
             try:
                 return self._client.append(prepare)[0]
             except NotReadyError:
-                continue
+                self._get_ready()
             except NoContractError as error:
                 raise UngovernedError(f"{error}: nothing may be done") from error
         raise UnrecordedError("the ledger grows more quickly than it can be read: try again")
 
     def _get_ready(self) -> None:
-        """Read the ledger on, and end what this guard may have begun in vain."""
+        """Read the ledger on, and have the counters of what is in force, and of what will be."""
         self._standing.read_on(self._store.size())
-        self._standing.prepare(max(format_time(self._clock()), self._standing.latest))
+        self._standing.prepare(self._now())
+
+    def _now(self) -> str:
+        return max(format_time(self._clock()), self._standing.latest)
+
+    def _end_doubtful(self) -> None:
+        """End what this guard may have begun in vain."""
+        if not self._doubtful:
+            return
+        self._get_ready()
         for action in self._doubtful & self._standing.open.keys():
             # The ledger had failed while it was recorded, so that the tool was never called.
             record = self._standing.open[action].record
@@ -276,22 +296,20 @@ class Guard:
         """Return the ruling on an action as the next entry, and its record but for the decision."""
         version, contract = self._standing.in_force(now)
         tool = contract.tools.get(fields["tool"])
+        own = {
+            "mode": tool.mode if tool else None,
+            "idempotency_key": self._standing.key(contract, fields, now) or None,
+        }
         draft = self._client.make(
             Action,
-            **{"mode": tool.mode if tool else None, **fields},
+            **{**own, **fields},
             contract=ContractVersion(version=version, digest=contract.digest),
         )
-        proposed = self._event(draft, now)
-        if draft.idempotency_key is None and (key := self._standing.key(contract, proposed)):
-            draft = draft.model_copy(update={"idempotency_key": key})
-            proposed = self._event(draft, now)
+        raw = record_bytes(draft)
+        proposed = self._standing.proposed(digest(raw), raw, now)
         if problem := self._standing.problem(draft, proposed.digest):
             raise GuardError(f"{draft.tool}: {problem}", "guard.reference")
         return self._standing.rule(proposed), draft
-
-    def _event(self, action: Action, now: str) -> Event:
-        raw = record_bytes(action)
-        return self._standing.proposed(digest(raw), raw, now)
 
     def _repeated(self, answer: Denied, ruling: Ruling) -> Answer:
         """Return what came of the call before, where nothing else stands against this one."""
@@ -300,7 +318,11 @@ class Guard:
         if [one.rule for one in against] != [rule] or against[0].reason:
             return answer
         found = self._standing.event_at(against[0].rests_on[-1])
-        return repeated(answer, found, self._standing.key(ruling.contract, ruling.event))
+        return repeated(
+            answer,
+            found,
+            self._standing.key(ruling.contract, ruling.event.record, ruling.event.recorded_at),
+        )
 
     def _contain(self, answer: Answer) -> None:
         """Put the service into safe mode once its containment is reached, if we may."""
@@ -352,9 +374,8 @@ class Guard:
         """
         with self._turn:
             event = self._action(action)
-            now = max(format_time(self._clock()), self._standing.latest)
             try:
-                found = self._standing.taking_back(event, now)
+                found = self._standing.taking_back(event, self._now())
             except NoContractError as error:
                 raise UngovernedError(f"{error}: nothing may be done") from error
         if isinstance(found, str):

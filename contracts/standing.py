@@ -21,7 +21,7 @@ from contracts.results import RuleResult
 from contracts.versions import VersionHistory
 from ledger.records import AnyRecord
 
-MOST_WHILE_LOCKED: Final = 5_000
+MOST_WHILE_LOCKED: Final = 500
 """How many entries are counted while the ledger is locked, and everybody else waits, at most."""
 
 
@@ -87,6 +87,7 @@ class Standing:
         self.open: dict[str, Event] = {}
         self.done: dict[str, int] = {}
         self._switch: Event | None = None
+        self._is_ready = False
 
     @property
     def size(self) -> int:
@@ -118,6 +119,7 @@ class Standing:
         Args:
             now: The time, as the ledger writes it.
         """
+        self._is_ready = True
         time = micros(now) or 0
         current = self._versions.at(self._service, time)
         later = self._versions.after(self._service, time)
@@ -141,11 +143,15 @@ class Standing:
         except HistoryChangedError as error:
             self._begin()
             raise NotReadyError from error
+        if not self._is_ready:
+            # Something was activated: its counters are made with nobody waiting.
+            raise NotReadyError
 
     def _take(self, events: Iterator[Event]) -> None:
         for event in events:
             self._versions.observe(event)
             self._note(event)
+            self._is_ready = self._is_ready and event.record["kind"] != "activation"
             for engine in self._engines.values():
                 # Actions were judged when they were proposed: here they count.
                 engine.observe(event, judge=False)
@@ -215,12 +221,13 @@ class Standing:
         event = self.event_at(index)
         return event if event.record["kind"] == "action" else None
 
-    def key(self, contract: Contract, proposed: Event) -> str:
-        """Return the idempotency key of a proposed action; empty where it has none."""
-        tool = contract.tools.get(proposed.record["tool"])
+    def key(self, contract: Contract, fields: Mapping[str, Any], now: str) -> str:
+        """Return the idempotency key of an action with these fields; empty where it has none."""
+        tool = contract.tools.get(fields["tool"])
         if tool is None or not tool.calling.idempotency:
             return ""
-        value = self._engines[contract.digest].value(proposed, tool.calling.idempotency)
+        event = Event(self.size, "", {**fields, "kind": "action"}, now)
+        value = self._engines[contract.digest].value(event, tool.calling.idempotency)
         return "" if isinstance(value, Undecidable) else str(value)
 
     def switched(self, begins: str) -> bool:

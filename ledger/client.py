@@ -48,6 +48,9 @@ _MAX_BATCH_BYTES = 8 * 1_048_576
 R = TypeVar("R", bound=Part)
 T = TypeVar("T")
 
+Prepare = Callable[[Head, str], Sequence[AnyRecord | EncodedRecord]]
+"""Returns what is to follow a head, given that and the time that will be recorded."""
+
 
 class LedgerClient:
     """One writer. Safe to share between threads; each process makes its own.
@@ -149,7 +152,7 @@ class LedgerClient:
                 receipts = self._hand_in(turn, records, self._seen, exact=False)
             return self._committed(receipts)
 
-    def append(self, prepare: Callable[[Head, str], Sequence[AnyRecord]]) -> list[Receipt]:
+    def append(self, prepare: Prepare) -> list[Receipt]:
         """Write what `prepare` decides on exactly the ledger as it is: nobody writes in between.
 
         Args:
@@ -169,12 +172,13 @@ class LedgerClient:
                 receipts = self._hand_in(turn, records, turn.head, exact=True)
             return self._committed(receipts)
 
-    def _decided(
-        self, prepare: Callable[[Head, str], Sequence[AnyRecord]], turn: Turn
-    ) -> tuple[EncodedRecord, ...]:
+    def _decided(self, prepare: Prepare, turn: Turn) -> tuple[EncodedRecord, ...]:
         self._deciding = True
         try:
-            return tuple(EncodedRecord.of(record) for record in prepare(turn.head, turn.now()))
+            return tuple(
+                one if isinstance(one, EncodedRecord) else EncodedRecord.of(one)
+                for one in prepare(turn.head, turn.now())
+            )
         finally:
             self._deciding = False
 
