@@ -16,6 +16,7 @@ Source: docs/spec/guard.md.
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, Self, cast
 
@@ -159,9 +160,7 @@ class Guard:
             raise ValueError(f"{kind!r} is none of {', '.join(_KINDS)}")
         made = cast("AnyRecord", self._client.make(_KINDS[kind], **fields))
         try:
-            recorded = _recorded(self._client.submit([made])[0])
-            self._read_ahead()
-            return recorded
+            receipt = self._client.submit([made])[0]
         except StoreError as error:
             if isinstance(made, Outcome):
                 self._unsettled.append(made)
@@ -169,12 +168,15 @@ class Guard:
                     f"the outcome of {made.action[:12]}… is held until the ledger is back: {error}"
                 ) from error
             raise UnrecordedError(f"not recorded: {error}") from error
+        self._read_ahead()
+        return _recorded(receipt)
 
     def _read_ahead(self) -> None:
         """Count what was just recorded, so that the next decision need not, unless one is taken."""
         if self._turn.acquire(blocking=False):
             try:
-                self._standing.read_on(self._store.size())
+                with suppress(StoreError):  # the next decision says so
+                    self._standing.read_on(self._store.size())
             finally:
                 self._turn.release()
 
@@ -262,7 +264,7 @@ class Guard:
         return answer, _recorded(receipt)
 
     def _appended(self, prepare: Callable[[Head, str], list[EncodedRecord]]) -> Receipt:
-        """Append what is decided; read on beforehand where that takes long, and others would wait."""
+        """Append what is decided; where reading on takes long, read beforehand: others wait."""
         self._end_doubtful()
         for _ in range(_TRIES):
             try:
