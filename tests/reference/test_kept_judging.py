@@ -34,7 +34,7 @@ class Read:
     def __init__(self, size: int) -> None:
         self.size = size
         self.streams = Streams("00" * 32)
-        self.references = References(self.streams)
+        self.references = References(self.streams.leaf)
         self.when_withheld: Callable[[Mark], None] = lambda _: None
 
     def add(self, event: Event) -> None:
