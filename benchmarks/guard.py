@@ -1,4 +1,4 @@
-"""What a guarded action costs before its tool is called, and how soon a kill switch holds everywhere.
+"""What a guarded action costs before its tool is called, and how soon a kill switch holds.
 
     decision   `run.propose` of a payout under the refund contract of the tests, with budgets,
                containment and evidence: decided, signed, recorded durably; against one Ed25519
