@@ -49,7 +49,6 @@ R = TypeVar("R", bound=Part)
 T = TypeVar("T")
 
 Prepare = Callable[[Head, str], Sequence[AnyRecord | EncodedRecord]]
-"""Returns what is to follow a head, given that and the time that will be recorded."""
 
 
 class LedgerClient:
@@ -175,10 +174,7 @@ class LedgerClient:
     def _decided(self, prepare: Prepare, turn: Turn) -> tuple[EncodedRecord, ...]:
         self._deciding = True
         try:
-            return tuple(
-                one if isinstance(one, EncodedRecord) else EncodedRecord.of(one)
-                for one in prepare(turn.head, turn.now())
-            )
+            return tuple(EncodedRecord.of(one) for one in prepare(turn.head, turn.now()))
         finally:
             self._deciding = False
 

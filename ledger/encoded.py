@@ -41,13 +41,15 @@ class EncodedRecord:
         self.digest = sha256(raw).hexdigest()
 
     @classmethod
-    def of(cls, record: AnyRecord) -> Self:
-        """Write a record.
+    def of(cls, record: "AnyRecord | EncodedRecord") -> "EncodedRecord":
+        """Write a record, if it is not written yet.
 
         Raises:
             EncodingError: A value in it has no strict JSON, or it is longer than 1 MiB.
             RecordError: It is of a class of its own, and what it writes is no record.
         """
+        if isinstance(record, EncodedRecord):
+            return record
         raw = record_bytes(record)
         if type(record) not in MODELS:
             return cls(raw, parse_record(raw), _SEAL)
