@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeVar
 from contracts.answers import (
     ActionRefusedError,
     Answer,
+    ApprovalNeeded,
     Denied,
     GuardError,
     OutcomeUnrecordedError,
@@ -220,6 +221,8 @@ class GuardedRun:
     Attributes:
         closed: Where its end was recorded; None while it is open.
         actions: The actions that were done in it, by this handle, in order.
+        waiting: By digest, the actions that wait for an approval. As long as there are some, the
+            end of the block leaves the run open, to be gone on with.
     """
 
     def __init__(self, channel: Channel, id: str, turn: int = 0) -> None:  # noqa: A002
@@ -229,6 +232,7 @@ class GuardedRun:
         self._tokens: list[Token[GuardedRun | None]] = []
         self.closed: Recorded | None = None
         self.actions: list[GuardedAction] = []
+        self.waiting: dict[str, ApprovalNeeded] = {}
 
     # --------------------------------------------------------------------------- what is said
 
@@ -308,8 +312,11 @@ class GuardedRun:
 
     def _proposed(self, tool: str, said: Mapping[str, Any]) -> GuardedAction | Refusal:
         answer, recorded = self._channel.propose(said)
+        if isinstance(answer, ApprovalNeeded):
+            self.waiting[answer.action] = answer
         if isinstance(answer, Refusal):
             return answer
+        self.waiting.pop(said.get("resumes", ""), None)
         action = GuardedAction(self._channel, self.id, answer, recorded, tool)
         self.actions.append(action)
         return action
@@ -453,7 +460,7 @@ class GuardedRun:
         self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
-        if self.closed is None:
+        if self.closed is None and (error is not None or not self.waiting):
             self.close("completed" if error is None else "error")
 
     async def __aenter__(self) -> Self:
