@@ -24,6 +24,7 @@ from ledger.errors import LedgerError
 from ledger.records import Action, AnyRecord, Authority, Genesis, RunOpened, read_record
 from ledger.rows import Row
 from ledger.sealed import replaced, sealed_in
+from ledger.stewards import AUTHORITY_MARK
 
 _SEALED_MARK: Final = b'{"sealed":"'
 _IMPORTER: Final = "importer"
@@ -41,6 +42,10 @@ class Rows(Protocol):
 
     def row(self, idx: int) -> Row:
         """Return one entry."""
+        ...
+
+    def records_containing(self, needle: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Yield index and bytes of the records in which these bytes stand."""
         ...
 
 
@@ -88,6 +93,8 @@ class Follower:
         if size < self.size:
             raise HistoryChangedError(f"{self.size} entries were read, and there are {size}")
         group: list[Row] = []
+        if self.size == 0 < size:
+            self._authority = _authority_ahead(self._store)
         for row in self._store.rows(self.size, size, strays=False):
             group.append(row)
             header = parse_header(row.header)
@@ -141,11 +148,14 @@ class Follower:
         first = last.index - last.count + 1
         self.size, self.latest = last.index + 1, last.recorded_at
         self._wrote[last.key] = last.index
-        records = [_read(row) for row in rows]
+        records = [_read(row.record) for row in rows]
         self._fold(first, records)
         if self._authority is None or self._authority.is_compromised(last.key, first):
             return
-        if any(self._refused(one, last.recorded_at, first) for one in records):
+        if any(
+            self._refused(one, last.recorded_at, index)
+            for index, one in enumerate(records, start=first)
+        ):
             return
         for index, (row, record) in enumerate(zip(rows, records, strict=True), start=first):
             event = None if record is None else self._valid(index, row, record, last.recorded_at)
@@ -153,21 +163,26 @@ class Follower:
                 yield event
 
     def _fold(self, first: int, records: Sequence[AnyRecord | None]) -> None:
-        """Take in who may write what from here on."""
+        """Take in who may write what from here on, where that was not read ahead."""
         for index, record in enumerate(records, start=first):
-            if isinstance(record, Genesis) and index == 0:
-                self._authority = AuthorityHistory.of(record)
-            elif isinstance(record, Authority) and self._authority is not None:
-                self._authority = self._authority.fold(index, record)
-                for key, since in self._authority.compromised.items():
-                    if since <= self._wrote.get(key, -1) < first:
-                        raise HistoryChangedError(f"key {key[:12]}… was in other hands: read anew")
+            authority = self._authority
+            if not isinstance(record, Authority) or authority is None:
+                continue
+            if authority.documents and index <= authority.documents[-1].index:
+                continue
+            self._authority = authority = authority.fold(index, record)
+            for key, since in authority.compromised.items():
+                if since <= self._wrote.get(key, -1) < first:
+                    raise HistoryChangedError(f"key {key[:12]}… was in other hands: read anew")
 
-    def _refused(self, record: AnyRecord | None, recorded_at: str, first: int) -> bool:
+    def _refused(self, record: AnyRecord | None, recorded_at: str, index: int) -> bool:
         """Return whether governance refuses a record, and so all that was submitted with it."""
-        return record is not None and bool(
-            self._governance.refusal(record, recorded_at, partial(self._owner, first))
-        )
+        if record is None:
+            return False
+        if isinstance(record, Genesis) and index != 0:
+            return True
+        owner_of = partial(self._owner, index)
+        return bool(self._governance.refusal(record, recorded_at, owner_of))
 
     def _owner(self, index: int, identity: str) -> str:
         return "" if self._authority is None else self._authority.owner_at(index, identity)
@@ -223,10 +238,26 @@ class Follower:
         return self._leaves.get(index) or leaf_hash(self._store.row(index).header).hex()
 
 
-def _read(row: Row) -> AnyRecord | None:
+def _authority_ahead(store: Rows) -> AuthorityHistory | None:
+    """Return all authority documents so far: a later one may say that a key was stolen earlier.
+
+    None where entry 0 is not a genesis record, so that nobody may write anything.
+    """
+    genesis = _read(store.row(0).record)
+    if not isinstance(genesis, Genesis):
+        return None
+    found = AuthorityHistory.of(genesis)
+    for index, raw in store.records_containing(AUTHORITY_MARK):
+        record = _read(raw)
+        if isinstance(record, Authority):
+            found = found.fold(index, record)
+    return found
+
+
+def _read(raw: bytes | None) -> AnyRecord | None:
     """Return a record; None where the ledger holds what this version has no model of."""
     try:
-        return read_record(decode(row.record or b""))
+        return read_record(decode(raw or b""))
     except LedgerError:
         return None
 
