@@ -19,7 +19,7 @@ from contracts.history import Event
 from contracts.references import KnownRun, References
 from ledger.authority import AuthorityHistory
 from ledger.encoding import decode
-from ledger.entry import Header, leaf_hash, parse_header
+from ledger.entry import ZEROS, Header, leaf_hash, parse_header
 from ledger.errors import LedgerError
 from ledger.records import Action, AnyRecord, Authority, Genesis, RunOpened, read_record
 from ledger.rows import Row
@@ -65,12 +65,14 @@ class Follower:
     Attributes:
         size: How many entries were read.
         latest: When the last of them was recorded; empty before the first.
+        leaf: Leaf hash of the last of them, hex; zeros before the first.
     """
 
     def __init__(self, store: Rows) -> None:
         self._store = store
         self.size = 0
         self.latest = ""
+        self.leaf = ZEROS
         self._authority: AuthorityHistory | None = None
         self._governance = Governance()
         # Of actions: what an outcome says of its action's entry is held against it.
@@ -96,8 +98,10 @@ class Follower:
         if self.size == 0 < size:
             self._authority = _authority_ahead(self._store)
         for row in self._store.rows(self.size, size, strays=False):
-            group.append(row)
             header = parse_header(row.header)
+            if not group and header.prev != self.leaf:
+                raise HistoryChangedError(f"entry {row.idx} does not follow what was read before")
+            group.append(row)
             if header.position == header.count - 1:
                 yield from self._submission(header, group)
                 group = []
@@ -140,13 +144,18 @@ class Follower:
 
     def run_of(self, record: AnyRecord) -> KnownRun | None:
         """Return what is known of the run that a record stands in."""
-        return self._references.runs.get(self._references.run_of(record))
+        return self.run(self._references.run_of(record))
+
+    def run(self, digest: str) -> KnownRun | None:
+        """Return what is known of the run with this digest."""
+        return self._references.runs.get(digest)
 
     # ------------------------------------------------------------------------ submissions
 
     def _submission(self, last: Header, rows: Sequence[Row]) -> Iterator[Event]:
         first = last.index - last.count + 1
         self.size, self.latest = last.index + 1, last.recorded_at
+        self.leaf = leaf_hash(rows[-1].header).hex()
         self._wrote[last.key] = last.index
         records = [_read(row.record) for row in rows]
         self._fold(first, records)

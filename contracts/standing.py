@@ -19,6 +19,7 @@ from contracts.loading import load_contract
 from contracts.model import Contract
 from contracts.results import RuleResult
 from contracts.versions import VersionHistory
+from ledger.errors import StoreError
 from ledger.records import AnyRecord
 
 MOST_WHILE_LOCKED: Final = 500
@@ -69,7 +70,7 @@ class Standing:
         service: The service.
 
     Attributes:
-        open: By digest, the allowed live actions that have no outcome yet.
+        open: By digest, the service's allowed live actions that have no outcome yet.
         done: By digest, the entry of the outcome of each that has one.
     """
 
@@ -129,8 +130,12 @@ class Standing:
         for digest in self._engines.keys() - wanted:
             del self._engines[digest]
 
-    def catch_up(self, size: int) -> None:
+    def catch_up(self, size: int, leaf: str) -> None:
         """Read the last few entries, while the ledger is locked.
+
+        Args:
+            size: How many entries the ledger has.
+            leaf: Leaf hash of the last of them, hex.
 
         Raises:
             NotReadyError: They are too many, or what was read before does not hold any more.
@@ -143,18 +148,30 @@ class Standing:
         except HistoryChangedError as error:
             self._begin()
             raise NotReadyError from error
+        if self._follower.leaf != leaf:
+            # Another ledger is where this one was, and as long.
+            self._begin()
+            raise NotReadyError
         if not self._is_ready:
             # Something was activated: its counters are made with nobody waiting.
             raise NotReadyError
 
     def _take(self, events: Iterator[Event]) -> None:
-        for event in events:
-            self._versions.observe(event)
-            self._note(event)
-            self._is_ready = self._is_ready and event.record["kind"] != "activation"
-            for engine in self._engines.values():
-                # Actions were judged when they were proposed: here they count.
-                engine.observe(event, judge=False)
+        try:
+            for event in events:
+                self._versions.observe(event)
+                self._note(event)
+                self._is_ready = self._is_ready and event.record["kind"] != "activation"
+                for engine in self._engines.values():
+                    # Actions were judged when they were proposed: here they count.
+                    engine.observe(event, judge=False)
+        except StoreError:
+            # Between two submissions: all that was read before was taken.
+            raise
+        except BaseException:
+            # Somebody may have pressed a key: an entry was read, and not counted by all.
+            self._begin()
+            raise
 
     def _note(self, event: Event) -> None:
         """Keep what the guard itself is asked for: texts, and what became of actions."""
@@ -162,12 +179,20 @@ class Standing:
         kind = record["kind"]
         if kind == "contract" and record["service"] == self._service:
             self._texts[record["digest"]] = record["text"]
-        elif kind == "action" and not event.imported and _allowed(record):
+        elif kind == "action" and self._may_be_done(event):
             self.open[event.digest] = event
         elif kind == "switch" and record["service"] == self._service:
             self._switch = event if "selector" not in record else self._switch
         elif kind == "outcome" and self.open.pop(record["action"], None) is not None:
             self.done[record["action"]] = event.index
+
+    def _may_be_done(self, event: Event) -> bool:
+        """Return whether an event is an action of this service that was allowed, and no claim."""
+        return not event.imported and _allowed(event.record) and self._is_ours(event.record)
+
+    def _is_ours(self, record: Mapping[str, Any]) -> bool:
+        run = self._follower.run(record["run"])
+        return run is not None and run.service == self._service
 
     def _build(self, digest: str) -> None:
         """Make the counters of a contract from all of history."""
@@ -219,7 +244,7 @@ class Standing:
         if index is None:
             return None
         event = self.event_at(index)
-        return event if event.record["kind"] == "action" else None
+        return event if event.record["kind"] == "action" and self._is_ours(event.record) else None
 
     def key(self, contract: Contract, fields: Mapping[str, Any], now: str) -> str:
         """Return the idempotency key of an action with these fields; empty where it has none."""

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ledger.errors import StoreError
+from ledger.merkle import Frontier
+from ledger.rows import Head
 from ledger.store import Store
 from ledger.writing import Writer
 
@@ -15,15 +17,22 @@ class Failing:
     Attributes:
         before: How many of the next transactions fail and are undone.
         after: How many fail once they are committed: nobody is told that it was written.
+        heads: How often it was asked for its head, which waits for its lock.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.heads = 0
         self.before = 0
         self.after = 0
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all that a store has
         return getattr(self._store, name)
+
+    def head(self) -> tuple[Head, Frontier]:
+        """Return where the ledger ends."""
+        self.heads += 1
+        return self._store.head()
 
     @contextmanager
     def writing(self) -> Generator[Writer]:
@@ -57,3 +66,13 @@ class Stops:
             if row.idx == self.at:
                 raise self.error
             yield row
+
+
+class Swapped:
+    """A store in whose place another can be put."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all that a store has
+        return getattr(self.store, name)

@@ -160,7 +160,7 @@ class Shop:
         """Publish a contract and let it come into force at once."""
         contract = load_contract(text, "shop.yaml")
         author, activator = self.client("author"), self.client("activator")
-        said = {"service": SERVICE, "version": contract.version, "digest": contract.digest}
+        said = {"service": contract.service, "version": contract.version, "digest": contract.digest}
         author.submit([author.make(ContractText, text=text, **said)])
         by_hand = isinstance(self.clock, Hands)
         # An activation is not backdated: the real clock goes on until it is recorded.
