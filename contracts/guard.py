@@ -22,7 +22,9 @@ from typing import Any, Final, Self, cast
 
 from contracts.answers import (
     Answer,
+    ApprovalNeeded,
     Denied,
+    Escalated,
     GuardError,
     OutcomeUnrecordedError,
     UngovernedError,
@@ -40,7 +42,7 @@ from ledger.client import LedgerClient
 from ledger.clock import Clock, format_time, system_clock
 from ledger.encoded import EncodedRecord
 from ledger.encoding import digest
-from ledger.errors import LedgerError, StoreError
+from ledger.errors import LedgerError, RefusedError, StoreError
 from ledger.records import (
     Action,
     AnyRecord,
@@ -158,15 +160,21 @@ class Guard:
         """
         if kind not in _KINDS:
             raise ValueError(f"{kind!r} is none of {', '.join(_KINDS)}")
+        if kind == "run.closed" and self._unsettled:
+            # What was done in a run is said before its end.
+            self.settle()
         made = cast("AnyRecord", self._client.make(_KINDS[kind], **fields))
         try:
             receipt = self._client.submit([made])[0]
-        except StoreError as error:
+        except (StoreError, RefusedError) as error:
             if isinstance(made, Outcome):
+                # It was done, and a clock may be set right as a server may come back.
                 self._unsettled.append(made)
                 raise OutcomeUnrecordedError(
-                    f"the outcome of {made.action[:12]}… is held until the ledger is back: {error}"
+                    f"the outcome of {made.action[:12]}… is held until the ledger takes it: {error}"
                 ) from error
+            if isinstance(error, RefusedError):
+                raise
             raise UnrecordedError(f"not recorded: {error}") from error
         self._read_ahead()
         return _recorded(receipt)
@@ -189,13 +197,18 @@ class Guard:
             How many outcomes still wait: 0 once all are recorded.
         """
         with self._turn:
+            waiting: list[Outcome] = []
             while self._unsettled:
                 try:
                     self._settle_one(self._unsettled[0])
-                except StoreError as error:
-                    _LOG.warning("%d outcomes are not recorded: %s", len(self._unsettled), error)
-                    break
+                except (StoreError, RefusedError) as error:
+                    _LOG.warning("an outcome is not recorded: %s", error)
+                    if isinstance(error, StoreError):
+                        break
+                    # It alone may be refused: the others need not wait for it.
+                    waiting.append(self._unsettled[0])
                 del self._unsettled[0]
+            self._unsettled[:0] = waiting
             return len(self._unsettled)
 
     def _settle_one(self, outcome: Outcome) -> None:
@@ -215,8 +228,12 @@ class Guard:
         """
         with self._turn:
             self._get_ready()
-            now = self._now()
-            ruling, _ = self._ruled({"tool": tool, "params": dict(params), **fields}, now)
+            try:
+                ruling, _ = self._ruled(
+                    {"tool": tool, "params": dict(params), **fields}, self._now()
+                )
+            except NoContractError as error:
+                raise UngovernedError(f"{error}: nothing may be done") from error
             return answer_of(ruling)
 
     def propose(self, fields: Mapping[str, Any]) -> tuple[Answer, Recorded]:
@@ -236,8 +253,9 @@ class Guard:
                 raise UnrecordedError(
                     f"{fields['tool']}: could not be recorded, and is not done: {error}"
                 ) from error
-            self._contain(answer)
-        if self._when_held is not None and answer.effect in {"approve", "escalate"}:
+            if isinstance(answer, Denied):
+                self._contain(answer)
+        if isinstance(answer, ApprovalNeeded | Escalated):
             self._tell(answer)
         return answer, recorded
 
@@ -246,7 +264,7 @@ class Guard:
         found: list[Ruling] = []
 
         def prepare(head: Head, now: str) -> list[EncodedRecord]:
-            self._standing.catch_up(head.size)
+            self._standing.catch_up(head.size, head.leaf)
             ruling, draft = self._ruled(fields, now)
             decision = None if only_observed else _as_record(ruling)
             action = EncodedRecord.of(draft.model_copy(update={"decision": decision}))
@@ -265,7 +283,8 @@ class Guard:
 
     def _appended(self, prepare: Callable[[Head, str], list[EncodedRecord]]) -> Receipt:
         """Append what is decided; where reading on takes long, read beforehand: others wait."""
-        self._end_doubtful()
+        if self._doubtful:
+            self._get_ready()
         for _ in range(_TRIES):
             try:
                 return self._client.append(prepare)[0]
@@ -277,6 +296,8 @@ class Guard:
 
     def _get_ready(self) -> None:
         """Read the ledger on, and have the counters of what is in force, and of what will be."""
+        if self._doubtful:
+            self._end_doubtful()
         self._standing.read_on(self._store.size())
         self._standing.prepare(self._now())
 
@@ -284,14 +305,16 @@ class Guard:
         return max(format_time(self._clock()), self._standing.latest)
 
     def _end_doubtful(self) -> None:
-        """End what this guard may have begun in vain."""
-        if not self._doubtful:
-            return
-        self._get_ready()
+        """End the actions that are in the ledger although it failed while they were recorded.
+
+        Nobody was told, so that no tool was called. The ledger's lock is waited for: who holds it
+        for us, somewhere on a server, may yet commit.
+        """
+        self._standing.read_on(self._store.head()[0].size)
         for action in self._doubtful & self._standing.open.keys():
-            # The ledger had failed while it was recorded, so that the tool was never called.
-            record = self._standing.open[action].record
-            self.record("outcome", {"action": action, "run": record["run"], "status": "skipped"})
+            run = self._standing.open[action].record["run"]
+            said = {"action": action, "run": run, "status": "skipped"}
+            self._client.submit([self._client.make(Outcome, **said)])
         self._doubtful.clear()
 
     def _ruled(self, fields: Mapping[str, Any], now: str) -> tuple[Ruling, Action]:

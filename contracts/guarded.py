@@ -460,8 +460,17 @@ class GuardedRun:
         self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
-        if self.closed is None and (error is not None or not self.waiting):
-            self.close("completed" if error is None else "error")
+        if self.closed is not None:
+            return
+        if error is None:
+            if not self.waiting:
+                self.close()
+            return
+        try:
+            self.close("error")
+        except (GuardError, LedgerError) as unrecorded:
+            # What ended the run is what the agent's code has to hear of.
+            error.add_note(f"the run's end: {unrecorded}")
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
