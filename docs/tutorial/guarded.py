@@ -4,6 +4,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from model import TASKS, model
+from shop import PAID, find_order, hand_over, refund
+
 from contracts.answers import ActionRefusedError, ApprovalNeededError
 from contracts.guard import Guard
 from contracts.guarded import GuardedRun
@@ -11,8 +14,6 @@ from contracts.tooling import tool
 from ledger.client import LedgerClient
 from ledger.founding import open_founded
 from ledger.store import Store
-from model import TASKS, model
-from shop import PAID, find_order, hand_over, refund
 
 SERVICE = "spiffe://shop.example/ai/refunds"
 LEDGER = "refunds.db"

@@ -1,4 +1,4 @@
-"""A model that is scripted: what it wants to do is the same each time, so that you can follow it."""
+"""A model that is scripted: it wants the same each time, so that you can follow it."""
 
 from collections.abc import Generator
 
@@ -7,7 +7,7 @@ Call = tuple[str, dict[str, object]]
 
 def model(task: str) -> Generator[Call, dict[str, float], None]:
     """Yield the tool calls that the model asks for."""
-    order = task.split()[-1]
+    order = task.rsplit(maxsplit=1)[-1]
     paid = yield "orders.find", {"order": order}
     if "broken" in task:
         # It is sure of itself, and has looked nothing up in the policy.

@@ -18,5 +18,7 @@ def test_importing_pulls_in_no_framework(module: str) -> None:
         f"import {module}\n"
         f"print(*(one for one in {FRAMEWORKS!r} if one in sys.modules))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr

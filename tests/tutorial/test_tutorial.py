@@ -52,9 +52,9 @@ def check(shown: list[str], printed: str, command: str) -> None:
     lines = iter(printed.splitlines())
     for line in shown:
         beginning, cut, _ = line.partition("…")
-        assert any(
-            one.startswith(beginning) if cut else one == line for one in lines
-        ), f"{command}: the page shows {line!r}, and it printed\n{printed}"
+        assert any(one.startswith(beginning) if cut else one == line for one in lines), (
+            f"{command}: the page shows {line!r}, and it printed\n{printed}"
+        )
 
 
 def waiting(folder: Path) -> str:
