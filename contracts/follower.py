@@ -18,6 +18,7 @@ from contracts.governance import Governance
 from contracts.history import Event
 from contracts.references import KnownRun, References
 from ledger.authority import AuthorityHistory
+from ledger.encoded import EncodedRecord
 from ledger.encoding import decode
 from ledger.entry import ZEROS, Header, leaf_hash, parse_header
 from ledger.errors import LedgerError
@@ -112,6 +113,22 @@ class Follower:
         """Return a record as it will be read once it stands at an entry: a proposed action, say."""
         value = decode(raw)
         return self._event(index, digest, value, raw, recorded_at, imported=False)
+
+    def assume(self, record: EncodedRecord, recorded_at: str, key: str) -> Event:
+        """Return the event of a record as the next entry, and go on as if it were read.
+
+        Args:
+            record: A record that is valid there.
+            recorded_at: When it will have been recorded.
+            key: Fingerprint of the key that signs for it.
+        """
+        index = self.size
+        imported = self._imported(index, record.record)
+        self._references.add(index, record.digest, record.record, imported=imported)
+        self.size, self.latest = index + 1, recorded_at
+        self._wrote[key] = index
+        value = decode(record.raw)
+        return self._event(index, record.digest, value, record.raw, recorded_at, imported=imported)
 
     def again(self, index: int) -> Event:
         """Return a valid entry that was read before, as it was read."""

@@ -15,16 +15,14 @@ Source: docs/spec/guard.md.
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, Self, cast
 
 from contracts.answers import (
     Answer,
-    ApprovalNeeded,
     Denied,
-    Escalated,
     GuardError,
     OutcomeUnrecordedError,
     UngovernedError,
@@ -34,8 +32,10 @@ from contracts.answers import (
     repeated,
 )
 from contracts.channel import Recorded
+from contracts.grouped import ACTION, Given, Group, Wanted, recorded
 from contracts.guarded import GuardedRun
 from contracts.history import Event
+from contracts.notices import CONTAINED, Notices
 from contracts.standing import NoContractError, NotReadyError, Ruling, Standing, TakingBack
 from ledger.admission import Receipt
 from ledger.client import LedgerClient
@@ -54,7 +54,6 @@ from ledger.records import (
     Part,
     RunClosed,
     RunOpened,
-    Switch,
     record_bytes,
 )
 from ledger.rows import Head
@@ -74,10 +73,6 @@ _TRIES: Final = 8
 _OWN: Final = frozenset(
     {"v", "kind", "nonce", "by", "at", "contract", "decision", "resumes", "idempotency_key", "mode"}
 )
-CONTAINMENT: Final = "recovery.containment"
-CONTAINED: Final = "containment"
-"""How the reason of a switch begins that a guard has pulled."""
-_MOST_SAID: Final = 1_000
 
 
 class Guard:
@@ -114,8 +109,7 @@ class Guard:
         self._service = service
         self._observed = frozenset(observe)
         self._clock = clock
-        self._when_held = when_held
-        self._commander = commander
+        self._notices = Notices(service, when_held, commander)
         self._standing = Standing(store, service)
         # One decision at a time: the ledger takes one at a time anyhow.
         self._turn = threading.RLock()
@@ -158,26 +152,27 @@ class Guard:
             UnrecordedError: The ledger could not; for an outcome `OutcomeUnrecordedError`.
             LedgerError: A field is unknown or of the wrong form, or the ledger refuses it.
         """
-        if kind not in _KINDS:
-            raise ValueError(f"{kind!r} is none of {', '.join(_KINDS)}")
         if kind == "run.closed" and self._unsettled:
             # What was done in a run is said before its end.
             self.settle()
-        made = cast("AnyRecord", self._client.make(_KINDS[kind], **fields))
+        made = self._happened(kind, fields)
         try:
             receipt = self._client.submit([made])[0]
         except (StoreError, RefusedError) as error:
             if isinstance(made, Outcome):
-                # It was done, and a clock may be set right as a server may come back.
-                self._unsettled.append(made)
-                raise OutcomeUnrecordedError(
-                    f"the outcome of {made.action[:12]}… is held until the ledger takes it: {error}"
-                ) from error
+                raise self._held(made, error) from error
             if isinstance(error, RefusedError):
                 raise
             raise UnrecordedError(f"not recorded: {error}") from error
         self._read_ahead()
-        return _recorded(receipt)
+        return recorded(receipt)
+
+    def _held(self, outcome: Outcome, error: Exception) -> OutcomeUnrecordedError:
+        """Hold an outcome: it was done, and a clock may be set right as a server may come back."""
+        self._unsettled.append(outcome)
+        return OutcomeUnrecordedError(
+            f"the outcome of {outcome.action[:12]}… is held until the ledger takes it: {error}"
+        )
 
     def _read_ahead(self) -> None:
         """Count what was just recorded, so that the next decision need not, unless one is taken."""
@@ -245,54 +240,119 @@ class Guard:
             GuardError: What the action names is not in the ledger (`guard.reference`).
             LedgerError: A field is unknown or of the wrong form, or the ledger refuses it.
         """
+        (given,) = self.group([Wanted(ACTION, fields)])
+        if isinstance(given, Exception):
+            raise given
+        return cast("tuple[Answer, Recorded]", given)
+
+    def group(self, wanted: Sequence[Wanted]) -> list[Given]:
+        """Record several things with one commit, in order, each decided on all before it.
+
+        What cannot be recorded keeps no other from it: an error stands in its place.
+
+        Args:
+            wanted: At most 1,024 of them.
+        """
+        group = Group(wanted)
         with self._turn:
             self.settle()
             try:
-                answer, recorded = self._proposed(fields)
-            except StoreError as error:
-                raise UnrecordedError(
-                    f"{fields['tool']}: could not be recorded, and is not done: {error}"
-                ) from error
-            if isinstance(answer, Denied):
-                self._contain(answer)
-        if isinstance(answer, ApprovalNeeded | Escalated):
-            self._tell(answer)
-        return answer, recorded
+                receipts = self._appended(group)
+            except (StoreError, RefusedError, UnrecordedError) as error:
+                return [
+                    group.errors.get(place) or self._lost(group, place, error)
+                    for place in range(len(wanted))
+                ]
+            given = self._answered(group, receipts)
+            for one in given:
+                if isinstance(one, tuple):
+                    self._notices.contain(one[0], contained=self._standing.switched(CONTAINED))
+        for one in given:
+            if isinstance(one, tuple):
+                self._notices.tell(one[0])
+        return given
 
-    def _proposed(self, fields: Mapping[str, Any]) -> tuple[Answer, Recorded]:
-        only_observed = not self._observed.isdisjoint({fields["tool"], "*"})
-        found: list[Ruling] = []
-
-        def prepare(head: Head, now: str) -> list[EncodedRecord]:
-            self._standing.catch_up(head.size, head.leaf)
-            ruling, draft = self._ruled(fields, now)
-            decision = None if only_observed else _as_record(ruling)
-            action = EncodedRecord.of(draft.model_copy(update={"decision": decision}))
-            found.append(ruling)
-            self._doubtful.add(action.digest)
-            return [action]
-
-        receipt = self._appended(prepare)
-        self._doubtful.discard(receipt.record)
-        answer = replace(answer_of(found[-1]), action=receipt.record, index=receipt.index)
-        if only_observed:
-            return observed(answer), _recorded(receipt)
-        if isinstance(answer, Denied):
-            answer = self._repeated(answer, found[-1])
-        return answer, _recorded(receipt)
-
-    def _appended(self, prepare: Callable[[Head, str], list[EncodedRecord]]) -> Receipt:
+    def _appended(self, group: Group) -> list[Receipt]:
         """Append what is decided; where reading on takes long, read beforehand: others wait."""
         if self._doubtful:
             self._get_ready()
         for _ in range(_TRIES):
             try:
-                return self._client.append(prepare)[0]
+                receipts = self._client.append(lambda head, now: self._prepared(group, head, now))
             except NotReadyError:
+                self._standing.forget_assumed()
                 self._get_ready()
-            except NoContractError as error:
-                raise UngovernedError(f"{error}: nothing may be done") from error
+            except BaseException:
+                # What was assumed to be recorded was not, or nobody knows.
+                self._standing.forget_assumed()
+                raise
+            else:
+                self._standing.confirm(receipts[-1].leaf if receipts else "")
+                return receipts
         raise UnrecordedError("the ledger grows more quickly than it can be read: try again")
+
+    def _prepared(self, group: Group, head: Head, now: str) -> list[EncodedRecord]:
+        """Decide all of a group, as the entries that follow a head."""
+        self._standing.catch_up(head.size, head.leaf)
+        group.begin()
+        for place, one in enumerate(group.wanted):
+            try:
+                record, ruling = self._made(one, now)
+            except NoContractError as error:
+                group.errors[place] = UngovernedError(f"{error}: nothing may be done")
+            except (GuardError, LedgerError, ValueError) as error:
+                group.errors[place] = error
+            else:
+                group.add(place, record, ruling)
+                if ruling is not None:
+                    self._doubtful.add(record.digest)
+                if len(group.wanted) > 1:
+                    self._standing.assume(record, now, self._client.key)
+        return group.records
+
+    def _made(self, wanted: Wanted, now: str) -> tuple[EncodedRecord, Ruling | None]:
+        """Return a record as the next entry, and where it is an action the ruling on it."""
+        if wanted.kind == ACTION:
+            ruling, draft = self._ruled(wanted.fields, now)
+            decision = None if self._only_observes(draft.tool) else _as_record(ruling)
+            return EncodedRecord.of(draft.model_copy(update={"decision": decision})), ruling
+        made = EncodedRecord.of(self._happened(wanted.kind, wanted.fields))
+        if problem := self._standing.problem(made.record, made.digest):
+            raise GuardError(f"{wanted.kind}: {problem}", "guard.reference")
+        return made, None
+
+    def _happened(self, kind: str, said: Mapping[str, Any]) -> AnyRecord:
+        if kind not in _KINDS:
+            raise ValueError(f"{kind!r} is none of {', '.join(_KINDS)}")
+        return cast("AnyRecord", self._client.make(_KINDS[kind], **said))
+
+    def _only_observes(self, tool: str) -> bool:
+        return not self._observed.isdisjoint({tool, "*"})
+
+    def _answered(self, group: Group, receipts: Sequence[Receipt]) -> list[Given]:
+        """Return what became of each of a group that was recorded."""
+        given: dict[int, Given] = dict(group.errors)
+        for place, ruling, receipt in zip(group.places, group.rulings, receipts, strict=True):
+            self._doubtful.discard(receipt.record)
+            where = recorded(receipt)
+            given[place] = where if ruling is None else (self._answer(ruling, receipt), where)
+        return [given[place] for place in range(len(group.wanted))]
+
+    def _answer(self, ruling: Ruling, receipt: Receipt) -> Answer:
+        answer = replace(answer_of(ruling), action=receipt.record, index=receipt.index)
+        if self._only_observes(answer.tool):
+            return observed(answer)
+        return self._repeated(answer, ruling) if isinstance(answer, Denied) else answer
+
+    def _lost(self, group: Group, place: int, error: Exception) -> Exception:
+        """Return the error of what could not be recorded with its group; hold it if it is done."""
+        made = dict(zip(group.places, group.records, strict=True)).get(place)
+        if made is not None and isinstance(made.record, Outcome):
+            return self._held(made.record, error)
+        if isinstance(error, StoreError):
+            what = group.wanted[place].fields.get("tool", group.wanted[place].kind)
+            return _because(UnrecordedError(f"{what}: not recorded, and is not done: {error}"), error)
+        return error
 
     def _get_ready(self) -> None:
         """Read the ledger on, and have the counters of what is in force, and of what will be."""
@@ -320,16 +380,15 @@ class Guard:
     def _ruled(self, fields: Mapping[str, Any], now: str) -> tuple[Ruling, Action]:
         """Return the ruling on an action as the next entry, and its record but for the decision."""
         version, contract = self._standing.in_force(now)
-        tool = contract.tools.get(fields["tool"])
-        own = {
-            "mode": tool.mode if tool else None,
-            "idempotency_key": self._standing.key(contract, fields, now) or None,
-        }
+        tool = contract.tools.get(str(fields.get("tool")))
         draft = self._client.make(
             Action,
-            **{**own, **fields},
+            **{"mode": tool.mode if tool else None, **fields},
             contract=ContractVersion(version=version, digest=contract.digest),
         )
+        if draft.idempotency_key is None and tool is not None and tool.calling.idempotency:
+            key = self._standing.key(contract, draft.tool, draft.params, now)
+            draft = draft.model_copy(update={"idempotency_key": key or None})
         raw = record_bytes(draft)
         proposed = self._standing.proposed(digest(raw), raw, now)
         if problem := self._standing.problem(draft, proposed.digest):
@@ -346,37 +405,8 @@ class Guard:
         return repeated(
             answer,
             found,
-            self._standing.key(ruling.contract, ruling.event.record, ruling.event.recorded_at),
+            ruling.event.record.get("idempotency_key", ""),
         )
-
-    def _contain(self, answer: Answer) -> None:
-        """Put the service into safe mode once its containment is reached, if we may."""
-        reached = any(
-            one.rule == CONTAINMENT and one.result == "violated" for one in answer.objections
-        )
-        if not reached or self._commander is None or self._standing.switched(CONTAINED):
-            return
-        why = next(str(one) for one in answer.objections if one.rule == CONTAINMENT)
-        switch = self._commander.make(
-            Switch,
-            service=self._service,
-            state="engaged",
-            mode="safe",
-            reason=f"{CONTAINED}: {why}"[:_MOST_SAID],
-        )
-        try:
-            self._commander.submit([switch])
-        except LedgerError as error:
-            # The action is denied already, and the next one will be as long as the window holds.
-            _LOG.error("containment was reached, and the switch could not be pulled: %s", error)
-
-    def _tell(self, answer: Answer) -> None:
-        """Tell who was to be told. What goes wrong there must not undo what is recorded."""
-        try:
-            if self._when_held is not None:
-                self._when_held(answer)
-        except Exception:  # noqa: BLE001 - whatever it is, the action stands in the ledger
-            _LOG.exception("%s: nobody was told of %s", self._service, answer.action)
 
     # -------------------------------------------------------------------- what was recorded
 
@@ -462,5 +492,6 @@ def _as_record(ruling: Ruling) -> Decision:
     return Decision.model_validate(ruling.decision.as_record())
 
 
-def _recorded(receipt: Receipt) -> Recorded:
-    return Recorded(receipt.record, receipt.index, receipt.leaf)
+def _because(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error

@@ -19,6 +19,7 @@ from contracts.loading import load_contract
 from contracts.model import Contract
 from contracts.results import RuleResult
 from contracts.versions import VersionHistory
+from ledger.encoded import EncodedRecord
 from ledger.errors import StoreError
 from ledger.records import AnyRecord
 
@@ -89,6 +90,7 @@ class Standing:
         self.done: dict[str, int] = {}
         self._switch: Event | None = None
         self._is_ready = False
+        self._assumed = False
 
     @property
     def size(self) -> int:
@@ -155,6 +157,28 @@ class Standing:
         if not self._is_ready:
             # Something was activated: its counters are made with nobody waiting.
             raise NotReadyError
+
+    def assume(self, record: EncodedRecord, now: str, key: str) -> None:
+        """Count a record as the next entry, which it will be if all goes well.
+
+        Args:
+            record: The record.
+            now: When it will have been recorded.
+            key: Fingerprint of the key that signs for it.
+        """
+        self._assumed = True
+        self._take(iter([self._follower.assume(record, now, key)]))
+
+    def confirm(self, leaf: str) -> None:
+        """Take it that what was assumed is recorded; `leaf` is the last leaf hash then."""
+        if self._assumed:
+            self._follower.leaf = leaf
+            self._assumed = False
+
+    def forget_assumed(self) -> None:
+        """Begin anew where something was assumed that was not recorded, or nobody knows."""
+        if self._assumed:
+            self._begin()
 
     def _take(self, events: Iterator[Event]) -> None:
         try:
@@ -246,14 +270,12 @@ class Standing:
         event = self.event_at(index)
         return event if event.record["kind"] == "action" and self._is_ours(event.record) else None
 
-    def key(self, contract: Contract, fields: Mapping[str, Any], now: str) -> str:
-        """Return the idempotency key of an action with these fields; empty where it has none."""
-        tool = contract.tools.get(fields["tool"])
-        if tool is None or not tool.calling.idempotency:
-            return ""
-        event = Event(self.size, "", {**fields, "kind": "action"}, now)
-        value = self._engines[contract.digest].value(event, tool.calling.idempotency)
-        return "" if isinstance(value, Undecidable) else str(value)
+    def key(self, contract: Contract, tool: str, params: Mapping[str, Any], now: str) -> str:
+        """Return the idempotency key of a call, as the contract computes it; empty without one."""
+        event = Event(self.size, "", {"kind": "action", "tool": tool, "params": params}, now)
+        text = contract.tools[tool].calling.idempotency
+        value = self._engines[contract.digest].value(event, text)
+        return str(value) if isinstance(value, str | int) else ""
 
     def switched(self, begins: str) -> bool:
         """Return whether the service's last switch is engaged, with a reason that begins so."""

@@ -52,7 +52,7 @@ Prepare = Callable[[Head, str], Sequence[AnyRecord | EncodedRecord]]
 
 
 class LedgerClient:
-    """One writer. Safe to share between threads; each process makes its own.
+    """One writer. Safe to share between threads, one a process. `key` is its fingerprint.
 
     Args:
         store: Opened with `writable=True`. The client does not close it.
@@ -88,7 +88,7 @@ class LedgerClient:
         self.by = by
         self._store = store
         self._signer = signer
-        self._key = fingerprint(signer.public_key)
+        self.key = fingerprint(signer.public_key)
         self._random = random
         self._head_signer = head_signer
         self._checkpoint_every = checkpoint_every
@@ -234,7 +234,7 @@ class LedgerClient:
             raise ValueError(f"a submission has 1 to {MAX_SUBMISSION} records, not {len(records)}")
         submission = Submission(
             genesis=turn.genesis or records[0].digest,
-            key=self._key,
+            key=self.key,
             stream=self._stream,
             number=self._number,
             previous=self._previous,

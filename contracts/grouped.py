@@ -1,0 +1,64 @@
+"""Several things that are recorded at once, each decided on all that stands before it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from contracts.answers import Answer
+from contracts.channel import Recorded
+from contracts.standing import Ruling
+from ledger.admission import Receipt
+from ledger.encoded import EncodedRecord
+
+ACTION: Final = "action"
+
+Given = tuple[Answer, Recorded] | Recorded | Exception
+"""What became of one of them: an answer, where it stands, or why it was not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Something that is to be recorded.
+
+    Attributes:
+        kind: `action`, to be decided on; or what happened: a kind of `Channel.record`.
+        fields: Of its record.
+    """
+
+    kind: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Group:
+    """What is to be recorded as one submission, and what became of it so far.
+
+    Attributes:
+        wanted: All of it, in order.
+        records: What is recorded of it.
+        rulings: Of each of these the ruling, None where it is no action.
+        places: Of each of these its place in `wanted`.
+        errors: By place, why something is not recorded.
+    """
+
+    wanted: Sequence[Wanted]
+    records: list[EncodedRecord] = field(default_factory=list[EncodedRecord])
+    rulings: list[Ruling | None] = field(default_factory=list[Ruling | None])
+    places: list[int] = field(default_factory=list[int])
+    errors: dict[int, Exception] = field(default_factory=dict[int, Exception])
+
+    def begin(self) -> None:
+        """Begin anew: what was decided before was decided on another history."""
+        for each in (self.records, self.rulings, self.places, self.errors):
+            each.clear()
+
+    def add(self, place: int, record: EncodedRecord, ruling: Ruling | None) -> None:
+        """Take up a record."""
+        self.places.append(place)
+        self.records.append(record)
+        self.rulings.append(ruling)
+
+
+def recorded(receipt: Receipt) -> Recorded:
+    """Return where a record stands."""
+    return Recorded(receipt.record, receipt.index, receipt.leaf)
