@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotDoneError
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from contracts.answers import ToolTimeoutError
@@ -46,7 +47,8 @@ def call(function: Callable[[], T], seconds: float | None, name: str) -> T:
         return done.result(seconds)
     except NotDoneError as error:
         if done.done():
-            raise
+            # It ended just then, or raised such an error itself.
+            return done.result()
         raise _late(name, seconds) from error
 
 
@@ -64,6 +66,45 @@ async def acall(function: Callable[[], Awaitable[T]], seconds: float | None, nam
     except TimeoutError as error:
         if deadline.expired():
             raise _late(name, seconds or 0.0) from error
+        raise
+
+
+async def in_thread(function: Callable[[], T], undo: Callable[[T], object]) -> T:
+    """Call a function in a thread, and undo what it did where nobody waits for it any more.
+
+    Args:
+        function: What is called.
+        undo: Given what it returned, where the awaiting task was cancelled meanwhile.
+
+    Raises:
+        CancelledError: The task was cancelled. What the function did is undone by then, unless the
+            task is cancelled once more; then it is undone by the thread, later.
+        BaseException: What the function raises.
+    """
+    lock = threading.Lock()
+    found: list[T] = []
+    gone: list[bool] = []
+
+    def work() -> T:
+        result = function()
+        with lock:
+            found.append(result)
+            late = bool(gone)
+        if late:
+            undo(result)
+        return result
+
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with lock:
+            gone.append(True)
+            ended = list(found)
+        with suppress(Exception):
+            await asyncio.shield(task)
+            for result in ended:
+                await asyncio.shield(asyncio.to_thread(undo, result))
         raise
 
 

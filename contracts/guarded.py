@@ -10,13 +10,13 @@ reason. Who wants the answer as data asks `propose`.
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from contracts.answers import (
-    ActionRefusedError,
     Answer,
     ApprovalNeeded,
     Denied,
@@ -27,7 +27,7 @@ from contracts.answers import (
     ToolTimeoutError,
     refusal_error,
 )
-from contracts.calling import acall, call, outcome_fields
+from contracts.calling import acall, call, in_thread, outcome_fields
 from contracts.channel import Channel, Recorded
 from ledger.errors import LedgerError
 from ledger.records import Money
@@ -65,6 +65,7 @@ class GuardedAction:
         answer: The decision. Where the tool is only observed it is what would have been decided.
         record: Where it was recorded.
         outcome: Where its outcome was recorded; None before.
+        said: How it ended, as was said or is known; empty before.
     """
 
     def __init__(
@@ -76,6 +77,9 @@ class GuardedAction:
         self.record = record
         self.tool = tool
         self.outcome: Recorded | None = None
+        self.said = ""
+        # Threads may end it at once, and so may a task that is cancelled.
+        self._ending = threading.RLock()
 
     @property
     def id(self) -> str:
@@ -92,18 +96,27 @@ class GuardedAction:
         Raises:
             ValueError: Its outcome was recorded already.
             OutcomeUnrecordedError: The ledger could not. The guard holds it, and tries again.
+            LedgerError: A field is unknown or of the wrong form. How it ended was said all the
+                same, and the block's end records that.
         """
-        if self.outcome is not None:
-            raise ValueError("an action has one outcome, and this one has it already")
-        if "fields" in fields:
-            fields["fields"] = recordable(fields["fields"])
-        said = {"action": self.id, "run": self._run, "status": status, **fields}
-        if self.record.leaf:
-            said["leaf"] = self.record.leaf
-        # Whatever becomes of it now, it must not be said twice.
-        self.outcome = Recorded("")
-        self.outcome = self._channel.record("outcome", said)
-        return self.outcome
+        with self._ending:
+            if self.outcome is not None:
+                raise ValueError("an action has one outcome, and this one has it already")
+            self.said = status
+            if "fields" in fields:
+                fields["fields"] = recordable(fields["fields"])
+            said = {"action": self.id, "run": self._run, "status": status, **fields}
+            if self.record.leaf:
+                said["leaf"] = self.record.leaf
+            # Whatever becomes of it now, it must not be said twice.
+            self.outcome = Recorded("")
+            try:
+                self.outcome = self._channel.record("outcome", said)
+            except LedgerError:
+                # It has no form, and so was not handed in.
+                self.outcome = None
+                raise
+            return self.outcome
 
     def observe(self, what: str, source: str, **fields: object) -> Recorded:
         """Record what a source showed as the action's result: evidence for later actions."""
@@ -124,6 +137,8 @@ class GuardedAction:
         """
         with self:
             result = call(function, self._seconds(), self.tool)
+            # Whether or not that can be recorded, it must not be called again.
+            self.said = "ok"
             self.ok(**says(result))
         return result
 
@@ -133,6 +148,7 @@ class GuardedAction:
         """Await the tool within the contract's time, and record what came of it, as `perform`."""
         async with self:
             result = await acall(function, self._seconds(), self.tool)
+            self.said = "ok"
             await asyncio.to_thread(lambda: self.ok(**says(result)))
         return result
 
@@ -148,16 +164,17 @@ class GuardedAction:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.outcome is not None:
-            return
-        if error is None:
-            self.ok()
-            return
-        try:
-            self.end(status_of(error), error=described(error))
-        except OutcomeUnrecordedError as unrecorded:
-            # What the tool raised is what the agent's code has to hear of.
-            error.add_note(str(unrecorded))
+        with self._ending:
+            if self.outcome is not None:
+                return
+            if error is None:
+                self.ok()
+                return
+            try:
+                self.end(self.said or status_of(error), error=described(error))
+            except OutcomeUnrecordedError as unrecorded:
+                # What the tool raised is what the agent's code has to hear of.
+                error.add_note(str(unrecorded))
 
     async def __aenter__(self) -> Self:
         return self
@@ -168,7 +185,7 @@ class GuardedAction:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.to_thread(self.__exit__, kind, error, trace)
+        await asyncio.shield(asyncio.to_thread(self.__exit__, kind, error, trace))
 
 
 class ActionBlock:
@@ -198,7 +215,7 @@ class ActionBlock:
             self._action.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> GuardedAction:
-        return await asyncio.to_thread(self._entered)
+        return await in_thread(self._entered, _never_begun)
 
     async def __aexit__(
         self,
@@ -396,7 +413,7 @@ class GuardedRun:
         **fields: Any,  # noqa: ANN401 - those of `propose`
     ) -> T | Any:  # noqa: ANN401 - as `call`
         """Do what `call` does with coroutine functions."""
-        found = await asyncio.to_thread(lambda: self.propose(tool, params, **fields))
+        found = await in_thread(lambda: self.propose(tool, params, **fields), _never_begun)
         try:
             if isinstance(found, GuardedAction):
                 return await found.aperform(lambda: function(**params), says)
@@ -435,14 +452,13 @@ class GuardedRun:
         done = action if isinstance(action, str) else action.id
         undo = self._channel.taking_back(done)
         for attempt in range(undo.attempts):
+            found = self.propose(undo.tool, undo.params, compensates=done, **fields)
+            if not isinstance(found, GuardedAction):
+                return _earlier(found)
             try:
-                return self.call(
-                    function, undo.tool, undo.params, says=says, compensates=done, **fields
-                )
-            except ActionRefusedError:
-                raise
-            except Exception:
-                if attempt + 1 == undo.attempts:
+                return found.perform(lambda: function(**undo.params), says)
+            except Exception as error:
+                if attempt + 1 == undo.attempts or not _failed(found, error):
                     raise
         raise AssertionError("there is one attempt at least")
 
@@ -482,7 +498,7 @@ class GuardedRun:
         trace: TracebackType | None,
     ) -> None:
         _current.reset(self._tokens.pop())
-        await asyncio.to_thread(self._end, error)
+        await asyncio.shield(asyncio.to_thread(self._end, error))
 
 
 _SOURCE: Final = "source"
@@ -497,13 +513,20 @@ def _seen(what: str, source: str, fields: dict[str, Any]) -> dict[str, Any]:
 def _falls_back(found: "GuardedAction | Refusal", error: Exception) -> bool:
     """Return whether the contract names another tool for what happened: a denial, or a failure."""
     if isinstance(found, GuardedAction):
-        return bool(found.answer.fallback) and _is_the_tools(error)
+        return bool(found.answer.fallback) and _failed(found, error)
     return isinstance(found, Denied) and bool(found.fallback)
 
 
-def _is_the_tools(error: Exception) -> bool:
-    """Return whether an error is the tool's: not the guard's own, nor the ledger's."""
-    return isinstance(error, ToolTimeoutError) or not isinstance(error, GuardError | LedgerError)
+def _failed(action: GuardedAction, error: Exception) -> bool:
+    """Return whether the tool failed: not what came after it, nor the guard, nor the ledger."""
+    theirs = not isinstance(error, GuardError | LedgerError) or isinstance(error, ToolTimeoutError)
+    return theirs and action.said != "ok"
+
+
+def _never_begun(found: "GuardedAction | Refusal") -> None:
+    """End an action that was allowed when nobody waited for it any more."""
+    if isinstance(found, GuardedAction):
+        found.end("skipped", error="whoever asked for it was cancelled before it was called")
 
 
 def _earlier(found: Refusal) -> Any:  # noqa: ANN401 - what was recorded

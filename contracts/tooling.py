@@ -38,15 +38,29 @@ def tool(
         fallback: Called instead where it is denied or fails, if the contract names another tool;
             for a coroutine function a coroutine function too.
         fields: Further fields of the action, such as `evidence`, given its parameters.
+
+    Raises:
+        TypeError: An argument of the function cannot be given by name.
     """
 
     def made(function: F) -> F:
         signature = inspect.signature(function)
+        unnamed = [
+            one.name
+            for one in signature.parameters.values()
+            if one.kind in {one.POSITIONAL_ONLY, one.VAR_POSITIONAL}
+        ]
+        if unnamed:
+            raise TypeError(f"{name}: a tool's arguments are given by name, and not {unnamed[0]!r}")
 
         def bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
             found = signature.bind(*args, **kwargs)
             found.apply_defaults()
-            return dict(found.arguments)
+            named = dict(found.arguments)
+            for one in signature.parameters.values():
+                if one.kind is one.VAR_KEYWORD:
+                    named.update(named.pop(one.name))
+            return named
 
         @functools.wraps(function)
         def plain(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the function's own
