@@ -4,6 +4,7 @@ Source: docs/spec/contract-language.md, *Decision*.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from contracts.instants import micros
@@ -13,6 +14,14 @@ from contracts.unseen import bare
 from ledger.encoding import call_digest
 
 APPROVE = "approve"
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an approval lifts nothing: a stable code, `approval.what`, and words."""
+
+    code: str
+    what: str
 
 
 class ApprovalBook:
@@ -29,6 +38,15 @@ class ApprovalBook:
             self._approvals.setdefault(record["action"], []).append(placed)
         elif placed.subject == "action" and "resumes" in record:
             self._resumes.setdefault(record["resumes"], []).append(placed.event.index)
+
+    def said(self, action: str) -> Sequence[Placed]:
+        """Return what people said of an action so far, in order."""
+        return tuple(self._approvals.get(action, ()))
+
+    def used_up(self, approval: Placed) -> bool:
+        """Return whether the action was resumed after an approval of it."""
+        resumes = self._resumes.get(approval.record["action"], ())
+        return any(index > approval.event.index for index in resumes)
 
     def kept(self) -> tuple[list[Placed], dict[str, list[int]]]:
         """Return the approvals, and of each action the entries that resume it."""
@@ -69,11 +87,7 @@ class ApprovalBook:
         for each in last.values():
             consumed = any(index > each.event.index for index in resumes)
             good = each.record["verdict"] == APPROVE and not consumed
-            if (
-                good
-                and _entitled(contract, rule, each, placed)
-                and not _expired(rule, each, placed)
-            ):
+            if good and obstacle(contract, rule, each, placed) is None:
                 yield each.event.index
 
 
@@ -89,24 +103,52 @@ def _concerns(approval: Placed, rule: Rule) -> bool:
     return approval.record.get("rule") in (None, rule.id)
 
 
-def _entitled(contract: Contract, rule: Rule, approval: Placed, placed: Placed) -> bool:
-    """Return whether the approver holds the role, and is nobody who has a stake in the action."""
-    identity = approval.event.identity
+def obstacle(contract: Contract, rule: Rule, approval: Placed, placed: Placed) -> Obstacle | None:
+    """Return why an approval, used up or not, lifts a rule for nobody; None where it does.
+
+    Args:
+        contract: The contract that decides.
+        rule: One of its rules that ask for approval.
+        approval: What somebody says, or is about to say.
+        placed: The action that resumes the one which was held.
+    """
+    identity, by = approval.event.identity, approval.record["by"]
     if identity.get("registered") is not True:
-        return False
+        return Obstacle("approval.stranger", f"{by} is not registered")
+    if rule.role not in identity.get("roles", ()):
+        return Obstacle("approval.role", f"{by} has not the role {rule.role}, which {rule.id} asks")
+    if stake := _stake(contract, approval, placed):
+        return Obstacle("approval.stake", f"{by} {stake}")
+    if _expired(rule, approval, placed):
+        return Obstacle("approval.expired", f"an approval of {rule.id} so late has run out")
+    return None
+
+
+def _stake(contract: Contract, approval: Placed, placed: Placed) -> str:
+    """Return how an approver has a stake in the action; empty where they have none."""
+    identity, by = approval.event.identity, approval.record["by"]
     requester = None if placed.run is None else placed.run.opened.get("requester")
     acting = placed.event.identity
-    speakers = {contract.service, placed.record.get("by"), requester}
-    owners = {contract.owner, acting.get("owner"), requester}
+    speakers: dict[Any, str] = {
+        placed.record.get("by"): "who acts",
+        contract.service: "the service itself",
+        requester: "who asked for it",
+    }
+    owners: dict[Any, str] = {
+        acting.get("owner"): "the owner of who acts",
+        contract.owner: "the owner of the service",
+        requester: "who asked for it",
+    }
     if behind := _delegator(acting):
-        speakers, owners = speakers | {behind}, owners | {behind}
+        speakers[behind] = owners[behind] = "whoever delegated who acts"
+    if by in speakers:
+        return f"is {speakers[by]}"
+    if identity.get("owner") in owners:
+        return f"answers to {identity.get('owner')}, {owners[identity.get('owner')]}"
     delegator = _delegator(identity)
-    return (
-        rule.role in identity.get("roles", ())
-        and approval.record["by"] not in speakers
-        and identity.get("owner") not in owners
-        and (not delegator or delegator not in speakers | owners)
-    )
+    if delegator and delegator in {**speakers, **owners}:
+        return f"is delegated by {delegator}, {({**speakers, **owners})[delegator]}"
+    return ""
 
 
 def _delegator(identity: Mapping[str, Any]) -> str:
@@ -114,12 +156,18 @@ def _delegator(identity: Mapping[str, Any]) -> str:
     return str(identity.get("delegated", {}).get("by") or "")
 
 
-def _expired(rule: Rule, approval: Placed, placed: Placed) -> bool:
-    """Return whether an approval has run out; one that may have has."""
+def ends_at(rule: Rule, approval: Placed) -> list[int | None]:
+    """Return the times at which an approval runs out, in microseconds; None: it cannot be told."""
     stated = approval.record.get("expires_at")
     ends = [] if stated is None else [micros(stated)]
     if rule.within is not None:
         ends.append(None if approval.time is None else approval.time + rule.within)
+    return ends
+
+
+def _expired(rule: Rule, approval: Placed, placed: Placed) -> bool:
+    """Return whether an approval has run out; one that may have has."""
+    ends = ends_at(rule, approval)
     if not ends:
         return False
     if placed.time is None or placed.event.imported is not approval.event.imported:
