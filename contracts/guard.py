@@ -351,7 +351,9 @@ class Guard:
             return self._held(made.record, error)
         if isinstance(error, StoreError):
             what = group.wanted[place].fields.get("tool", group.wanted[place].kind)
-            return _because(UnrecordedError(f"{what}: not recorded, and is not done: {error}"), error)
+            return _because(
+                UnrecordedError(f"{what}: not recorded, and is not done: {error}"), error
+            )
         return error
 
     def _get_ready(self) -> None:

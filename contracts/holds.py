@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from contracts.approvals import ApprovalBook, Obstacle, ends_at, obstacle
 from contracts.errors import ContractErrors
+from contracts.evaluation import shared_evaluator
 from contracts.history import Event
 from contracts.instants import micros
 from contracts.lineage import RUN_CLOSED, Lineage, Placed
@@ -214,6 +215,27 @@ class Holds:
         """Return the contract in force for a service; None where there is none to be read."""
         current = self._versions.at(service, micros(now) or 0)
         return None if current is None else self._contract(current.digest)
+
+    def evidence(self, hold: Hold) -> list[Event]:
+        """Return the observations that an action cites, in its order."""
+        return [one.event for one in self._lineage.cited(hold.action.record)]
+
+    def worth(self, hold: Hold, now: str) -> tuple[int, str] | None:
+        """Return what an action is expected to move, in micro-units of a currency, if known.
+
+        As the contract in force estimates it, else as it was recorded.
+        """
+        record = hold.action.record
+        contract = self.contract(hold.service, now)
+        tool = None if contract is None else contract.tools.get(record["tool"])
+        if tool is not None and tool.estimate_value and not hold.action.unseen:
+            evaluator = shared_evaluator()
+            program = evaluator.compile(tool.estimate_value)
+            value = program.run(evaluator.bind({"params": record["params"]}))
+            if isinstance(value, int):
+                return value, tool.currency
+        money = record["estimate"].get("value") if "estimate" in record else None
+        return None if money is None else (money["micros"], money["currency"])
 
     def obstacles(self, hold: Hold, approval: Event, now: str) -> dict[str, Obstacle | None]:
         """Return for each rule that waits why an approval would not lift it; None where it would.

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from verifier.report import ExitCode
 from writ.commands import app as app_command
 from writ.commands import (
+    approve,
     backup,
     contract,
     demo,
@@ -56,6 +57,8 @@ contract.app.command("activate")(governance.activate)
 contract.app.command("services")(governance.services)
 app.add_typer(contract.app, name="contract")
 app.add_typer(witness.app, name="witness")
+app.command("pending")(approve.pending)
+app.command("approve")(approve.approve)
 app.command("app")(app_command.app)
 app.command("record")(record.record)
 app.command("export")(export.export)

@@ -1,9 +1,7 @@
 """`writ contract publish`, `activate` and `services`: which contracts bind whom, and from when."""
 
 import re
-import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,23 +11,15 @@ from writ.commands.contract import FileArgument, JsonOption, as_json_text
 from writ.commands.init import KeysOption
 from writ.commands.keys import LedgerArgument
 from writ.commands.reading import contract_text, published_text, shared_text
+from writ.commands.speaking import AsOption, KeyOption, YesOption, confirm, opened_keys
+from writ.commands.times import moment
 from writ.errors import CommandError, UsageError
 from writ.output import data, message
 
 if TYPE_CHECKING:
     from contracts.model import Contract
     from contracts.versions import Activation
-    from ledger.founding import Founded
     from writ.governing import Governed, Published, Speaker, Wanted
-
-AsOption = Annotated[
-    str, typer.Option("--as", metavar="NAME", help="Who speaks: short name, or in full.")
-]
-KeyOption = Annotated[
-    Path | None,
-    typer.Option("--key", metavar="KEYFILE", help="The key, if not in the folder of keys."),
-]
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask at the terminal.")]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -55,7 +45,9 @@ def publish(
     text = published_text(file)
     contract = load_contract(text, file.as_posix())
     _lint(file)
-    with speaking(_founded(ledger, keys), _name(name, key, "author"), key) as speaker:
+    with speaking(
+        opened_keys(ledger, keys, "contract.keys"), _name(name, key, "author"), key
+    ) as speaker:
         governed = Governed(speaker.store)
         record = publication(speaker, contract, text)
         before = governed.published.get((contract.service, contract.version))
@@ -64,7 +56,7 @@ def publish(
             return
         _check(speaker, governed, record)
         _show(governed, contract, _in_force_now(governed, contract.service))
-        _confirm(f"Publish {contract.name} {contract.version}?", yes=yes)
+        confirm(f"Publish {contract.name} {contract.version}?", yes=yes, code="contract.confirm")
         index = publish_it(speaker, record)
     data(f"{contract.name} {contract.version} is published: entry {index}\n")
     message("writ: it binds nobody until it is activated: writ contract activate")
@@ -96,8 +88,10 @@ def activate(
     from writ.governing import Governed, Wanted, named_service, replaced, speaking
     from writ.governing import activate as activate_it
 
-    at = _time(effective_at) if effective_at else None
-    with speaking(_founded(ledger, keys), _name(name, key, "activator"), key) as speaker:
+    at = moment(effective_at, "activation.time") if effective_at else None
+    with speaking(
+        opened_keys(ledger, keys, "contract.keys"), _name(name, key, "activator"), key
+    ) as speaker:
         governed = Governed(speaker.store)
         full = named_service(governed, service)
         wanted = Wanted(_published(governed, full, version), at)
@@ -110,7 +104,7 @@ def activate(
             return
         _check(speaker, governed, wanted.record(speaker, now))
         _show_activation(governed, wanted, shown)
-        _confirm(f"Activate {version} of {full}?", yes=yes)
+        confirm(f"Activate {version} of {full}?", yes=yes, code="contract.confirm")
         index, record = activate_it(speaker, wanted, shown)
     data(f"{version} of {full} is in force from {record.effective_at} on: entry {index}\n")
 
@@ -146,15 +140,6 @@ def services(
 
 
 # ------------------------------------------------------------------------------- rules
-
-
-def _founded(ledger: str, keys: Path | None) -> "Founded":
-    from ledger.founding import open_founded
-    from writ.asking import passphrase
-
-    if keys is None and "://" in ledger:
-        raise UsageError("contract.keys", "a ledger at a URL has its keys elsewhere: --keys DIR")
-    return open_founded(ledger, keys, passphrase)
 
 
 def _name(name: str, key: Path | None, usual: str) -> str:
@@ -206,20 +191,6 @@ def _later(governed: "Governed", shown: "Activation", wanted: "Wanted") -> bool:
     return any(one.effective_at <= at for one in others)
 
 
-def _time(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise UsageError(
-            "activation.time",
-            f"{text!r} is no time with a zone",
-            do="Write it as 2026-03-18T05:30:00Z.",
-        )
-    return moment.astimezone(UTC)
-
-
 def _policy(given: str) -> str:
     from ledger.encoding import digest
 
@@ -236,18 +207,6 @@ def _policy(given: str) -> str:
 
 
 # ------------------------------------------------------------------------------- words
-
-
-def _confirm(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "contract.confirm",
-            "nobody is there to be asked",
-            do="Look at what changes, then give --yes.",
-        )
-    typer.confirm(question, abort=True, err=True)
 
 
 def _in_force_now(governed: "Governed", service: str) -> "Activation | None":
