@@ -6,7 +6,7 @@ tools three times, with the parameters of each.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cel_expr_python import cel
@@ -14,9 +14,10 @@ from cel_expr_python import cel
 from contracts.coercion import Value
 from contracts.descriptors import DYN, OBJECT, TypeBook
 from contracts.evaluation import VARIABLES, extensions, problems_in
-from contracts.model import Contract, Expectation, Fact, Position, Rule
-from contracts.scanning import Reads, reads
+from contracts.model import Contract, Expectation, Fact, Limits, Position, Rule
+from contracts.scanning import FACTS, Reads, reads
 from contracts.schema_checks import validator
+from contracts.selectors import ROOTS
 
 ANY_TOOL = ""
 
@@ -83,6 +84,25 @@ class Asked:
 def check_contract(contract: Contract) -> list[ConditionProblem]:
     """Return everything that is wrong with a contract's conditions, in the order of its parts."""
     return Checker(contract).all_problems()
+
+
+def selector_problems(contract: Contract, text: str) -> list[str]:
+    """Return what is wrong with the selector of a switch, so that nobody pulls a wrong one.
+
+    Once it is recorded nothing about it fails: what is no condition selects every action.
+
+    Args:
+        contract: The contract in force, by whose types it is checked.
+        text: The selector.
+    """
+    read = reads(text, VARIABLES)
+    roots = set(read.members) | ({FACTS} if read.facts or read.whole_facts else set())
+    found = [f"`{root}` is not to be had in a selector" for root in sorted(roots - ROOTS)]
+    if "selected" in (read.members.get("action") or ()):
+        found.append("`action.selected` is what selectors make, and not to be had in one")
+    asked = Fact("selector", "count", "action", where=text)
+    alone = Checker(replace(contract, facts=(asked,), rules=(), tools={}, limits=Limits()))
+    return found or [f"{one.message} (at {one.column})" for one in alone.all_problems()]
 
 
 def seats_of(subject: str, tools: tuple[str, ...], *, rule: bool) -> Iterator[Seat]:

@@ -28,6 +28,7 @@ from writ.commands import (
     record,
     seal,
     show,
+    switch,
     upgrade,
     verify,
     witness,
@@ -59,6 +60,7 @@ app.add_typer(contract.app, name="contract")
 app.add_typer(witness.app, name="witness")
 app.command("pending")(approve.pending)
 app.command("approve")(approve.approve)
+app.add_typer(switch.app, name="switch")
 app.command("app")(app_command.app)
 app.command("record")(record.record)
 app.command("export")(export.export)
