@@ -18,6 +18,27 @@ from contracts.answers import ToolTimeoutError
 T = TypeVar("T")
 
 
+class ToolFailedError(Exception):
+    """What a tool's function raises that failed, and knows what that came to all the same.
+
+    A failure whose cost nobody says leaves a budget that counts it undecidable, so that nothing
+    more is allowed in its run.
+
+    Args:
+        what: Why, in words.
+        **fields: What the outcome records: `cost`, `value`, `tokens`, `fields`.
+    """
+
+    def __init__(self, what: str, **fields: object) -> None:
+        super().__init__(what)
+        self.fields = fields
+
+
+def failure_fields(error: BaseException) -> dict[str, Any]:
+    """Return what an outcome records of a failure, beside its words."""
+    return dict(error.fields) if isinstance(error, ToolFailedError) else {}
+
+
 def call(function: Callable[[], T], seconds: float | None, name: str) -> T:
     """Call a function, and wait so long for it.
 

@@ -27,7 +27,7 @@ from contracts.answers import (
     ToolTimeoutError,
     refusal_error,
 )
-from contracts.calling import acall, call, in_thread, outcome_fields
+from contracts.calling import acall, call, failure_fields, in_thread, outcome_fields
 from contracts.channel import Channel, Recorded
 from ledger.errors import LedgerError
 from ledger.records import Money
@@ -171,7 +171,11 @@ class GuardedAction:
                 self.ok()
                 return
             try:
-                self.end(self.said or status_of(error), error=described(error))
+                self.end(
+                    self.said or status_of(error),
+                    error=described(error),
+                    **failure_fields(error),
+                )
             except OutcomeUnrecordedError as unrecorded:
                 # What the tool raised is what the agent's code has to hear of.
                 error.add_note(str(unrecorded))
