@@ -96,7 +96,7 @@ def selector_problems(contract: Contract, text: str) -> list[str]:
         text: The selector.
     """
     read = reads(text, VARIABLES)
-    roots = set(read.members) | ({FACTS} if read.facts or read.whole_facts else set())
+    roots = {*read.members, *((FACTS,) if read.facts or read.whole_facts else ())}
     found = [f"`{root}` is not to be had in a selector" for root in sorted(roots - ROOTS)]
     if "selected" in (read.members.get("action") or ()):
         found.append("`action.selected` is what selectors make, and not to be had in one")

@@ -216,6 +216,11 @@ class Holds:
         current = self._versions.at(service, micros(now) or 0)
         return None if current is None else self._contract(current.digest)
 
+    def run_of(self, action: Event) -> Mapping[str, Any]:
+        """Return how the run of an action was opened."""
+        run = self._lineage.place(action).run
+        return {} if run is None else run.opened
+
     def evidence(self, hold: Hold) -> list[Event]:
         """Return the observations that an action cites, in its order."""
         return [one.event for one in self._lineage.cited(hold.action.record)]

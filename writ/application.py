@@ -16,6 +16,7 @@ from writ.commands import app as app_command
 from writ.commands import (
     approve,
     backup,
+    compensate,
     contract,
     demo,
     doctor,
@@ -60,6 +61,7 @@ app.add_typer(contract.app, name="contract")
 app.add_typer(witness.app, name="witness")
 app.command("pending")(approve.pending)
 app.command("approve")(approve.approve)
+app.command("compensate")(compensate.compensate)
 app.add_typer(switch.app, name="switch")
 app.command("app")(app_command.app)
 app.command("record")(record.record)
@@ -122,6 +124,7 @@ def _explained(error: Exception) -> int:
 
 def _known(error: Exception) -> CommandError:
     """Return the error in the command line's own terms."""
+    from contracts.answers import GuardError
     from contracts.errors import ContractErrors
     from ledger.errors import LedgerError
     from ledger.importers.profile_reading import ProfileError
@@ -132,6 +135,8 @@ def _known(error: Exception) -> CommandError:
     if isinstance(error, ProfileError):
         return CommandError("profile.invalid", str(error))
     if isinstance(error, LedgerError | VerifierError):
+        return CommandError(error.code, str(error))
+    if isinstance(error, GuardError):
         return CommandError(error.code, str(error))
     if isinstance(error, ContractErrors):
         return CommandError("contract.invalid", str(error))

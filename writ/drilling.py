@@ -6,7 +6,7 @@ the reason `recovery.kill-switch`, and that it comes and goes with the switch.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -89,7 +89,7 @@ class _Pulled:
 
 
 @contextmanager
-def _engaged(speaker: Speaker, panel: Panel, reason: str) -> Iterator[_Pulled]:
+def _engaged(speaker: Speaker, panel: Panel, reason: str) -> Generator[_Pulled]:
     """Engage the drill's switch for as long as the block lasts, and release it in any case."""
     switch = _Pulled(
         pull_it(speaker, panel, Pull(panel.service, "engaged", reason, selector=SELECTOR))
