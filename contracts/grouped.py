@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from contracts.answers import Answer
+from contracts.answers import Answer, GuardError, UnrecordedError
 from contracts.channel import Recorded
 from contracts.standing import Ruling
 from ledger.admission import Receipt
 from ledger.encoded import EncodedRecord
+from ledger.records import Decision
 
 ACTION: Final = "action"
 
@@ -27,6 +28,13 @@ class Wanted:
 
     kind: str
     fields: Mapping[str, Any]
+
+    def unrecorded(self, cause: Exception) -> UnrecordedError:
+        """Return the error of what the ledger could not record."""
+        what = self.fields.get("tool", self.kind)
+        error = UnrecordedError(f"{what}: could not be recorded, and is not done: {cause}")
+        error.__cause__ = cause
+        return error
 
 
 @dataclass(slots=True)
@@ -62,3 +70,27 @@ class Group:
 def recorded(receipt: Receipt) -> Recorded:
     """Return where a record stands."""
     return Recorded(receipt.record, receipt.index, receipt.leaf)
+
+
+def as_record(ruling: Ruling) -> Decision:
+    """Return a decision as an action's record carries it."""
+    return Decision.model_validate(ruling.decision.as_record())
+
+
+def inherited(wider: Sequence[str] | None, asked: object) -> dict[str, object]:
+    """Return what a child run is granted, as a field of its opening: never more than its parent.
+
+    Args:
+        wider: What its parent was granted; None for nothing in particular.
+        asked: What is asked for it, None for whatever its parent has.
+
+    Raises:
+        GuardError: It is more (`guard.grant`).
+    """
+    if wider is None or asked is None:
+        granted = wider if asked is None else asked
+        return {} if granted is None else {"grant": granted}
+    beyond = sorted({*cast("Sequence[str]", asked)} - {*wider})
+    if beyond:
+        raise GuardError(f"its parent was not granted {', '.join(beyond)}", "guard.grant")
+    return {"grant": asked}

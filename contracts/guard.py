@@ -32,7 +32,15 @@ from contracts.answers import (
     repeated,
 )
 from contracts.channel import Recorded
-from contracts.grouped import ACTION, Given, Group, Wanted, recorded
+from contracts.grouped import (
+    ACTION,
+    Given,
+    Group,
+    Wanted,
+    as_record,
+    inherited,
+    recorded,
+)
 from contracts.guarded import GuardedRun
 from contracts.history import Event
 from contracts.notices import CONTAINED, Notices
@@ -47,7 +55,6 @@ from ledger.records import (
     Action,
     AnyRecord,
     ContractVersion,
-    Decision,
     Message,
     Observation,
     Outcome,
@@ -128,13 +135,20 @@ class Guard:
         """Open a run, to be closed when the block ends.
 
         Args:
-            **fields: Of the record, such as `goal`, `requester`, `channel`, `parent`, `model`.
+            **fields: Of the record, such as `goal`, `requester`, `channel`, `parent`, `model`, and
+                `grant`: the tools that it may use at most. A child has its parent's, or fewer.
 
         Raises:
             UnrecordedError: The ledger could not record it.
+            GuardError: The grant is wider than its parent's (`guard.grant`).
             LedgerError: A field is unknown or of the wrong form.
         """
         said = {name: value for name, value in fields.items() if value is not None}
+        if "parent" in said:
+            with self._turn:
+                self._standing.read_on(self._store.size())
+                wider = self._standing.grant_of(str(said["parent"]))
+            said |= inherited(wider, said.get("grant"))
         opened = self.record("run", {"service": self._service, **said})
         return GuardedRun(self, opened.digest)
 
@@ -314,7 +328,7 @@ class Guard:
         """Return a record as the next entry, and where it is an action the ruling on it."""
         if wanted.kind == ACTION:
             ruling, draft = self._ruled(wanted.fields, now)
-            decision = None if self._only_observes(draft.tool) else _as_record(ruling)
+            decision = None if self._only_observes(draft.tool) else as_record(ruling)
             return EncodedRecord.of(draft.model_copy(update={"decision": decision})), ruling
         made = EncodedRecord.of(self._happened(wanted.kind, wanted.fields))
         if problem := self._standing.problem(made.record, made.digest):
@@ -349,12 +363,7 @@ class Guard:
         made = dict(zip(group.places, group.records, strict=True)).get(place)
         if made is not None and isinstance(made.record, Outcome):
             return self._held(made.record, error)
-        if isinstance(error, StoreError):
-            what = group.wanted[place].fields.get("tool", group.wanted[place].kind)
-            return _because(
-                UnrecordedError(f"{what}: not recorded, and is not done: {error}"), error
-            )
-        return error
+        return group.wanted[place].unrecorded(error) if isinstance(error, StoreError) else error
 
     def _get_ready(self) -> None:
         """Read the ledger on, and have the counters of what is in force, and of what will be."""
@@ -488,12 +497,3 @@ class Guard:
             self.close()
         else:
             self.settle()
-
-
-def _as_record(ruling: Ruling) -> Decision:
-    return Decision.model_validate(ruling.decision.as_record())
-
-
-def _because(error: Exception, cause: Exception) -> Exception:
-    error.__cause__ = cause
-    return error

@@ -21,7 +21,7 @@ from contracts.results import RuleResult
 from contracts.versions import VersionHistory
 from ledger.encoded import EncodedRecord
 from ledger.errors import StoreError
-from ledger.records import AnyRecord
+from ledger.records import Action, AnyRecord
 
 MOST_WHILE_LOCKED: Final = 500
 """How many entries are counted while the ledger is locked, and everybody else waits, at most."""
@@ -88,6 +88,7 @@ class Standing:
         self._unreadable: dict[str, str] = {}
         self.open: dict[str, Event] = {}
         self.done: dict[str, int] = {}
+        self._grants: dict[str, tuple[str, ...] | None] = {}
         self._switch: Event | None = None
         self._is_ready = False
         self._assumed = False
@@ -252,7 +253,24 @@ class Standing:
         run = self._follower.run_of(record)
         if run is not None and run.service != self._service:
             return f"its run is one of {run.service}, and this guard is of {self._service}"
+        if isinstance(record, Action):
+            granted = self.grant_of(record.run)
+            if granted is not None and record.tool not in granted:
+                return f"its run was granted {', '.join(granted) or 'no tool'}, and nothing else"
         return self._follower.problem(record, digest)
+
+    def grant_of(self, run: str) -> tuple[str, ...] | None:
+        """Return the tools that a run was granted; None where it was granted none in particular.
+
+        Raises:
+            LedgerError: The store cannot be read.
+        """
+        if run not in self._grants:
+            index = self._follower.index_of(run)
+            opened = {} if index is None else self.event_at(index).record
+            said = opened.get("grant")
+            self._grants[run] = None if said is None else tuple(said)
+        return self._grants[run]
 
     def event_at(self, index: int) -> Event:
         """Return an entry that was read before, as it was read.

@@ -75,6 +75,7 @@ TITLES: Final[Mapping[str, str]] = {
     "decision.reasons-differ": "The decision's reasons are not those that the ledger gives.",
     "decision.stale-basis": "The decision was not taken on the history that it follows.",
     "identity.duties": "Somebody has two of the duties build, approve and run.",
+    "identity.grant": "A run used, or passed on, a tool that it was not granted.",
     "identity.service": "Who opened this run does not speak for the service that it names.",
     "recovery.switch-role": "Who pulled this switch has no role that may: it is not in force.",
     "coverage.no-contract": "No contract was in force for this action.",

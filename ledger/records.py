@@ -220,6 +220,7 @@ class RunOpened(Record):
     domain: Name | None = None
     requester: Name | None = None
     parent: Digest | None = None
+    grant: Annotated[tuple[Name, ...], Strict(strict=False)] | None = None
     model: Name | None = None
     prompt_digest: Digest | None = None
     tools_digest: Digest | None = None

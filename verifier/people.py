@@ -5,17 +5,18 @@ identity is known to the ledger's authority and not to a contract.
 Source: docs/spec/contract-language.md, *Switches*, *People*.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from contracts.coercion import Value
 from contracts.model import Contract, Position
-from ledger.records import Activation, AnyRecord, ContractText, RunOpened, Switch
+from ledger.records import Action, Activation, AnyRecord, ContractText, RunOpened, Switch
 from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.findings import Severity
 
 DUTIES = "identity.duties"
+GRANT = "identity.grant"
 SERVICE = "identity.service"
 SWITCH_ROLE = "recovery.switch-role"
 
@@ -42,14 +43,21 @@ class People:
         self._founding = founding
         self._contracts = contracts
         self._authors: dict[tuple[str, str], str] = {}
+        # By run, the tools that it was granted; runs that were granted none in particular are not
+        # here.
+        self._grants: dict[str, tuple[str, ...]] = {}
 
-    def kept(self) -> list[Value]:
-        """Return who published which version."""
-        return [[*version, author] for version, author in self._authors.items()]
+    def kept(self) -> dict[str, Value]:
+        """Return who published which version, and what runs were granted."""
+        return {
+            "authors": [[*version, author] for version, author in self._authors.items()],
+            "grants": {run: list(tools) for run, tools in self._grants.items()},
+        }
 
-    def take_up(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Know of these authors, and of no others."""
-        self._authors = {(service, version): author for service, version, author in rows}
+    def take_up(self, rows: Mapping[str, Any]) -> None:
+        """Know of these authors and grants, and of no others."""
+        self._authors = {(service, version): author for service, version, author in rows["authors"]}
+        self._grants = {run: tuple(tools) for run, tools in rows["grants"].items()}
 
     def observe(self, valid: ValidEntry, current: Contract | None) -> list[Draft]:
         """Return what is found at the next valid entry.
@@ -67,8 +75,32 @@ class People:
         elif isinstance(record, Switch):
             return list(_switch_role(valid, record, current))
         elif isinstance(record, RunOpened):
-            return list(self._speaks(valid, record, current))
+            return [*self._speaks(valid, record, current), *self._granted(valid, record, current)]
+        elif isinstance(record, Action):
+            return list(self._beyond_grant(valid, record))
         return []
+
+    def _granted(
+        self, valid: ValidEntry, record: RunOpened, current: Contract | None
+    ) -> Iterator[Draft]:
+        """Hold what a run is granted against what its parent was."""
+        wider = self._grants.get(record.parent or "")
+        if record.grant is not None:
+            self._grants[valid.event.digest] = record.grant
+        elif wider is not None:
+            self._grants[valid.event.digest] = wider
+        beyond = sorted({*(record.grant or ())} - {*wider}) if wider is not None else []
+        if wider is not None and (record.grant is None or beyond):
+            expected = f"a grant within that of its parent: {', '.join(wider) or 'nothing'}"
+            found = f"also {', '.join(beyond)}" if beyond else "no grant is stated"
+            yield _draft(GRANT, valid.event.index, current, expected, found)
+
+    def _beyond_grant(self, valid: ValidEntry, record: Action) -> Iterator[Draft]:
+        """Hold the tool of a live action against what its run was granted."""
+        granted = self._grants.get(record.run)
+        if granted is not None and record.tool not in granted and not valid.event.imported:
+            expected = f"a tool that the run was granted: {', '.join(granted) or 'none'}"
+            yield _draft(GRANT, valid.event.index, None, expected, record.tool)
 
     def _person(self, name: str, index: int) -> str:
         """Return who answers for an identity; of what is none it is a person's own name."""

@@ -114,6 +114,7 @@ KINDS: dict[str, st.SearchStrategy[dict[str, object]]] = {
             "requester": names,
             "parent": digests,
             "model": names,
+            "grant": st.lists(names, max_size=2),
             "prompt_digest": digests,
             "tools_digest": digests,
             "policy": policy,
