@@ -156,21 +156,22 @@ class Shop:
             [client.make(Switch, service=SERVICE, state=state, mode=mode, reason="test", **more)]
         )
 
-    def activate(self, text: str = CONTRACT) -> None:
-        """Publish a contract and let it come into force at once."""
+    def activate(self, text: str = CONTRACT, lead: float = 0.000001) -> None:
+        """Publish a contract and let it come into force, after so many seconds."""
         contract = load_contract(text, "shop.yaml")
         author, activator = self.client("author"), self.client("activator")
         said = {"service": contract.service, "version": contract.version, "digest": contract.digest}
         author.submit([author.make(ContractText, text=text, **said)])
-        by_hand = isinstance(self.clock, Hands)
-        # An activation is not backdated: the real clock goes on until it is recorded.
-        at = format_time(self.clock() + timedelta(milliseconds=1 if by_hand else 100))
+        if not isinstance(self.clock, Hands):
+            # It is not backdated: a real clock goes on until it is recorded.
+            lead = max(lead, 0.1)
+        at = format_time(self.clock() + timedelta(seconds=lead))
         by = (activator.by,)
         activator.submit([activator.make(Activation, effective_at=at, approved_by=by, **said)])
         if isinstance(self.clock, Hands):
             self.clock.pass_(seconds=1)
         else:
-            time.sleep(0.15)
+            time.sleep(lead + 0.05)
 
     def verify(self) -> Report:
         """Sign the head, and verify all of it as an auditor would."""
