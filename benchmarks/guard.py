@@ -32,7 +32,7 @@ from typing import Any, Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from contracts.answers import Denied
-from contracts.guarded import GuardedAction
+from contracts.performing import GuardedAction
 from ledger.clock import system_clock
 from ledger.founding import create_ledger
 from tests.guard.shop import CONTRACT, Shop, founders, opened, order_of, paid, payout

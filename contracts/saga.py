@@ -17,7 +17,8 @@ from typing import Any, Final, TypeVar
 
 from contracts.answers import OutcomeUnrecordedError, Repeated, ToolTimeoutError, refusal_error
 from contracts.calling import outcome_fields
-from contracts.guarded import GuardedAction, GuardedRun, Says
+from contracts.guarded import GuardedRun
+from contracts.performing import GuardedAction, Says
 
 T = TypeVar("T")
 

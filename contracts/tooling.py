@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from contracts.calling import outcome_fields
-from contracts.guarded import Fallback, Says, current_run
+from contracts.guarded import Fallback, current_run
+from contracts.performing import Says
 
 F = TypeVar("F", bound=Callable[..., Any])
 

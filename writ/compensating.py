@@ -9,7 +9,8 @@ from contracts.answers import ApprovalNeededError
 from contracts.calling import outcome_fields
 from contracts.follower import Follower
 from contracts.guard import Guard
-from contracts.guarded import GuardedRun, Says
+from contracts.guarded import GuardedRun
+from contracts.performing import Says
 from contracts.standing import TakingBack
 from ledger.client import LedgerClient
 from ledger.store import Store

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.guard import Guard
-from contracts.guarded import GuardedAction, GuardedRun
+from contracts.guarded import GuardedRun
+from contracts.performing import GuardedAction
 from ledger.client import LedgerClient
 from ledger.errors import LedgerError
 from verifier.report import ExitCode

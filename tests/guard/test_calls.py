@@ -22,7 +22,8 @@ from contracts.answers import (
 )
 from contracts.calling import acall, call, outcome_fields
 from contracts.guard import Guard
-from contracts.guarded import GuardedAction, GuardedRun, current_run
+from contracts.guarded import GuardedRun, current_run
+from contracts.performing import GuardedAction
 from contracts.tooling import tool
 from ledger.encoding import decode
 from ledger.errors import LedgerError

@@ -21,7 +21,8 @@ from contracts.answers import (
 )
 from contracts.channel import Recorded
 from contracts.guard import Guard
-from contracts.guarded import GuardedAction, GuardedRun
+from contracts.guarded import GuardedRun
+from contracts.performing import GuardedAction
 from tests.guard.processes import Tool, tool_server
 from tests.guard.shop import CONTRACT, Hands, Shop, codes, order_of, paid, payout
 

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.answers import Allowed
 from contracts.guard import Guard
-from contracts.guarded import GuardedAction
+from contracts.performing import GuardedAction
 from contracts.standing import Standing
 from ledger.client import LedgerClient
 from ledger.clock import format_time, parse_time

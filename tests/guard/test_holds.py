@@ -9,8 +9,9 @@ import pytest
 
 from contracts.answers import Escalated, Refusal
 from contracts.follower import Follower
-from contracts.guarded import GuardedAction, GuardedRun
+from contracts.guarded import GuardedRun
 from contracts.holds import ESCALATED, HELD, Hold, Holds
+from contracts.performing import GuardedAction
 from ledger.clock import format_time
 from ledger.encoding import digest
 from ledger.founding import Founder

@@ -17,7 +17,7 @@ from contracts.answers import (
     UnrecordedError,
 )
 from contracts.guard import Guard
-from contracts.guarded import GuardedAction
+from contracts.performing import GuardedAction
 from ledger.client import LedgerClient
 from ledger.errors import LedgerError, StoreError
 from ledger.transaction import Transaction

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.guarded import GuardedAction
+from contracts.performing import GuardedAction
 from ledger.clock import format_time, system_clock
 from ledger.encoding import decode
 from ledger.store import Store

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.answers import ApprovalNeeded, Denied, GuardError, Repeated, UngovernedError
 from contracts.guard import Guard
-from contracts.guarded import GuardedAction
+from contracts.performing import GuardedAction
 from ledger.authority import Document, Revocation, document_text
 from ledger.authority import signed_bytes as signed_document
 from ledger.client import LedgerClient

@@ -16,7 +16,8 @@ from typing import Any
 from contracts.answers import ApprovalNeeded, GuardError, Repeated
 from contracts.channel import Recorded
 from contracts.guard import Guard
-from contracts.guarded import GuardedAction, GuardedRun
+from contracts.guarded import GuardedRun
+from contracts.performing import GuardedAction
 from ledger.clock import system_clock
 from tests.guard.shop import CONTRACT, Shop, opened, order_of, payout
 

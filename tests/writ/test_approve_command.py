@@ -10,7 +10,8 @@ import pytest
 import typer
 
 from contracts.answers import Refusal
-from contracts.guarded import GuardedAction, GuardedRun
+from contracts.guarded import GuardedRun
+from contracts.performing import GuardedAction
 from ledger.clock import format_time, system_clock
 from tests.guard.shop import SERVICE, Hands, Shop, codes, found, opened, order_of, paid, payout
 from tests.writ.conftest import Run

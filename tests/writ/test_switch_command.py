@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.answers import Denied
-from contracts.guarded import GuardedAction
+from contracts.performing import GuardedAction
 from ledger.clock import format_time, system_clock
 from ledger.founding import Founder
 from ledger.records import Switch

@@ -34,7 +34,8 @@ from contracts.answers import (
 )
 from contracts.calling import acall
 from contracts.channel import Recorded
-from contracts.guarded import GuardedAction, GuardedRun
+from contracts.guarded import GuardedRun
+from contracts.performing import GuardedAction
 from ledger.encoding import call_digest
 from ledger.errors import LedgerError
 
