@@ -110,6 +110,7 @@ def test_a_mistake_is_found(
         mistake(patched)
         hands.pass_(minutes=61)
         if mistake is stale:
+            assert not other.unfinished()  # it reads on: it knows the run
             order = order_of(other.attach(run.id))
             act = other.attach(run.id).propose("payouts.create", payout(), evidence=[order])
             assert isinstance(act, GuardedAction)
