@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -29,6 +29,7 @@ from ledger.encoding import decode
 from ledger.errors import LedgerError
 from tests.guard.shop import Shop, codes, order_of, paid, payout
 
+T = TypeVar("T")
 THREAD: ContextVar[str] = ContextVar("THREAD", default="unset")
 
 
@@ -66,6 +67,20 @@ def timed_out(**_: object) -> None:
     time.sleep(1.2)
 
 
+def answering(made: Callable[[], T]) -> Callable[..., T]:
+    """Return a tool that answers what is made, whatever it is given."""
+
+    def answers(**_: object) -> T:
+        return made()
+
+    return answers
+
+
+def divides(**_: object) -> int:
+    """Be a tool that fails."""
+    return 1 // 0
+
+
 # ------------------------------------------------------------------------------- plain calls
 
 
@@ -81,7 +96,7 @@ def test_a_tool_that_hangs(shop: Shop, guard: Guard, run: GuardedRun) -> None:
 def test_a_tool_that_fails(shop: Shop, guard: Guard, run: GuardedRun) -> None:
     """What it raises is recorded and goes on."""
     with pytest.raises(ZeroDivisionError):
-        run.call(lambda **_: 1 // 0, "orders.get", {"order": "A-1"})
+        run.call(divides, "orders.get", {"order": "A-1"})
     assert outcomes(shop)[0]["error"].startswith("ZeroDivisionError")
     whole(shop, guard)
 
@@ -116,7 +131,9 @@ def test_context_goes_along(run: GuardedRun) -> None:
     """A tool in a thread of its own sees the caller's context, and the run."""
     THREAD.set("mine")
     seen = run.call(
-        lambda **_: {"said": THREAD.get(), "run": current_run().id}, "orders.get", {"order": "A"}
+        answering(lambda: {"said": THREAD.get(), "run": current_run().id}),
+        "orders.get",
+        {"order": "A"},
     )
     assert seen == {"said": "mine", "run": run.id}
 
@@ -127,9 +144,11 @@ def test_what_cannot_be_recorded_was_done_all_the_same(
     """A result that no record can hold is no failure of the tool: it must not be called again."""
     order = order_of(run)
     with pytest.raises(KeyError):
-        run.call(lambda **_: {}, "orders.get", {"order": "A-1"}, says=lambda found: found["x"])
+        run.call(
+            answering(dict), "orders.get", {"order": "A-1"}, says=lambda _: dict[str, Any]()["x"]
+        )
     with pytest.raises((TypeError, LedgerError)):
-        run.call(lambda **_: {"x": object()}, "payouts.create", payout(), evidence=[order])
+        run.call(answering(lambda: {"x": object()}), "payouts.create", payout(), evidence=[order])
     assert statuses(shop) == ["ok", "ok", "ok"]
     again = run.propose("payouts.create", payout(), evidence=[order])
     assert isinstance(again, Denied)
@@ -431,7 +450,7 @@ def test_taking_back(shop: Shop, guard: Guard, run: GuardedRun) -> None:
     order = order_of(run)
     with run.action("payouts.create", payout(), evidence=[order]) as act:
         with pytest.raises(GuardError, match="no outcome"):
-            run.compensate(act, lambda **_: None)
+            run.compensate(act, answering(lambda: None))
         act.ok(**paid())
     tried: list[str] = []
 
@@ -502,5 +521,5 @@ def test_what_was_taken_back_is_not_taken_back_again(
     with monkeypatch.context() as patched:
         patched.setattr(guard, "record", away)
         with pytest.raises(OutcomeUnrecordedError):
-            run.compensate(act, lambda **given: tried.extend(given.values()))
+            run.compensate(act, answering(lambda: tried.append("P-1")))
     assert tried == ["P-1"]

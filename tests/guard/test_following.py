@@ -19,7 +19,7 @@ from tests.ledger.importers.test_samples import FILES, SAMPLES, Writing
 from tests.tamper import writer_attacks
 from tests.tamper.scene import Scene
 from tests.tamper.table import ATTACKS, Found
-from tests.verifier.forge import SERVICE, Desk, contract_text, identity
+from tests.verifier.forge import ROLES, SERVICE, Desk, contract_text, identity
 from verifier.load import verify_ledger
 
 # Where `make demo` puts it, or somebody says.
@@ -152,6 +152,23 @@ def test_random_ledgers(seed: int, tmp_path: Path) -> None:
         if chance.random() < 0.05:
             desk.publish(chance.choice(("1.0.0", "2.0.0")), text=contract_text("2.0.0"))
     assert assert_same(saved(desk, tmp_path)) < len(desk.headers)
+
+
+@pytest.mark.parametrize("roles", [("importer",), ("importer", "agent")])
+@pytest.mark.parametrize("clock", ["claimed", "none"])
+def test_claimed_clocks(roles: tuple[str, ...], clock: str, tmp_path: Path) -> None:
+    """Times that go back in a run whose clock is claimed to be one are left out by both."""
+    others = {name: ROLES[name] for name in ROLES if name != "importer"}
+    desk = Desk(imported=True, roles={**others, "importer": roles})
+    source = {"source": "a.jsonl", "digest": "11" * 32, "line": 1, "clock": clock}
+    run = desk.open_run(**{"import": source, "at": "2026-02-01T09:00:00.000000Z"})
+    for turn, minute in enumerate((1, 3, 2, 4)):
+        at = {"at": f"2026-02-01T09:0{minute}:00.000000Z"}
+        said = {"run": run, "role": "user", "turn": turn, "content": {"sealed": "ab" * 32}}
+        desk.submit("importer", desk.make("message", "importer", **said, **at))
+    desk.submit("importer", desk.make("message", "importer", run=run, role="user", turn=9))
+    desk.close_run(run)
+    assert_same(saved(desk, tmp_path))
 
 
 def test_what_was_imported(tmp_path: Path) -> None:

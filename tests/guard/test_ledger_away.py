@@ -51,6 +51,11 @@ def _fails(store: Failing, error: Exception) -> None:
     raise error
 
 
+def pays(**_: object) -> dict[str, str]:
+    """Be a tool that pays."""
+    return {"payout": "P-1"}
+
+
 def never(**_: object) -> None:
     """Be a tool that must not be called."""
     raise AssertionError("called")
@@ -66,7 +71,7 @@ def test_nothing_is_called_that_was_not_recorded(
         setattr(store, fails, 1)
         with pytest.raises(UnrecordedError, match="is not done"):
             run.call(never, "payouts.create", payout(), evidence=[order])
-        done = run.call(lambda **_: {"payout": "P-1"}, "payouts.create", payout(), evidence=[order])
+        done = run.call(pays, "payouts.create", payout(), evidence=[order])
         assert done == {"payout": "P-1"}
         assert not guard.unfinished()
     assert not codes(shop.verify(), "decision", "integrity", "tools", "recovery")
@@ -131,8 +136,10 @@ def test_an_outcome_is_held_until_the_ledger_is_back(
 def test_the_next_decision_hands_in_what_is_held(shop: Shop, store: Failing, guard: Guard) -> None:
     """An error of the tool is told even where its outcome could not be recorded."""
     with guard.run(goal="refund") as run:
+        act = run.propose("orders.get", {"order": "A-1"})
+        assert isinstance(act, GuardedAction)
         with pytest.raises(RuntimeError) as raised:
-            run.call(lambda **_: _fails(store, RuntimeError("x")), "orders.get", {"order": "A-1"})
+            act.perform(lambda: _fails(store, RuntimeError("x")))
         assert "is held" in raised.value.__notes__[0]
         order_of(run)
         assert not guard.unfinished()
@@ -301,3 +308,15 @@ def test_a_connection_that_is_ended(
             act.ok(**paid())
     with opened(location, hands, keys) as shop:
         assert not codes(shop.verify(), "decision", "integrity", "recovery", "tools")
+
+
+def test_a_ledger_that_grows_too_quickly(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who cannot read on while the ledger is locked does nothing, and says so."""
+    guard = shop.guard()
+    with guard.run() as run:
+        with monkeypatch.context() as patched:
+            patched.setattr("contracts.standing.MOST_WHILE_LOCKED", -1)
+            with pytest.raises(UnrecordedError, match="more quickly"):
+                run.call(never, "orders.get", {"order": "A-1"})
+        order_of(run)
+    assert not codes(shop.verify(), "decision", "integrity")

@@ -15,7 +15,7 @@ from ledger.client import LedgerClient
 from ledger.encoding import digest, to_base64
 from ledger.errors import StoreError
 from ledger.keys import fingerprint
-from ledger.records import Authority
+from ledger.records import Activation, Authority, ContractText
 from tests.guard.doubles import Stops, Swapped
 from tests.guard.shop import CONTRACT, SERVICE, Hands, Shop, codes, opened, order_of, paid, payout
 
@@ -176,3 +176,31 @@ def test_another_ledger_in_the_place_of_this_one(
         assert isinstance(again, Repeated)
         run.close()
         assert not codes(copy.verify(), "decision", "integrity")
+
+
+@pytest.mark.parametrize(
+    ("service", "text", "why"),
+    [
+        (SERVICE, "contract: refunds\nversion: 9.0.0\nfuture: {}\n", "cannot be read"),
+        (OTHER, CONTRACT, "is that of"),
+    ],
+    ids=["of another version of Writ", "of another service"],
+)
+def test_a_contract_that_binds_nobody(service: str, text: str, why: str, shop: Shop) -> None:
+    """What is in force and cannot be read, or is another's, allows nothing."""
+    author, activator = shop.client("author"), shop.client("activator")
+    said = {"service": service, "version": "9.0.0", "digest": digest(text.encode())}
+    author.submit([author.make(ContractText, text=text, **said)])
+    at = "2026-03-02T10:00:00.000000Z"
+    by = (activator.by,)
+    activator.submit([activator.make(Activation, effective_at=at, approved_by=by, **said)])
+    assert isinstance(shop.clock, Hands)
+    shop.clock.pass_(hours=2)
+    guard = Guard(shop.client(), shop.store, service, clock=shop.clock)
+    run = guard.run()
+    with pytest.raises(UngovernedError, match=why):
+        run.propose("orders.get", {"order": "A-1"})
+    with pytest.raises(UngovernedError, match=why):
+        guard.decide("orders.get", {"order": "A-1"}, run=run.id)
+    run.close()
+    assert not codes(shop.verify(), "decision", "integrity")
