@@ -115,11 +115,11 @@ def test_a_tool_says_that_it_took_too_long_itself(shop: Shop, run: GuardedRun) -
 
 def test_what_comes_in_the_last_moment_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tool that ends just as its time does has ended."""
-    kept = Future.result
+    kept: Any = Future.result
 
     def late(self: Future[int], timeout: float | None = None) -> int:
         if timeout is None:
-            return kept(self)
+            return int(kept(self))
         kept(self)
         raise TimeoutError
 
