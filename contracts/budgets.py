@@ -254,6 +254,7 @@ def recovery_rules(draft: Draft) -> None:
         _containment(draft, recovery.containment)
     if recovery and recovery.on_failure:
         _retry(draft, recovery.on_failure)
+    _compensations(draft)
     draft.rule(
         Rule(
             "recovery.outcome",
@@ -416,3 +417,37 @@ def _retry(draft: Draft, on_failure: OnFailure) -> None:
             position=place,
         )
     )
+
+
+def _compensations(draft: Draft) -> None:
+    """What was to be taken back, and was not at the first try, has to be in the end."""
+    undone: dict[str, list[str]] = {}
+    for name, tool in draft.clauses.tools.items():
+        if tool.compensation is not None:
+            undone.setdefault(tool.compensation.tool, []).append(name)
+    for back, names in undone.items():
+        # Of several that one tool takes back the shortest time holds for all.
+        given = [draft.clauses.tools[name].compensation for name in names]
+        times = [microseconds(one.within) for one in given if one is not None and one.within]
+        draft.rule(
+            Rule(
+                f"recovery.compensation.{back}",
+                "recovery",
+                "outcome",
+                (back,),
+                when="has(action.compensates)"
+                ' && outcome.status in ["error", "timeout", "abandoned"]',
+                undecidable=Effect.ALLOW,
+                expect=Expectation(
+                    "outcome",
+                    (back,),
+                    where='has(action.compensates) && outcome.status == "ok"',
+                    over="ledger",
+                    by="action.compensates",
+                    until="" if times else "run.closed",
+                    within=min(times, default=None),
+                ),
+                says=f"what {back} did not take back at first is taken back in time all the same",
+                position=draft.source.key_at("tools", names[0], "compensation"),
+            )
+        )

@@ -42,7 +42,8 @@ def test_rules_of_the_full_contract() -> None:
         *("tools.payouts.create.breaker", "tools.payouts.create.idempotency"),
         *("cost.cost", "cost.tokens", "cost.tool-calls", "cost.steps", "cost.calls.payouts.create"),
         *("cost.seconds", "cost.loop", "cost.throttle.1", "cost.value"),
-        *("recovery.kill-switch", "recovery.containment", "recovery.retry", "recovery.outcome"),
+        *("recovery.kill-switch", "recovery.containment", "recovery.retry"),
+        *("recovery.compensation.payouts.reverse", "recovery.outcome"),
         *("policy.serial-refunds", "recovery.told"),
     ]
     lines = FULL.splitlines()

@@ -152,7 +152,11 @@ def _one(
     desk: Desk, session: Session, payout: Payout, action: str, *, fault: str
 ) -> Generator[timedelta, None, Call]:
     late = desk.now - payout.paid_at >= WINDOW
-    breaks = Breaks(("recovery.reversal-window",) if late else ())
+    breaks = Breaks(
+        violated=("recovery.reversal-window",) if late else (),
+        # The bank's no is its last word: nobody tries again within the 72 hours.
+        late=("recovery.compensation.payouts.reverse",) if fault else (),
+    )
     params = {"payout_id": payout.id, "reason": "paid in the incident of serial refunds"}
     how = How(fault=fault, compensates=action)
     return (yield from session.call("payouts.reverse", params, how, breaks))
