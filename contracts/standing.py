@@ -267,8 +267,7 @@ class Standing:
         """
         if run not in self._grants:
             index = self._follower.index_of(run)
-            opened = {} if index is None else self.event_at(index).record
-            said = opened.get("grant")
+            said = None if index is None else self.event_at(index).record.get("grant")
             self._grants[run] = None if said is None else tuple(said)
         return self._grants[run]
 
