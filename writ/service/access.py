@@ -25,6 +25,7 @@ from writ.service.signatures import (
     check_signature,
 )
 
+_REMEMBERED: Final = 4_096
 MOST_NONCES: Final = 200_000
 """How many requests within a signature's time are told apart: beyond, new ones are refused."""
 
@@ -110,6 +111,8 @@ class Rates:
         """Take note of a request. Return how many seconds too early it is; 0 where it is not."""
         now = self._clock()
         with self._lock:
+            if len(self._left) > _REMEMBERED:
+                self._left.clear()
             left, then = self._left.get(who, (float(self._at_once), now))
             left = min(float(self._at_once), left + (now - then) * self._a_second)
             allowed = left >= 1
@@ -153,6 +156,12 @@ class Access:
         if window is not None and not window.covers(format_time(now)):
             raise SignatureRefusedError("request.delegation", "what it was delegated has ended")
         return Caller(identity.id, identity.owner, frozenset(identity.roles), signed.keyid)
+
+    def owner(self, identity: str) -> str:
+        """Return the person who answers for an identity now; empty where nobody does."""
+        authority = self._authorities.now()
+        found = authority.documents[-1].identities.get(identity) if authority.documents else None
+        return found.owner if found else ""
 
     def person(self, name: str) -> Caller | None:
         """Return what somebody may who came with a token: what their identities may, or None."""
