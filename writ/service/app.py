@@ -49,6 +49,7 @@ def create_app(config: Config) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,
+        strict_content_type=False,
     )
     app.state.service = service
     for router in (routes_runs.router, routes_people.router, routes_ledger.router):

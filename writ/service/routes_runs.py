@@ -26,6 +26,9 @@ router = APIRouter(tags=["agents"])
 
 Named = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", examples=["ab" * 32])]
 
+# What is not there of an answer is left out: only `Repeated` has an outcome.
+_AS_SAID: Any = {"response_model_exclude_unset": True, "responses": answers(409)}
+
 
 @router.post("/v1/runs", response_model=RunSaid, status_code=201, responses=answers(409))
 async def open_run(body: RunBody, caller: Agent, service: Served) -> dict[str, Any]:
@@ -49,14 +52,24 @@ async def record(run: Named, body: RecordBody, caller: Agent, service: Served) -
     return recorded_json(await service.record(found, kind, fields))
 
 
-@router.post("/v1/decisions", response_model=AnswerSaid, responses=answers(409))
+@router.post(
+    "/v1/decisions",
+    response_model=AnswerSaid,
+    response_model_exclude_unset=True,
+    responses=answers(409),
+)
 async def decide(body: DecisionBody, caller: Agent, service: Served) -> dict[str, Any]:
     """Decide about an action, and record it with the decision. Only `Allowed` may be done."""
     run, fields = await service.run(caller, body.run), _said(body)
     return answer_json(*await service.decide(caller, run, fields))
 
 
-@router.post("/v1/decisions/preview", response_model=AnswerSaid, responses=answers(409))
+@router.post(
+    "/v1/decisions/preview",
+    response_model=AnswerSaid,
+    response_model_exclude_unset=True,
+    responses=answers(409),
+)
 async def preview(body: DecisionBody, caller: Agent, service: Served) -> dict[str, Any]:
     """Say what would be decided now. Nothing is recorded, and nothing reserved."""
     run, fields = await service.run(caller, body.run), _said(body)

@@ -76,11 +76,11 @@ class Service:
         self._outcomes = Outcomes()
         self._admission = Admission(config.store, config.clock)
         self._admitting = threading.Lock()
-        self._sequencers = {
+        self.sequencers = {
             service: Sequencer(guard, config.limits.queue, told=self.metrics.group(service))
             for service, guard in config.guards.items()
         }
-        for service, sequencer in self._sequencers.items():
+        for service, sequencer in self.sequencers.items():
             self.metrics.watch(service, sequencer.count)
         self._heads = None if config.keeper is None else Heads(config, config.keeper)
 
@@ -148,7 +148,7 @@ class Service:
         return cast("Recorded", await self._done(service, wanted))
 
     async def _done(self, service: str, wanted: Wanted) -> object:
-        future = self._sequencers[service].submit(wanted)
+        future = self.sequencers[service].submit(wanted)
         # Whoever asked may go away: what was handed in is done all the same.
         return await asyncio.shield(asyncio.wrap_future(future))
 
@@ -233,7 +233,7 @@ class Service:
     def close(self) -> None:
         """End: what waits is done, outcomes are handed in, streams ended and a last head signed."""
         self.verifications.close()
-        for sequencer in self._sequencers.values():
+        for sequencer in self.sequencers.values():
             sequencer.close()
         for guard in self.config.guards.values():
             _ended(guard.close)
