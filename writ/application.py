@@ -28,6 +28,7 @@ from writ.commands import (
     proof,
     record,
     seal,
+    serve,
     show,
     switch,
     upgrade,
@@ -64,6 +65,7 @@ app.command("approve")(approve.approve)
 app.command("compensate")(compensate.compensate)
 app.add_typer(switch.app, name="switch")
 app.command("app")(app_command.app)
+app.command("serve")(serve.serve)
 app.command("record")(record.record)
 app.command("export")(export.export)
 app.command("seal")(seal.seal)
