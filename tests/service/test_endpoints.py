@@ -190,4 +190,4 @@ def test_a_verification(served: Served) -> None:
         assert time.monotonic() < ends
         time.sleep(0.1)
     assert (found["state"], found["report"]["schema"]) == ("done", "writ/report/v1")
-    assert served.ask("GET", "/v1/verifications/none").status_code == 404
+    assert served.ask("GET", f"/v1/verifications/{'0' * 32}").status_code == 404

@@ -21,6 +21,8 @@ router = APIRouter(tags=["ledger"])
 open_router = APIRouter(tags=["public"])
 
 Named = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", examples=["ab" * 32])]
+Id = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=["ab" * 16])]
+Tile = Annotated[str, Path(pattern=r"^[0-9a-z./]{1,64}$", examples=["0/000.p/5"])]
 Index = Annotated[int, Path(ge=0, le=2**53 - 1)]
 _TEXT: dict[str, Any] = {"schema": {"type": "string"}}
 _OCTETS: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
@@ -67,7 +69,7 @@ async def ask_verification(
 
 
 @router.get("/v1/verifications/{id}", response_model=VerificationSaid, responses=answers(404))
-async def verification(id: str, caller: Reader, service: Served) -> dict[str, Any]:  # noqa: A002
+async def verification(id: Id, caller: Reader, service: Served) -> dict[str, Any]:  # noqa: A002
     """Return a verification, with its report once it is done."""
     _ = caller
     found = service.verifications.get(id)
@@ -102,7 +104,7 @@ async def checkpoint(service: Served) -> Response:
         **answers(404, 422, always=_OPEN),
     },
 )
-async def tile(path: str, service: Served) -> Response:
+async def tile(path: Tile, service: Served) -> Response:
     """Return a tile of the tree under the newest signed head, or a bundle of entries' headers."""
     found = await asyncio.to_thread(service.tree.tile, f"tile/{path}")
     if found is None:
