@@ -49,6 +49,12 @@ def written(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def stamp(at: int) -> Value:
+    """Return microseconds since 1970 as the message that CEL takes."""
+    seconds, rest = divmod(at, SECOND)
+    return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
 def for_cel(value: Value) -> Value:
     """Return a plain value in which every datetime and timedelta is the message that CEL takes."""
     if isinstance(value, datetime):

@@ -20,6 +20,7 @@ import numpy as np
 
 from contracts.coercion import Value
 from contracts.engine import Engine
+from verifier.asking import Asking
 from verifier.chunk_results import CODES, ChunkResults, verdict_sql
 from verifier.chunk_tables import ChunkTables, by_tools
 from verifier.column_setup import ColumnSetup
@@ -41,15 +42,16 @@ class ColumnEngine:
     Args:
         engine: The engine whose counters are brought along.
         threads: How many threads the database may use.
+        asking: Whoever asks CEL what no column says; by default this process alone.
 
     Attributes:
         on_counters: Whether history was handed to the counters for good.
     """
 
-    def __init__(self, engine: Engine, threads: int = 1) -> None:
+    def __init__(self, engine: Engine, threads: int = 1, asking: Asking | None = None) -> None:
         self._engine = engine
         self._world = engine.world
-        self._setup = ColumnSetup(engine, threads)
+        self._setup = ColumnSetup(engine, threads, Asking() if asking is None else asking)
         self._last = engine.last
         self.on_counters = False
 

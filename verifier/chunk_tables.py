@@ -5,7 +5,7 @@ column of those that ask for it. What no column can say of a record is asked of 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import duckdb
 import numpy as np
@@ -18,20 +18,15 @@ from contracts.column_plan import Asked, FactGroup
 from contracts.column_shapes import BOOL, NEVER, Shape, loaded, record
 from contracts.column_shapes import field as field_name
 from contracts.columns import Column, Fallback
-from contracts.evaluation import Undecidable
 from contracts.facts import FactResult
 from contracts.view import Absent
+from verifier.asked_columns import fact_column, question, read_columns, told
 from verifier.column_setup import ColumnSetup
 from verifier.columns import MISSING, Held, arrow_type, column_of, longest_of, places_of, taken
 from verifier.fact_columns import GroupRun
 from verifier.fact_sources import tools_sql
 from verifier.fact_state import RowsNeededError, Subject, plain_values
 from verifier.rows import Chunk, Viewed
-
-
-def fact_column(name: str) -> str:
-    """Return the name of a fact's column: the database does not tell capital letters apart."""
-    return f"fact_{field_name(name)}"
 
 
 class ColumnCase(Case):
@@ -131,21 +126,14 @@ class ChunkTables:
         mine = [one for one in stage if subject.name in one.need.subjects]
         if not mine:
             return
-        viewed = self.viewed[subject.name]
         made: dict[str, tuple[Shape, Held]] = {}
         for tools, some in by_tools(mine, subject.name):
             found = self.selected(subject, tools, some)
             for asked in some:
                 shape, array = found[asked.name]
-                column = self._column(subject, asked)
-                rows: Sequence[int] = ()
-                if isinstance(column, Fallback) or (
-                    column.longest is not None and self.longest(subject, asked) > column.longest
-                ):
-                    rows = self._rows_of(subject, tools)
-                elif viewed.odd:
-                    rows = sorted(viewed.odd.intersection(self._rows_of(subject, tools)))
+                rows, why = self._by_record(subject, tools, asked)
                 if rows:
+                    self._setup.asking.note(asked.condition.text, why, len(rows))
                     shape, array = self._patched(subject, asked, shape, array, rows)
                 made[asked.name] = shape, array.cast(arrow_type(shape))
         for asked in mine:
@@ -153,6 +141,19 @@ class ChunkTables:
             subject.shapes[asked.name] = shape
             subject.table = subject.table.append_column(asked.name, array)
         self.register(subject.name)
+
+    def _by_record(
+        self, subject: Subject, tools: frozenset[str] | None, asked: Asked
+    ) -> tuple[Sequence[int], str]:
+        """Return the rows of which CEL has to be asked, and why."""
+        column = self._column(subject, asked)
+        rows = self._rows_of(subject, tools)
+        if isinstance(column, Fallback):
+            return rows, column.reason
+        if column.longest is not None and self.longest(subject, asked) > column.longest:
+            return rows, f"a list or map of more than {column.longest} elements"
+        odd = self.viewed[subject.name].odd
+        return sorted(odd.intersection(rows)) if odd else (), "a value that no column can hold"
 
     def selected(
         self, subject: Subject, tools: frozenset[str] | None, some: Sequence[Asked]
@@ -243,10 +244,7 @@ class ChunkTables:
     ) -> tuple[Shape, Held]:
         """Return a column with what CEL says of some rows."""
         values = plain_values(shape, array)
-        for row in rows:
-            answer = self._case(subject, row).ask(asked.condition)
-            if isinstance(answer, Undecidable) or (asked.truth and not isinstance(answer, bool)):
-                answer = MISSING
+        for row, answer in self._said(subject, asked, rows):
             values[row] = answer
         made = column_of(values)
         if made.odd:
@@ -254,6 +252,22 @@ class ChunkTables:
         if asked.truth:
             return BOOL, made.array.cast(pa.bool_())
         return made.shape, made.array
+
+    def _said(
+        self, subject: Subject, asked: Asked, rows: Sequence[int]
+    ) -> Iterator[tuple[int, Value]]:
+        """Yield what CEL says of some rows: of its columns where they hold all that it reads."""
+        # What may be seen of a record with sealed values is known only where the record is.
+        shapes = {} if self._world.unseen else self._variables(subject, asked)
+        seen = question(asked.condition, shapes, truth=asked.truth) if shapes else None
+        odd = self.viewed[subject.name].odd
+        if seen is not None:
+            fit = [row for row in rows if row not in odd] if odd else rows
+            held = read_columns(seen, subject.table, fit)
+            yield from zip(fit, self._setup.asking.answers(seen, held), strict=True)
+            rows = [row for row in rows if row in odd]
+        for row in rows:
+            yield row, told(self._case(subject, row).ask(asked.condition), truth=asked.truth)
 
     def _case(self, subject: Subject, row: int) -> ColumnCase:
         held = self._chunk.rows[self.viewed[subject.name].positions[row]]

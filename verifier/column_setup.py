@@ -6,6 +6,7 @@ from contracts.column_plan import Asked, ColumnPlan
 from contracts.column_shapes import NEVER, Shape, is_whole
 from contracts.columns import Column, Fallback, compile_condition, compile_value
 from contracts.engine import Engine
+from verifier.asking import Asking
 from verifier.fact_feed import Reasons
 from verifier.fact_state import GroupState
 from verifier.rows import Tables
@@ -16,6 +17,7 @@ class ColumnSetup:
     """One contract's plan, its database, and what its facts remember.
 
     Attributes:
+        asking: Whoever asks CEL what no column says.
         engine: The engine on counters.
         plan: In which order conditions and facts are computed.
         tables: What makes tables of chunks.
@@ -25,7 +27,8 @@ class ColumnSetup:
         fallbacks: The conditions that have no column, with the reason.
     """
 
-    def __init__(self, engine: Engine, threads: int) -> None:
+    def __init__(self, engine: Engine, threads: int, asking: Asking) -> None:
+        self.asking = asking
         self.engine = engine
         self.plan = ColumnPlan(engine.world, engine.rules, engine.waiting)
         self._named = self.plan.named()

@@ -23,6 +23,7 @@ from contracts.snapshots import meaning, take_up_versions, versions_rows
 from contracts.versions import VersionHistory
 from contracts.withholding import Hidden, Mark, Withholding
 from ledger.records import Action, Approval, Message, Outcome, RunClosed
+from verifier.asking import Asking
 from verifier.coverage import Coverage, gaps, unclosed
 from verifier.decisions import Decisions, Derived, weaker
 from verifier.drafts import Draft
@@ -97,6 +98,7 @@ class Judge:
         reading: The reading whose entries are judged: its runs, streams and what it left out.
         load: Makes a contract of its text and a name for its errors; it may remember.
         engines: Which engine decides again.
+        asking: Whoever asks CEL what no column says; by default this process alone.
     """
 
     def __init__(
@@ -105,9 +107,11 @@ class Judge:
         reading: Read,
         load: Callable[[str, str], Contract] = load_contract,
         engines: Engines = Engines.AUTO,
+        asking: Asking | None = None,
     ) -> None:
         self._reading = reading
         self._engines = engines
+        self._asking = Asking() if asking is None else asking
         self._lineage = SpillingLineage()
         self._clocks = Clocks()
         self._waiting: list[_Waiting] = []
@@ -148,7 +152,9 @@ class Judge:
             else:
                 number = len(self._judging) + 1
                 self._meanings.append((digest, meaning(contract)))
-                self._judging[digest] = Judging(number, contract, self._lineage, self._engines)
+                self._judging[digest] = Judging(
+                    number, contract, self._lineage, self._engines, self._asking
+                )
 
     def observe(self, valid: ValidEntry) -> None:
         """Judge the next valid entry, and let it count; this may wait until there are more."""

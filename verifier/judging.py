@@ -15,6 +15,7 @@ from contracts.lineage import Lineage
 from contracts.model import Contract, Rule
 from contracts.placed_rows import PlacedReader, PlacedWriter
 from contracts.snapshots import engine_rows, take_up_engine
+from verifier.asking import Asking
 from verifier.engines import Engines
 from verifier.report import Tally
 from verifier.rows import Chunk, Judged, judged_by_rows
@@ -60,13 +61,21 @@ class Judging:
         judged: How many records it was in force for.
     """
 
-    def __init__(self, number: int, contract: Contract, lineage: Lineage, engines: Engines) -> None:
+    def __init__(
+        self,
+        number: int,
+        contract: Contract,
+        lineage: Lineage,
+        engines: Engines,
+        asking: Asking,
+    ) -> None:
         self.number = number
         self.contract = contract
         self.engine = Engine(contract, lineage=lineage)
         self.counts = {rule.id: Counts(rule) for rule in contract.rules}
         self.judged = 0
         self._engines = engines
+        self._asking = asking
         self._begun = False
         self._columns: ColumnEngine | None = None
 
@@ -110,7 +119,7 @@ class Judging:
             # The database is not worth loading for a short ledger.
             from verifier.by_column import ColumnEngine  # noqa: PLC0415
 
-            self._columns = ColumnEngine(self.engine)
+            self._columns = ColumnEngine(self.engine, asking=self._asking)
         self._begun = True
         if self._columns is None:
             found = judged_by_rows(self.engine, chunk, judged)

@@ -17,6 +17,7 @@ from ledger.errors import LedgerError, StoreError
 from ledger.sealed import Disclosure
 from ledger.source import Source
 from ledger.store import Store
+from verifier.asking import Asking
 from verifier.conformance import Judge
 from verifier.drafts import Draft, integrity_draft
 from verifier.engines import Engines
@@ -139,6 +140,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
     jobs: int = 1,
     state: State | None = None,
     engines: Engines = Engines.AUTO,
+    asking: Asking | None = None,
 ) -> Report:
     """Verify a ledger: its integrity, and every record in it decided again.
 
@@ -152,6 +154,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
         disclosures: Sealed values that were shown to whoever verifies.
         state: What was kept of earlier verifications: it is gone on from.
         engines: Which engine decides again; both say the same.
+        asking: Whoever asks CEL what no column says; by default this process alone.
 
     Raises:
         SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another;
@@ -174,6 +177,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
             sealed=SealedValues(store, opener, shown) if shown or opener is not None else None,
             state=state,
             engines=engines,
+            asking=asking,
         )
     finally:
         store.close()
@@ -188,7 +192,7 @@ def _refuse_with_tiles(source: str | Path, state: State | None, *, sealed: bool)
         raise SourceError(what, code="tiles.sealed")
 
 
-def verify(
+def verify(  # noqa: PLR0913 - the same
     store: Source,
     trust: Trust | None,
     *,
@@ -198,9 +202,11 @@ def verify(
     sealed: SealedValues | None = None,
     state: State | None = None,
     engines: Engines = Engines.AUTO,
+    asking: Asking | None = None,
 ) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
-    asked = _Asked(conformance, tuple(state.pins()) if state is not None else (), engines)
+    pins = () if state is None else tuple(state.pins())
+    asked = _Asked(conformance, pins, engines, asking)
     if isinstance(store, Store) and sealed is None and (state is not None or not conformance):
         found = proved(store, trust, jobs=jobs, progress=progress, state=state)
         report = None if found is None else _concluded(store, found, trust, state, asked, progress)
@@ -280,6 +286,13 @@ class _Asked:
     conformance: bool = True
     pins: Sequence[Pin] = ()
     engines: Engines = Engines.AUTO
+    asking: Asking | None = None
+
+    def judge(self, founding: Founding, reading: Reading) -> Judge | None:
+        """Return what decides again, None where nothing is."""
+        if not self.conformance:
+            return None
+        return Judge(founding, reading, engines=self.engines, asking=self.asking)
 
 
 def _verified(
@@ -295,7 +308,7 @@ def _verified(
         founding = Founding.read(store, trust)
         heads = Heads(store, founding, trust, asked.pins)
         reading = Reading(store, founding, heads, progress, sealed)
-        judge = Judge(founding, reading, engines=asked.engines) if asked.conformance else None
+        judge = asked.judge(founding, reading)
         for valid in reading.entries():
             if judge is not None:
                 judge.observe(valid)

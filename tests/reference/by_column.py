@@ -22,8 +22,9 @@ from contracts.model import Contract, Verdict
 from contracts.results import RuleResult
 from tests.reference.views import Value, is_list, is_map
 from verifier import by_column, column_setup
+from verifier.asked_columns import fact_column
 from verifier.by_column import ColumnEngine
-from verifier.chunk_tables import ChunkTables, fact_column
+from verifier.chunk_tables import ChunkTables
 from verifier.columns import MISSING, Held
 from verifier.fact_sources import tools_sql
 from verifier.fact_state import Subject, plain_values

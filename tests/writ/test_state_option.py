@@ -47,14 +47,6 @@ def test_records_are_decided_once(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "decided again" not in capsys.readouterr().err
 
 
-def test_only_integrity_alone_has_several_processes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What would be passed over in silence is a mistake of whoever asks."""
-    assert answer(["verify", str(tmp_path / "l.db"), "--jobs", "2"]) == 2
-    assert "verify.integrity" in capsys.readouterr().err
-
-
 def test_a_bundle_has_no_state(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A state is of a store."""
     desk = Desk()

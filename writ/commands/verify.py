@@ -56,7 +56,8 @@ _JobsOption = Annotated[
         "--jobs",
         metavar="N",
         min=1,
-        help="Processes that read, for --integrity. As many as there are processors.",
+        help="Processes that read, for --integrity; else that ask CEL what no column says, where "
+        "there is much of it. As many as there are processors.",
     ),
 ]
 _StateOption = Annotated[
@@ -114,12 +115,6 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     """
     settings = current()
     chosen = _format(settings, format_)
-    if jobs is not None and not integrity:
-        raise UsageError(
-            "verify.integrity",
-            "--jobs is for --integrity: records are decided again in one process",
-            do="Add --integrity, or leave --jobs away.",
-        )
     pinned = with_time(trust_of(trust, settings), at, checkpoint or ())
     sealed = opened(unseal, disclosures)
     report = verified(
@@ -282,10 +277,13 @@ def verified(
         CommandError: The ledger or the trust file cannot be read.
         StateError: The state cannot be used.
     """
+    from verifier.asking import Asking
     from verifier.load import verify_ledger
     from verifier.state import State
 
+    asking = Asking(jobs)
     with ExitStack() as held:
+        held.callback(asking.close)
         kept = None if state is None else held.enter_context(State.open(state, pinned))
         report = verify_ledger(
             ledger,
@@ -297,9 +295,12 @@ def verified(
             disclosures=sealed.disclosures if sealed else (),
             state=kept,
             engines=engines,
+            asking=asking,
         )
     if kept is not None:
         message(f"writ: {kept.said()}")
+    for said in asking.said():
+        message(f"writ: {said}")
     return report
 
 
