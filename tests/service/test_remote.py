@@ -22,7 +22,8 @@ from contracts.answers import (
     UnrecordedError,
 )
 from contracts.guard import Guard
-from contracts.guarded import GuardedAction, GuardedRun
+from contracts.guarded import GuardedRun
+from contracts.performing import GuardedAction
 from ledger.errors import EncodingError, LedgerError, RecordError
 from ledger.records import Money
 from tests.guard.shop import SERVICE, Shop, codes, order_of, paid, payout

@@ -13,9 +13,10 @@ from typing import Final
 import httpx
 import pytest
 
+from contracts.grouped import Wanted
 from contracts.answers import Repeated
 from contracts.guard import Guard
-from contracts.guarded import GuardedAction
+from contracts.performing import GuardedAction
 from ledger.checkpoint import parse_checkpoint, parse_note
 from ledger.clock import system_clock
 from ledger.founding import open_founded
@@ -25,7 +26,7 @@ from tests.service.served import serving
 from writ.application import answer
 from writ.remote import RemoteGuard
 from writ.service.problems import ProblemError
-from writ.service.sequencer import BusyError, Done, Sequencer, Wanted
+from writ.service.sequencer import BusyError, Done, Sequencer
 from writ.service.verifications import KEPT, Verifications
 
 CALLERS: Final = 16

@@ -8,13 +8,13 @@ full is told to come again, at once.
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from contracts.answers import Answer
 from contracts.channel import Recorded
+from contracts.grouped import Given, Wanted
 from contracts.guard import Guard
 
 _LOG: Final = logging.getLogger("writ.service")
@@ -27,33 +27,13 @@ CAPACITY: Final = 1_024
 Done = tuple[Answer, Recorded] | Recorded
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What somebody wants recorded: `action`, or a kind that `Guard.record` takes."""
-
-    kind: str
-    fields: Mapping[str, Any]
-
-
 class BusyError(Exception):
     """The queue is full, or has ended: come again later."""
 
 
-def grouped(guard: Guard, wanted: Sequence[Wanted]) -> list[Done | Exception]:
-    """Decide and record one by one, and return in order what came of each, or what it raised."""
-    found: list[Done | Exception] = []
-    for one in wanted:
-        try:
-            done = (
-                guard.propose(one.fields)
-                if one.kind == "action"
-                else guard.record(one.kind, one.fields)
-            )
-        except Exception as error:  # noqa: BLE001 - whoever asked is told
-            found.append(error)
-        else:
-            found.append(done)
-    return found
+def grouped(guard: Guard, wanted: Sequence[Wanted]) -> list[Given]:
+    """Decide and record a group with one commit, and return in order what came of each."""
+    return guard.group(wanted)
 
 
 class Sequencer:
@@ -71,7 +51,7 @@ class Sequencer:
         guard: Guard,
         capacity: int = CAPACITY,
         *,
-        grouped: Callable[[Guard, Sequence[Wanted]], list[Done | Exception]] = grouped,
+        grouped: Callable[[Guard, Sequence[Wanted]], list[Given]] = grouped,
         told: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._guard = guard

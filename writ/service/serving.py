@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from contracts.answers import Allowed, Answer, GuardError, OutcomeUnrecordedError
 from contracts.channel import Recorded
+from contracts.grouped import Wanted
 from contracts.guard import Guard
 from ledger.admission import Admission, Receipt, SignedSubmission
 from ledger.client import LedgerClient
@@ -24,7 +25,7 @@ from writ.service.metrics import Metrics
 from writ.service.problems import ProblemError
 from writ.service.published import Contracts, Tree
 from writ.service.runs import CALLER, Outcomes, Run, Runs
-from writ.service.sequencer import Sequencer, Wanted
+from writ.service.sequencer import Sequencer
 from writ.service.tokens import Tokens
 from writ.service.verifications import Verifications
 
