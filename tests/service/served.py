@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx
@@ -36,18 +36,16 @@ def config_of(shop: Shop, **more: Any) -> Config:  # noqa: ANN401 - those of `Co
         head_signer=shop.founded.head_signer(),
         checkpoint_every=0,
     )
-    return Config(
-        **{
-            "store": shop.store,
-            "agent": client.by,
-            "guards": {SERVICE: Guard(client, shop.store, SERVICE, clock=shop.clock)},
-            "clients": (client,),
-            "keeper": keeper,
-            "clock": shop.clock,
-            "head_every": 0.05,
-            **more,
-        }
+    made = Config(
+        shop.store,
+        client.by,
+        {SERVICE: Guard(client, shop.store, SERVICE, clock=shop.clock)},
+        (client,),
+        keeper,
+        shop.clock,
+        head_every=0.05,
     )
+    return replace(made, **more)
 
 
 @dataclass

@@ -126,11 +126,11 @@ def test_the_switch_stops_the_next_action(served: Served) -> None:
     ],
 )
 def test_a_submission_that_is_not_taken(
-    served: Served, path: str, name: str, more: dict[str, Any], expected: tuple[int, str]
+    lasting: Served, path: str, name: str, more: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     """It is of who asks, it is well formed, and says what this endpoint is for."""
-    word = served.shop.client("lead").make(Approval, action="ab" * 32, verdict="approve")
-    answer = served.ask("POST", path, submission(served, "lead", word, **more), name)
+    word = lasting.shop.client("lead").make(Approval, action="ab" * 32, verdict="approve")
+    answer = lasting.ask("POST", path, submission(lasting, "lead", word, **more), name)
     assert (answer.status_code, answer.json()["code"]) == expected
 
 
@@ -148,16 +148,16 @@ def test_one_outcome_an_action(served: Served) -> None:
     assert (denied.status_code, denied.json()["code"]) == (409, "outcome.closed")
 
 
-def test_the_tree_is_for_everybody(served: Served) -> None:
+def test_the_tree_is_for_everybody(lasting: Served) -> None:
     """Head, tiles and proofs need no key, and a proof holds, without its record."""
-    run = opened(served)
-    index = decided(served, run, evidence(served, run))["index"]
-    http, url = served.http, served.url
+    run = opened(lasting)
+    index = decided(lasting, run, evidence(lasting, run))["index"]
+    http, url = lasting.http, lasting.url
     ends = time.monotonic() + 10
     while (proof := http.get(f"{url}/v1/proofs/{index}")).status_code != 200:
         assert time.monotonic() < ends, proof.text
         time.sleep(0.02)
-    genesis = served.get("/v1/head")["genesis"]
+    genesis = lasting.get("/v1/head")["genesis"]
     proven = check_proof(proof.content, genesis, (), 0)
     assert (proven.index, proven.record) == (index, None)
     size = int(http.get(f"{url}/v1/checkpoint").text.splitlines()[1])
@@ -167,15 +167,15 @@ def test_the_tree_is_for_everybody(served: Served) -> None:
     assert http.get(f"{url}/v1/proofs/{2**40}").status_code == 404
 
 
-def test_contracts_and_how_it_is(served: Served) -> None:
+def test_contracts_and_how_it_is(lasting: Served) -> None:
     """The contract in force, its text, health, readiness and counters."""
-    found = served.get("/v1/contracts")["contracts"]
+    found = lasting.get("/v1/contracts")["contracts"]
     assert [(one["version"], one["in_force"]) for one in found] == [("1.0.0", True)]
-    assert "contract: refunds" in served.ask("GET", f"/v1/contracts/{found[0]['digest']}").text
-    assert served.ask("GET", f"/v1/contracts/{'0' * 64}").status_code == 404
-    assert served.http.get(f"{served.url}/healthz").text == "ok\n"
-    assert served.http.get(f"{served.url}/readyz").text == "ready\n"
-    counted = served.http.get(f"{served.url}/metrics").text
+    assert "contract: refunds" in lasting.ask("GET", f"/v1/contracts/{found[0]['digest']}").text
+    assert lasting.ask("GET", f"/v1/contracts/{'0' * 64}").status_code == 404
+    assert lasting.http.get(f"{lasting.url}/healthz").text == "ok\n"
+    assert lasting.http.get(f"{lasting.url}/readyz").text == "ready\n"
+    counted = lasting.http.get(f"{lasting.url}/metrics").text
     assert 'writ_requests_total{method="GET",route="/v1/contracts",status="200"} 1.0' in counted
 
 

@@ -4,14 +4,13 @@ Requests are made up from the schema and against it, signed, and answered in thi
 """
 
 import secrets
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from schemathesis import GenerationMode
-from schemathesis.core.result import Ok
 
 from ledger.keys import fingerprint
 from ledger.signing import Signer
@@ -52,12 +51,11 @@ def test_every_status_is_documented(shop: Shop, mode: GenerationMode) -> None:
     """For each endpoint some requests: none fails, and each status is one that is documented."""
     app = create_app(config_of(shop, limits=LIMITS))
     key, now = shop.founded.key("agent"), int(shop.clock().timestamp())
-    operations = schemathesis.openapi.from_dict(app.openapi()).get_all_operations()
+    made = cast("Any", schemathesis.openapi.from_dict(app.openapi()))
     seen: dict[str, set[int]] = {}
     with TestClient(app, raise_server_exceptions=False) as client:
-        for result in operations:
-            assert isinstance(result, Ok)
-            operation = result.ok()
+        for result in made.get_all_operations():
+            operation: Any = result.ok()
             if mode is GenerationMode.NEGATIVE and not _can_be_wrong(operation):
                 continue
 
@@ -67,7 +65,7 @@ def test_every_status_is_documented(shop: Shop, mode: GenerationMode) -> None:
                 database=None,
                 derandomize=True,
                 phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
             )
             @given(operation.as_strategy(generation_mode=mode))
             def ask(case: Any) -> None:  # noqa: ANN401 - untyped

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -66,8 +67,7 @@ def test_a_bounded_queue(shop: Shop) -> None:
     holds, begun = threading.Event(), threading.Event()
     sizes: list[int] = []
 
-    def grouped(guard: Guard, wanted: "list[Wanted] | object") -> list[Done | Exception]:
-        assert isinstance(wanted, list)
+    def grouped(guard: Guard, wanted: Sequence[Wanted]) -> list[Done | Exception]:
         begun.set()
         holds.wait(PATIENCE)
         return [ValueError(guard.service) for _ in wanted]

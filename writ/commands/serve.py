@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -213,11 +214,15 @@ def _run(config: "Config", host: str, port: int) -> None:
     }
     server = uvicorn.Server(uvicorn.Config(app, **settings))
     # Told to stop it ends well: the server raises the signal once more when all is done.
-    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    before = signal.signal(signal.SIGTERM, _nothing)
     try:
         server.run()
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """Take a signal."""
 
 
 _LOGGING: Mapping[str, Any] = {

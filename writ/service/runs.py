@@ -71,7 +71,8 @@ class Runs:
         size = self._store.size()
         for _, raw in self._store.records_containing(_OPENING, self._size):
             record: Mapping[str, Any] = decode(raw)
-            caller = (record.get("attributes") or {}).get(CALLER)
+            attributes: Mapping[str, Any] = record.get("attributes") or {}
+            caller = attributes.get(CALLER)
             ours = record.get("kind") == "run" and record.get("by") == self._agent
             if ours and isinstance(caller, str):
                 name = digest(raw)

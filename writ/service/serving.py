@@ -5,7 +5,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -57,7 +57,7 @@ class Config:
     keeper: LedgerClient | None = None
     clock: Clock = system_clock
     limits: Limits = DEFAULT
-    names: frozenset[str] = field(default_factory=frozenset)
+    names: frozenset[str] = frozenset()
     tokens: Tokens | None = None
     trust: Path | None = None
     head_every: float = 1.0
@@ -106,11 +106,11 @@ class Service:
     ) -> Recorded:
         """Open a run for a caller, who stands in its attributes."""
         named = self.service_named(service)
-        attributes = fields.get("attributes") or {}
+        attributes: Mapping[str, Any] = fields.get("attributes") or {}
         if CALLER in attributes:
             what = f"attributes.{CALLER} is written by the service"
             raise ProblemError(422, "request.reserved", what)
-        said = {
+        said: dict[str, Any] = {
             **fields,
             "service": named,
             "attributes": {**attributes, CALLER: caller.identity},
@@ -120,15 +120,16 @@ class Service:
         return recorded
 
     async def run(self, caller: Caller, run: str) -> Run:
-        """Return a run that a caller may use.
+        """Return a run that a caller may use. Raises as `usable` does."""
+        return await asyncio.to_thread(self.usable, caller, run)
+
+    def usable(self, caller: Caller, run: str) -> Run:
+        """Return a run that a caller may use: its own, or one of the same owner's.
 
         Raises:
             ProblemError: Nobody opened it here (`guard.reference`), or it is another owner's
                 (`run.other`).
         """
-        return await asyncio.to_thread(self._run, caller, run)
-
-    def _run(self, caller: Caller, run: str) -> Run:
         found = self._runs.find(run)
         if found is None or found.service not in self.config.guards:
             what = f"{run[:12]}…: no run was opened under this name through this service"
@@ -170,15 +171,14 @@ class Service:
     def _check_action(self, caller: Caller, run: Run, action: str) -> None:
         """Refuse to go on with an action of a run that a caller may not use."""
         with contextlib.suppress(GuardError):  # if there is none, the guard says so
-            self._run(caller, self.config.guards[run.service].proposal(action)["run"])
+            self.usable(caller, self.config.guards[run.service].proposal(action)["run"])
 
     async def preview(self, run: Run, fields: Mapping[str, Any]) -> Answer:
         """Say what would be decided."""
         guard = self.config.guards[run.service]
-        said = {**fields, "run": run.id}
-        return await asyncio.to_thread(
-            lambda: guard.decide(said.pop("tool"), said.pop("params"), **said)
-        )
+        said: dict[str, Any] = {**fields, "run": run.id}
+        tool, params = said.pop("tool"), said.pop("params")
+        return await asyncio.to_thread(lambda: guard.decide(tool, params, **said))
 
     async def outcome(self, run: Run, fields: Mapping[str, Any]) -> Recorded:
         """Record how an action ended, once: the same outcome again is answered as before."""

@@ -34,11 +34,15 @@ def read_answer(said: Mapping[str, Any]) -> tuple[Answer, Recorded]:
     fields = dict(said)
     kind, leaf = _TYPES[fields.pop("type")], fields.pop("leaf")
     fields["contract"] = tuple(fields["contract"])
-    fields["objections"] = tuple(
-        Objection(**{**one, "rests_on": tuple(one["rests_on"])}) for one in fields["objections"]
-    )
+    fields["objections"] = tuple(_objection(one) for one in fields["objections"])
     answer = kind(**fields)
     return answer, Recorded(answer.action, answer.index, leaf)
+
+
+def _objection(said: Mapping[str, Any]) -> Objection:
+    fields = dict(said)
+    fields["rests_on"] = tuple(fields["rests_on"])
+    return Objection(**fields)
 
 
 def recorded_json(recorded: Recorded) -> dict[str, Any]:
