@@ -14,8 +14,8 @@ from typing import Final
 import httpx
 import pytest
 
-from contracts.grouped import Wanted
 from contracts.answers import Repeated
+from contracts.grouped import Wanted
 from contracts.guard import Guard
 from contracts.performing import GuardedAction
 from ledger.checkpoint import parse_checkpoint, parse_note
