@@ -1,7 +1,7 @@
 """Whose run it is, and which actions of it wait for an outcome.
 
 Both are in the ledger: who opened a run through the service is in its `attributes.caller`, which
-the service writes, and what is open the guard knows. What is kept here saves asking.
+the service writes, and what is open the guard knows.
 """
 
 import threading
@@ -81,11 +81,10 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """An allowed action: `said` is the digest of its outcome once that is on its way."""
+class _Said:
+    """An outcome: the digest of what was said, and where it is; None while it is on its way."""
 
-    run: str
-    said: str = ""
+    digest: str
     recorded: Recorded | None = None
 
 
@@ -94,14 +93,7 @@ class Outcomes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, _State] = OrderedDict()
-
-    def expect(self, action: str, run: str) -> None:
-        """Take note that an action was allowed."""
-        with self._lock:
-            self._known[action] = _State(run)
-            while len(self._known) > _MOST:
-                self._known.popitem(last=False)
+        self._known: OrderedDict[str, _Said] = OrderedDict()
 
     def begin(
         self, action: str, run: str, said: str, unfinished: Callable[[], Mapping[str, Event]]
@@ -112,34 +104,42 @@ class Outcomes:
             action: The action.
             run: The run that it is said to be of.
             said: Digest of what is said of it.
-            unfinished: Gives the actions that wait for an outcome, by the ledger.
+            unfinished: Gives the actions that wait for an outcome, by the ledger: another process
+                may have recorded it.
 
         Raises:
-            ProblemError: It has another one, or waits for none (`outcome.closed`), or it is being
-                recorded (`outcome.recorded`).
+            ProblemError: It has another one, or that is on its way (`outcome.recorded`), or no
+                such action waits for one (`outcome.closed`).
         """
         with self._lock:
-            state = self._known.get(action)
-        if state is None:
-            event = unfinished().get(action)
-            state = None if event is None else _State(event.record["run"])
-        with self._lock:
-            state = self._known.get(action, state)
-            if state is None or state.run != run:
-                what = "no allowed action of this run with this digest waits for an outcome"
-                raise ProblemError(409, "outcome.closed", what)
-            if state.recorded is not None and state.said == said:
-                return state.recorded
-            if state.said:
+            known = self._known.get(action)
+            if known is not None:
+                if known.digest == said and known.recorded is not None:
+                    return known.recorded
                 raise ProblemError(409, "outcome.recorded", "an action has one outcome")
-            self._known[action] = replace(state, said=said)
+            self._known[action] = _Said(said)
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+        try:
+            _check_open(unfinished().get(action), run)
+        except BaseException:
+            self.forget(action)
+            raise
         return None
 
-    def end(self, action: str, recorded: Recorded | None) -> None:
-        """Take note of what became of an outcome. None: nothing, and it may be said again."""
+    def end(self, action: str, recorded: Recorded) -> None:
+        """Take note of where an outcome was recorded."""
         with self._lock:
-            state = self._known.get(action)
-            if state is None:
-                return
-            said = state.said if recorded else ""
-            self._known[action] = replace(state, said=said, recorded=recorded)
+            if action in self._known:
+                self._known[action] = replace(self._known[action], recorded=recorded)
+
+    def forget(self, action: str) -> None:
+        """Take note that an outcome was not recorded: it may be said again."""
+        with self._lock:
+            self._known.pop(action, None)
+
+
+def _check_open(event: Event | None, run: str) -> None:
+    if event is None or event.record["run"] != run:
+        what = "no allowed action of this run with this digest waits for an outcome"
+        raise ProblemError(409, "outcome.closed", what)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from contracts.answers import Allowed, Answer, GuardError, OutcomeUnrecordedError
+from contracts.answers import Answer, GuardError, OutcomeUnrecordedError
 from contracts.channel import Recorded
 from contracts.grouped import Wanted
 from contracts.guard import Guard
@@ -164,8 +164,6 @@ class Service:
         wanted = Wanted("action", {**fields, "run": run.id})
         answer, recorded = cast("tuple[Answer, Recorded]", await self._done(run.service, wanted))
         self.metrics.decision(run.service, answer.effect)
-        if isinstance(answer, Allowed):
-            self._outcomes.expect(recorded.digest, run.id)
         return answer, recorded
 
     def _check_action(self, caller: Caller, run: Run, action: str) -> None:
@@ -195,7 +193,7 @@ class Service:
             # The guard holds it: it must not be said twice.
             raise
         except Exception:
-            self._outcomes.end(action, None)
+            self._outcomes.forget(action)
             raise
         self._outcomes.end(action, recorded)
         return recorded
