@@ -154,6 +154,7 @@ def _url(process: "subprocess.Popen[str]") -> str:
     ("more", "code"),
     [
         (["--as", "nobody"], "ledger.identity"),
+        (["--as", "lead"], "serve.role"),
         (["--as", "agent", "--service", "none"], "contract.service"),
         (["--as", "agent", "--listen", "here"], "serve.listen"),
         (["--as", "agent", "--oidc-issuer", "x"], "serve.oidc"),

@@ -150,7 +150,16 @@ def _config(
         guards = {one: _guard(store, one, client, above) for one, client in clients.items()}
         ending = [*clients.values(), *([above] if above else [])]
         by = next(iter(clients.values())).by
+        _refuse_no_agent(store, by)
         yield Config(store, by, guards, ending, _keeper(store, founded, name))
+
+
+def _refuse_no_agent(store: "Store", by: str) -> None:
+    from ledger.admission import read_authority
+
+    entry = read_authority(store).documents[-1].identities.get(by)
+    if entry is None or "agent" not in entry.roles:
+        raise CommandError("serve.role", f"{by} may not record actions: it has not the role agent")
 
 
 def _services(store: "Store", named: tuple[str, ...]) -> tuple[str, ...]:
