@@ -22,6 +22,7 @@ It exits with 1 when a target is missed.
 import argparse
 import gc
 import json
+import os
 import platform
 import resource
 import tempfile
@@ -29,7 +30,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import process_time
+from time import perf_counter, process_time
 from typing import Any
 
 from benchmarks.histories import History, history_of
@@ -43,6 +44,7 @@ from contracts.lineage import Lineage
 from contracts.loading import load_contract
 from contracts.model import Contract, Verdict
 from contracts.results import RuleResult
+from verifier.asking import Asking
 from verifier.by_column import ChunkRun, ColumnEngine
 from verifier.chunk_tables import ChunkTables
 from verifier.columns import Held
@@ -96,21 +98,31 @@ def chunks(history: History, actions: int, size: int) -> Iterator[list[Event]]:
 class Alone(ChunkTables):
     """Tables that take the time of what is asked of CEL, record by record."""
 
+    clock = staticmethod(process_time)
     seconds = 0.0
     rows = 0
 
     def _patched(
         self, subject: Subject, asked: Asked, shape: Shape, array: Held, rows: Sequence[int]
     ) -> tuple[Shape, Held]:
-        start = process_time()
+        start = self.clock()
         made = super()._patched(subject, asked, shape, array, rows)
-        self.seconds += process_time() - start
+        self.seconds += self.clock() - start
         self.rows += len(rows)
         return made
 
 
-def asked_of_cel(history: History) -> float:
-    """Return how many records a second a condition without a column is asked of."""
+class ByClock(Alone):
+    """The same by the clock on the wall: others are at work."""
+
+    clock = staticmethod(perf_counter)
+
+
+def asked_of_cel(history: History, jobs: int = 1) -> float:
+    """Return how many records a second a condition without a column is asked of.
+
+    In one process its own time is taken, in several that by the clock, once they are begun.
+    """
     text = contract_text("refund-decisioning", "1.0.0")
     clauses = text[: text.index("\nrules:")]
     rule = f'{{id: timed, for: "*", unless: {json.dumps(WITHOUT_COLUMN)}, effect: warn}}'
@@ -119,10 +131,16 @@ def asked_of_cel(history: History) -> float:
     for events in history.repeated(3 * history.actions):
         for event in events:
             chunk.add(event, lineage, clocks)
-    tables = Alone(ColumnEngine(engine).setup, chunk, [True] * len(chunk))
-    tables.view()
-    tables.compute()
-    return tables.rows / tables.seconds
+    asking = Asking(jobs, begin=0, few=1)
+    setup = ColumnEngine(engine, asking=asking).setup
+    fastest = 0.0
+    for _ in range(3):  # the first begins the processes
+        tables = (Alone if jobs == 1 else ByClock)(setup, chunk, [True] * len(chunk))
+        tables.view()
+        tables.compute()
+        fastest = max(fastest, tables.rows / tables.seconds)
+    asking.close()
+    return fastest
 
 
 class Rules(Engine):
@@ -229,10 +247,14 @@ def measured(
         spent = sum(times.spent[one] for one in ("facts", "results"))
         marks.append((times.actions, spent))
         lineage.spill()
-    return told(times, marks, size, asked_of_cel(history))
+    processors = os.cpu_count() or 1
+    asked = {jobs: asked_of_cel(history, jobs) for jobs in sorted({1, processors})}
+    return told(times, marks, size, asked)
 
 
-def told(times: Times, marks: list[tuple[int, float]], size: int, asked: float) -> dict[str, Any]:
+def told(
+    times: Times, marks: list[tuple[int, float]], size: int, asked: dict[int, float]
+) -> dict[str, Any]:
     """Return the result."""
     first = next(mark for mark in marks if mark[0] >= size / 5)
     growth = (marks[-1][1] / first[1]) * (first[0] / marks[-1][0]) * 5
@@ -246,7 +268,7 @@ def told(times: Times, marks: list[tuple[int, float]], size: int, asked: float) 
     missed = [name for name, target in TARGETS.items() if ratios[name] < target]
     if growth > GROWTH:
         missed.append("growth")
-    if asked < ASKED:
+    if asked[1] < ASKED:
         missed.append("asked of CEL")
     return {
         "benchmark": "rules",
@@ -260,7 +282,8 @@ def told(times: Times, marks: list[tuple[int, float]], size: int, asked: float) 
         },
         "ratios": ratios,
         "targets": {**TARGETS, "growth": GROWTH, "asked of CEL": ASKED},
-        "asked of CEL": asked,
+        "asked of CEL": asked[1],
+        "asked of CEL by all": {"processes": max(asked), "records a second": asked[max(asked)]},
         "growth": growth,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "missed": missed,
@@ -287,6 +310,11 @@ def printed(result: dict[str, Any]) -> None:
     print(
         f"  a condition without a column: {result['asked of CEL']:,.0f} records a second   "
         f"target {ASKED:,}: {_met(result, 'asked of CEL')}"
+    )
+    every = result["asked of CEL by all"]
+    print(
+        f"    in {every['processes']} processes, by the clock: "
+        f"{every['records a second']:,.0f} records a second"
     )
     print(f"  memory: {result['memory']:,} MB at its highest")
 

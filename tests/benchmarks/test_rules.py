@@ -1,6 +1,7 @@
 """The benchmark of rules by column: what it compares, what it prints, and when it fails."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,16 @@ def test_a_missed_target_is_its_exit_code(done: subprocess.CompletedProcess[str]
     assert result["missed"] == short
     assert done.returncode == int(bool(short))
     assert done.stdout.count(": missed") == len(short)
+
+
+def test_what_all_processes_do_stands_beside(done: subprocess.CompletedProcess[str]) -> None:
+    """It is told, in both forms, and no target hangs on it."""
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    every = result["asked of CEL by all"]
+    assert every["processes"] == (os.cpu_count() or 1)
+    assert f"in {every['processes']} processes, by the clock: " in done.stdout
+    assert f"{every['records a second']:,.0f} records a second" in done.stdout
+    assert "asked of CEL by all" not in result["targets"]
 
 
 def _short(result: dict[str, Any], name: str) -> bool:
