@@ -77,7 +77,7 @@ def status_of(code: str) -> int:
         (409, 422, 409)
     """
     fitting = [begins for begins in _STATUSES if code.startswith(begins)]
-    return _STATUSES[max(fitting, key=len)] if fitting else HTTPStatus.UNPROCESSABLE_ENTITY
+    return _STATUSES[max(fitting, key=len)] if fitting else int(HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def busy(code: str, what: str, seconds: float = 1.0, status: int = 503) -> ProblemError:
