@@ -21,8 +21,9 @@ import numpy as np
 from contracts.coercion import Value
 from contracts.engine import Engine
 from verifier.asking import Asking
-from verifier.chunk_results import CODES, ChunkResults, verdict_sql
+from verifier.chunk_results import ChunkResults
 from verifier.chunk_tables import ChunkTables, by_tools
+from verifier.chunk_verdicts import CODES, verdicts
 from verifier.column_setup import ColumnSetup
 from verifier.fact_feed import Feed
 from verifier.fact_state import RowsNeededError
@@ -149,11 +150,7 @@ class ChunkRun:
             for tools, some in by_tools(mine, name):
                 for each, (_, array) in self.tables.selected(subject, tools, some).items():
                     table = table.append_column(each, array)
-            self._setup.database.register("alone", table)
-            verdicts = ", ".join(verdict_sql(one) for one in rules)
-            codes = self._setup.database.sql(f"SELECT {verdicts} FROM alone").to_arrow_table()
-            for one in rules:
-                counts = np.bincount(codes[f"v{one.number}"].to_numpy(), minlength=CODES)
-                for code, count in enumerate(counts):
-                    found[str(code)] += int(count)
+            for codes in verdicts(table, rules).values():
+                for code in range(CODES):
+                    found[str(code)] += int(np.count_nonzero(codes == code))
         return found

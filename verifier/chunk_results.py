@@ -23,6 +23,7 @@ from contracts.model import Verdict
 from contracts.obligations import Waiting
 from contracts.results import RuleResult
 from verifier.chunk_tables import ChunkTables
+from verifier.chunk_verdicts import BROKEN, HOLDS, UNKNOWN, verdicts
 from verifier.column_setup import ColumnSetup
 from verifier.columns import Held, Places, places_of
 from verifier.errors import EnginesDifferError
@@ -30,11 +31,9 @@ from verifier.fact_feed import Feed
 from verifier.fact_sources import tools_sql
 from verifier.fact_state import Subject
 from verifier.rows import Chunk, Judged, Row, runs_of
+from verifier.workspace import arrow_of
 
-_HOLDS, _BROKEN, _UNKNOWN = 1, 2, 3
-_VERDICTS: Final = {_BROKEN: Verdict.VIOLATED, _UNKNOWN: Verdict.UNDECIDABLE}
-CODES: Final = _UNKNOWN + 1
-"""How many codes a verdict has: not asked, holds, broken, cannot be told."""
+_VERDICTS: Final = {BROKEN: Verdict.VIOLATED, UNKNOWN: Verdict.UNDECIDABLE}
 
 Broken = defaultdict[int, list[tuple[RuleAsked, int]]]
 """By position the rules that do not hold, with the code of their verdict."""
@@ -93,7 +92,7 @@ class ChunkResults:
                 continue
             mine = codes[duty.rule.number]
             name = f"opens{duty.rule.number}"
-            opens: Held = pa.array(mine == _BROKEN, pa.bool_())
+            opens: Held = pa.array(mine == BROKEN, pa.bool_())
             opening.table = opening.table.append_column(name, opens)
             self._tables.register(rule.subject)
             fits = [tools_sql(expect.tools or None), *([duty.where] if duty.where else [])]
@@ -104,8 +103,8 @@ class ChunkResults:
                 within=expect.within,
                 closings="" if closing is None else closing.source,
             )
-            met = self._database.sql(statement).to_arrow_table()["idx"].to_numpy()
-            mine[places_of(opening.indexes, met)] = _HOLDS
+            met = arrow_of(self._database, statement)["idx"].to_numpy()
+            mine[places_of(opening.indexes, met)] = HOLDS
 
     def _asked_facts(
         self,
@@ -203,13 +202,7 @@ class ChunkResults:
         found: dict[int, Places] = {}
         for name, subject in self._tables.subjects.items():
             rules = [one for one in self._setup.plan.rules if one.rule.rule.subject == name]
-            if rules:
-                selected = ", ".join(verdict_sql(one) for one in rules)
-                columns = self._database.sql(
-                    f"SELECT {selected} FROM {subject.source}"
-                ).to_arrow_table()
-                for one in rules:
-                    found[one.number] = columns[f"v{one.number}"].to_numpy().copy()
+            found.update(verdicts(subject.table, rules))
         return found
 
     def _broken(self, codes: Mapping[int, Places], judged: Judged) -> Broken:
@@ -220,8 +213,8 @@ class ChunkResults:
             if mine is None:
                 continue
             positions = self._tables.viewed[one.rule.rule.subject].positions
-            judged.satisfied[one.number] += int(np.count_nonzero(mine == _HOLDS))
-            for row in np.flatnonzero(mine > _HOLDS):
+            judged.satisfied[one.number] += int(np.count_nonzero(mine == HOLDS))
+            for row in np.flatnonzero(mine > HOLDS):
                 found[positions[int(row)]].append((one, int(mine[row])))
         return found
 
@@ -244,18 +237,3 @@ def _behind(world: World, conditions: Iterable[Condition | None]) -> frozenset[s
         reads += world.limits_by
     names = {name for one in reads for name in one.reads.facts}
     return world.behind(names) if names else frozenset()
-
-
-def verdict_sql(one: RuleAsked) -> str:
-    """Return a rule's verdict: 0 where it is not asked, holds, is broken, or cannot be told."""
-    terms: list[str] = []
-    if one.when:
-        terms.append(f"NOT {one.when}")
-    if one.unless:
-        terms.append(one.unless)
-    holds = " OR ".join(f"({term})" for term in terms) or "false"
-    asked = f"judged AND {tools_sql(one.rule.rule.tools or None)}"
-    return (
-        f"CAST(CASE WHEN NOT ({asked}) THEN 0 WHEN {holds} THEN {_HOLDS} "
-        f"WHEN NOT ({holds}) THEN {_BROKEN} ELSE {_UNKNOWN} END AS TINYINT) AS v{one.number}"
-    )

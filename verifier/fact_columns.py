@@ -45,6 +45,7 @@ from verifier.fact_state import (
     Subject,
     per_record,
 )
+from verifier.workspace import arrow_of
 
 MAX_SPREAD: Final = 2_000_000
 """So many notes may arise from errors in keys: with more, the counters are quicker."""
@@ -478,7 +479,7 @@ class GroupRun:
         return row[0] if row else None
 
     def _arrow(self, statement: str) -> pa.Table:
-        table: pa.Table = self._database.sql(statement).to_arrow_table()
+        table: pa.Table = arrow_of(self._database, statement)
         return table
 
 

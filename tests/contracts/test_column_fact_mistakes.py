@@ -20,7 +20,7 @@ from tests.reference.column_attacks import ATTACKS
 from tests.reference.histories import events_of
 from tests.reference.random_columns import wide_case
 from tests.reference.test_vectors import asked
-from verifier import chunk_results, column_setup, fact_columns, fact_state, rows
+from verifier import chunk_results, chunk_verdicts, column_setup, fact_columns, fact_state, rows
 from verifier.chunk_results import ChunkResults
 from verifier.chunk_tables import ChunkTables
 from verifier.columns import MISSING
@@ -189,9 +189,9 @@ PLANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
         reworded('AND opened."key" = follows."key"', ""),
     ),
     "what cannot be told as satisfied": (
-        chunk_results,
-        "verdict_sql",
-        reworded("ELSE 3", "ELSE 1"),
+        chunk_verdicts,
+        "UNKNOWN",
+        instead(chunk_verdicts.HOLDS),
     ),
     "budgets without the lists of facts": (ChunkTables, "longest", instead(_only_variables)),
     "duties that see no facts": (ChunkResults, "_asked_facts", _no_facts_awaited),
