@@ -10,10 +10,9 @@ One thing no expression says: CEL gives up after `BUDGET` iterations of macros. 
 the longest list for which that can not happen, and rows with a longer one are CEL's to decide.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from contracts.coercion import MAX_LIST
 from contracts.column_functions import function
@@ -44,11 +43,17 @@ from contracts.column_terms import (
     selected,
     truth_sql,
 )
+from contracts.column_walks import Joined, Part, Walk, filled
 from contracts.evaluation import Program
 from contracts.trees import KIND, Node
 
 BUDGET: Final = 10_000
 """How many iterations CEL does for one evaluation, over all its macros."""
+
+WALKS: Final = {"exists": True, "all": False}
+"""The macros that one element can decide, and how."""
+
+Made = TypeVar("Made", str, Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +65,14 @@ class Column:
         shape: What it gives where it is not NULL.
         longest: In rows whose longest list or map has more elements, CEL may run out of
             iterations: they are for CEL. None: there is no such row.
-        parts: What the condition joins by `&&`, `||` and `!`, each an expression by itself: the
-            same part of several conditions has the same text, and need be computed only once.
-        form: How the parts are joined: `({0} AND NOT {1})`.
+        joined: The same as what `&&`, `||` and `!` join: what several conditions have in common
+            need be computed only once (`contracts.column_walks`).
     """
 
     sql: str
     shape: Shape
     longest: int | None
-    parts: tuple[str, ...] = ()
-    form: str = ""
-
-    def joined(self, parts: Sequence[str]) -> str:
-        """Return the condition over its parts, by the names that they have."""
-        return _PLACE.sub(lambda found: parts[int(found[1])], self.form)
+    joined: Joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,33 +94,29 @@ def compile_condition(program: Program, variables: Mapping[str, Shape]) -> Colum
     if tree is None:
         return Fallback("its tree is nested too deep")
     compiler = _Compiler(variables)
-    parts: dict[str, int] = {}
+    parts: dict[Part, int] = {}
     try:
-        form = _form(tree, compiler, parts)
-        texts = tuple(parts)
-        sql = _PLACE.sub(lambda found: texts[int(found[1])], form)
-        return Column(Term(sql, BOOL).sql, BOOL, compiler.longest(), texts, form)
+        form = _form(tree, compiler.part, parts)
+        sql = filled(form, [one.sql for one in parts])
+        return Column(Term(sql, BOOL).sql, BOOL, compiler.longest(), Joined(tuple(parts), form))
     except RefusedError as refusal:
         return Fallback(str(refusal))
     except RecursionError:
         return Fallback("it is nested too deep")
 
 
-_PLACE: Final = re.compile(r"\{(\d+)\}")
 _JOINS: Final = {"_&&_": "AND", "_||_": "OR"}
 
 
-def _form(node: Node, compiler: "_Compiler", parts: dict[str, int]) -> str:
+def _form(node: Node, make: Callable[[Node], Made], parts: dict[Made, int]) -> str:
     """Return how a condition joins its parts, and add these; the law of terms holds for each."""
     call = node.call_expr if node.WhichOneof(KIND) == "call_expr" else None
     if call is not None and call.function in _JOINS:
-        left, right = (_form(one, compiler, parts) for one in call.args)
+        left, right = (_form(one, make, parts) for one in call.args)
         return f"({left} {_JOINS[call.function]} {right})"
     if call is not None and call.function == "!_":
-        return f"(NOT {_form(call.args[0], compiler, parts)})"
-    restart_names()
-    text = truth_sql(compiler.make(node, {}))
-    return f"{{{parts.setdefault(text, len(parts))}}}"
+        return f"(NOT {_form(call.args[0], make, parts)})"
+    return f"{{{parts.setdefault(make(node), len(parts))}}}"
 
 
 def compile_value(program: Program, variables: Mapping[str, Shape]) -> Column | Fallback:
@@ -133,7 +128,8 @@ def compile_value(program: Program, variables: Mapping[str, Shape]) -> Column | 
     restart_names()
     try:
         term = compiler.make(tree, {})
-        return Column(term.sql, term.shape, compiler.longest())
+        joined = Joined((Part(term.sql),), "{0}")
+        return Column(term.sql, term.shape, compiler.longest(), joined)
     except RefusedError as refusal:
         return Fallback(str(refusal))
     except RecursionError:
@@ -150,6 +146,13 @@ class _Compiler:
         self._roots = variables
         self._around: list[Length] = []
         self._folds: list[tuple[Length, ...]] = []
+        self._walks: dict[str, Walk] = {}
+
+    def part(self, node: Node) -> Part:
+        """Return a part of a condition: the same part of several conditions has the same text."""
+        restart_names()
+        sql = truth_sql(self.make(node, {}))
+        return Part(sql, self._walks.get(sql))
 
     def make(self, node: Node, names: Names) -> Term:
         """Return a node's term; `names` are the variables of the macros around it."""
@@ -252,11 +255,12 @@ class _Compiler:
         variable: str = node.iter_var
 
         def inside(one: Node) -> tuple[str, Term]:
-            shape = many.shape.item if isinstance(many.shape, ListOf) else NEVER
-            item = replace(item_of(many, fresh(), shape), simple=True, sure=True)
+            item = _element(many)
             return item.sql, self.make(one, {**names, variable: item})
 
         try:
+            if name in WALKS:
+                return self._walk(name, many, test, (variable, names))
             if name != "map":
                 return MACROS[name](many, *inside(test))
             kept = many if test is None else filtered(many, *inside(test))
@@ -265,6 +269,17 @@ class _Compiler:
             return bound(kept, lambda one: transformed(one, *inside(step)))
         finally:
             self._around.pop()
+
+    def _walk(self, name: str, many: Term, test: Node, scope: tuple[str, Names]) -> Term:
+        """Return `exists` or `all`, and remember what it asks of each element."""
+        variable, names = scope
+        item = _element(many)
+        around = {**names, variable: item}
+        leaves: dict[str, int] = {}
+        form = _form(test, lambda one: truth_sql(self.make(one, around)), leaves)
+        made = MACROS[name](many, item.sql, Term(filled(form, tuple(leaves)), BOOL))
+        self._walks[made.sql] = Walk(many.sql, item.sql, WALKS[name], tuple(leaves), form)
+        return made
 
     def longest(self) -> int | None:
         """Return how long a row's longest list may be for CEL to stay within its budget."""
@@ -283,3 +298,9 @@ class _Compiler:
                 product *= one.at(longest)
             total += product
         return total
+
+
+def _element(many: Term) -> Term:
+    """Return an element of a list, under a name of its own."""
+    shape = many.shape.item if isinstance(many.shape, ListOf) else NEVER
+    return replace(item_of(many, fresh(), shape), simple=True, sure=True)

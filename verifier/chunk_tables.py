@@ -6,27 +6,32 @@ column of those that ask for it. What no column can say of a record is asked of 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from contracts.case import Case, Groups, limits_for
 from contracts.coercion import Value
 from contracts.column_plan import Asked, FactGroup
 from contracts.column_shapes import BOOL, NEVER, Shape, loaded, record
 from contracts.column_shapes import field as field_name
+from contracts.column_walks import Joined, selection
 from contracts.columns import Column, Fallback
 from contracts.facts import FactResult
 from contracts.view import Absent
 from verifier.asked_columns import fact_column, question, read_columns, told
+from verifier.chunk_verdicts import among
 from verifier.column_setup import ColumnSetup
 from verifier.columns import MISSING, Held, arrow_type, column_of, longest_of, places_of, taken
 from verifier.fact_columns import GroupRun
 from verifier.fact_sources import tools_sql
 from verifier.fact_state import RowsNeededError, Subject, plain_values
 from verifier.rows import Chunk, Viewed
+from verifier.workspace import arrow_of
+
+_NOTHING: Final = Joined((), "CAST(NULL AS BOOLEAN)")
 
 
 class ColumnCase(Case):
@@ -163,25 +168,18 @@ class ChunkTables:
         What several conditions have in common is computed once.
         """
         shapes: dict[str, Shape] = {}
-        parts: dict[str, str] = {}
-        selected: list[str] = []
+        conditions: dict[str, Joined] = {}
         for asked in some:
             column = self._column(subject, asked)
             if isinstance(column, Fallback):
                 shapes[asked.name] = BOOL if asked.truth else NEVER
-                selected.append(f"CAST(NULL AS BOOLEAN) AS {asked.name}")
-                continue
-            shapes[asked.name] = column.shape
-            texts = column.parts or (column.sql,)
-            names = [parts.setdefault(text, f"p{len(parts)}") for text in texts]
-            sql = column.joined(names) if column.parts else names[0]
-            selected.append(f"{sql} AS {asked.name}")
-        listed = ", ".join(f"{text} AS {name}" for text, name in parts.items()) or "1"
+                conditions[asked.name] = _NOTHING
+            else:
+                shapes[asked.name] = column.shape
+                conditions[asked.name] = column.joined
         where = "" if tools is None else f" WHERE {tools_sql(tools)}"
-        found = self._database.sql(
-            f"SELECT {', '.join(selected)} FROM "
-            f"(SELECT {listed} FROM (SELECT * FROM ({self._from(subject)}){where}))"
-        ).to_arrow_table()
+        source = f"(SELECT * FROM ({self._from(subject, some)}){where})"
+        found = arrow_of(self._database, selection(conditions, source))
         arrays = {asked.name: found[asked.name].combine_chunks() for asked in some}
         if tools is not None:
             rows = self._rows_of(subject, tools)
@@ -208,9 +206,10 @@ class ChunkTables:
         shapes["facts"] = record(known, whole=False)
         return shapes
 
-    def _from(self, subject: Subject) -> str:
-        """Return the subject's table, its facts in one variable."""
-        known = sorted(self._fact_shapes[subject.name])
+    def _from(self, subject: Subject, some: Iterable[Asked]) -> str:
+        """Return the subject's table, in one variable the facts that some conditions read."""
+        reads = frozenset[str]().union(*(one.condition.reads.facts for one in some))
+        known = sorted(reads & self._fact_shapes[subject.name].keys())
         held = ", ".join(f'"{field_name(name)}" := "{fact_column(name)}"' for name in known)
         facts = f"struct_pack({held})" if held else "CAST(ROW(true) AS STRUCT(_ BOOLEAN))"
         return f"SELECT *, {facts} AS facts FROM {subject.source}"
@@ -233,9 +232,7 @@ class ChunkTables:
             return range(subject.table.num_rows)
         known = self._rows.get((subject.name, tools))
         if known is None:
-            wanted = pa.array(sorted(tools), pa.string())
-            among = pc.is_in(subject.table["tool"], value_set=wanted)
-            known = np.flatnonzero(among.to_numpy(zero_copy_only=False)).tolist()
+            known = np.flatnonzero(among(subject.table, tools)).tolist()
             self._rows[subject.name, tools] = known
         return known
 

@@ -9,6 +9,7 @@ import duckdb
 
 from contracts.coercion import Value
 from contracts.column_shapes import NEVER, Shape, joined, shape_of
+from contracts.column_walks import selection
 from contracts.columns import Column, compile_condition
 from contracts.evaluation import CelEvaluator, ConditionError
 from contracts.instants import for_cel
@@ -78,7 +79,14 @@ class Sides:
         return compile_condition(self.evaluator.compile(text), self.shapes)
 
     def selected(self, columns: Sequence[Column]) -> list[tuple[Value, ...]]:
-        """Each column's verdict for each row."""
+        """Each column's verdict for each row, what they have in common computed once."""
+        joined = {f"c{number}": one.joined for number, one in enumerate(columns)}
+        statement = selection(joined, f"(SELECT * FROM {self.source} ORDER BY row)")  # noqa: S608
+        found = self.database.execute(statement).fetchall()
+        return list(zip(*found, strict=True))
+
+    def alone(self, columns: Sequence[Column]) -> list[tuple[Value, ...]]:
+        """The same, each column by itself."""
         shown = ", ".join(f"{one.sql} AS c{number}" for number, one in enumerate(columns))
         statement = f"SELECT {shown} FROM {self.source} ORDER BY row"  # noqa: S608
         found = self.database.execute(statement).fetchall()
@@ -112,7 +120,8 @@ class Sides:
             self._compare(batch, told, where_each)
 
     def _compare(self, batch: Sequence[tuple[str, Column]], told: Compared, each: int) -> None:
-        found = self.selected([column for _, column in batch])
+        columns = [column for _, column in batch]
+        found, alone = self.selected(columns), self.alone(columns)
         asked = f"SELECT {LONGEST} FROM views ORDER BY row"  # noqa: S608
         longest = self.database.execute(asked).fetchall()
         for number, (text, column) in enumerate(batch):
@@ -125,7 +134,7 @@ class Sides:
                 told.verdicts += 1
                 told.true += left is True
                 told.undecidable += left is None
-                if left is not right:
+                if left is not right or left is not alone[number][row]:
                     told.differences.append(f"{text}  on  {self.rows[row]!r}: {left} {right}")
                 elif filtered is not None:
                     as_where = True if row in filtered[0] else False if row in filtered[1] else None

@@ -1,5 +1,6 @@
 """Each mistake that the rules of the compiler forbid, made again in it, is found."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from contracts import (
 )
 from contracts.column_shapes import BOOL, INT, NEVER, Kind, ListOf
 from contracts.column_terms import Term, nothing, truth_sql
+from contracts.column_walks import Part, Walks
 from tests.contracts.column_fuzz import VARIABLES, adversarial_rows, conditions
 from tests.contracts.column_traps import BUDGETED, LONG, NANOSECOND, TRAPS, VIEW
 from tests.contracts.columnwise import Compared, Sides
@@ -26,6 +28,7 @@ TABLE: Final = column_functions._TABLE  # pyright: ignore[reportPrivateUsage]  #
 right_choice = column_terms.choice
 right_same = column_terms._same_bound  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
 right_holds = column_terms.holds
+right_answer = Walks.answer
 
 
 def _else(test: Term, yes: Term, no: Term) -> Term:
@@ -103,6 +106,10 @@ def _concatenated(many: Term, name: str, test: Term, first: int) -> str:
     return f"list_concat([CAST({first} AS TINYINT)], {codes})"
 
 
+def _never_unknown(walks: Walks, part: Part) -> str:
+    return re.sub(r"WHEN \(\w+ & \d+\) = 0 THEN", "ELSE", right_answer(walks, part))
+
+
 def _false_by_default(term: Term) -> str:
     return f"coalesce({truth_sql(term)}, false)"
 
@@ -134,6 +141,8 @@ PLANTS: Final[Mapping[str, tuple[Any, Any, Any]]] = {
     "size in graphemes": (TABLE, ("size", 1), _with("length(", "length_grapheme(", "size", 1)),
     "exists that swallows errors": (column_macros.MACROS, "exists", _any_true),
     "all that swallows errors": (column_macros.MACROS, "all", _none_false),
+    "walks that swallow errors": (Walks, "answer", _never_unknown),
+    "a walk of all that ends as exists does": (columns.WALKS, "all", True),
     "filter that drops errors": (columns, "filtered", _kept),
     "map that keeps errors": (column_macros, "known_items", _unexamined),
     "an absent list as an empty one": (column_macros, "_codes", _concatenated),

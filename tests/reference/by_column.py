@@ -129,13 +129,14 @@ class AsWhere(Watched):
         """Return conditions as columns, once they were WHERE too."""
         found = super().selected(subject, tools, some)
         belongs = "true" if tools is None else tools_sql(tools)
+        source = self._from(subject, some)
         for asked in some:
             column = self._setup.column(asked, self._variables(subject, asked))
             if isinstance(column, Fallback) or not asked.truth:
                 continue
             said = found[asked.name][1].to_pylist()
             for test, verdict in ((column.sql, True), (f"NOT ({column.sql})", False)):
-                statement = f"SELECT idx FROM ({self._from(subject)}) WHERE {belongs} AND ({test})"  # noqa: S608
+                statement = f"SELECT idx FROM ({source}) WHERE {belongs} AND ({test})"  # noqa: S608
                 rows = {index for (index,) in self._database.sql(statement).fetchall()}
                 places = zip(subject.indexes, said, strict=True)
                 assert rows == {index for index, one in places if one is verdict}, asked.condition
