@@ -75,7 +75,7 @@ def test_the_tutorial_works_from_its_top(tmp_path: Path) -> None:
         if "activate" in command:
             time.sleep(2.1)
         done += 1
-    assert done == 14
+    assert done == 13
 
 
 @pytest.mark.parametrize("text", _YAML.findall(PAGE))
