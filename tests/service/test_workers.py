@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from contracts.guarded import GuardedAction
+from contracts.performing import GuardedAction
 from ledger.clock import system_clock
 from ledger.keys import fingerprint
 from ledger.signing import MemoryKey
