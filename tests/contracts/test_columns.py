@@ -11,6 +11,7 @@ import pytest
 from contracts import column_shapes
 from contracts.coercion import Value
 from contracts.column_shapes import INT, SPAN, TEXT, ListOf, UnfitError
+from contracts.column_walks import MOST
 from contracts.columns import Column, Fallback, compile_condition
 from contracts.evaluation import CelEvaluator
 from tests.contracts.column_fuzz import VARIABLES
@@ -172,3 +173,19 @@ def test_a_condition_runs_on_a_file(tmp_path: Path) -> None:
     both.on_parquet(tmp_path)
     both.compare(TRAPS, told, where_each=1)
     assert told.differences == []
+
+
+def test_more_walks_than_an_integer_has_bits_for() -> None:
+    """Many `exists` and `all` over one list have each its own answer, with errors and without."""
+    sides = Sides([{"l": [], "n": 0}, {"l": [3, 40, 7], "n": 40}, {"l": [0], "n": 1}], ("l", "n"))
+    texts = [
+        f"l.{macro}(x, {test})"
+        for macro in ("exists", "all")
+        for number in range(18)
+        for test in (f"{number} / (x - {number}) > n", f"!(x == {number}) || n > x")
+    ]
+    columns = [sides.column(text) for text in texts]
+    wanted = [tuple(sides.by_cel(text)) for text in texts]
+    assert len(texts) > 2 * MOST
+    assert sides.selected(columns) == sides.alone(columns) == wanted
+    assert None in {verdict for row in wanted for verdict in row}
