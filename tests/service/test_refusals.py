@@ -25,7 +25,7 @@ from ledger.signing import FileKey
 from ledger.testing import throwaway_key
 from tests.guard.shop import Shop
 from tests.service.served import Served, serving
-from writ.service.access import Caller, Rates
+from writ.service.access import FRESH, Caller, Rates
 from writ.service.limits import DEFAULT
 from writ.service.tokens import Tokens
 
@@ -130,10 +130,11 @@ def test_a_key_that_may_not_write(lasting: Served, name: str) -> None:
 
 
 def test_a_revoked_key_speaks_for_nobody(served: Served) -> None:
-    """From the next request on."""
+    """As soon as the service asks the ledger again."""
     shop = served.shop
     assert served.ask("GET", "/v1/head", name="clerk").status_code == 200
     revoke(shop, "clerk")
+    time.sleep(2 * FRESH)
     assert refused(served.ask("GET", "/v1/head", name="clerk")) == (401, "request.key")
 
 

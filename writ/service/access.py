@@ -1,7 +1,7 @@
 """Who asks, and what they may: by the ledger's authority as it is now.
 
 Nothing of it is configured here. A key that the authority names speaks for its identity, and its
-roles say what it may ask for; a revoked one speaks for nobody from the next request on.
+roles say what it may ask for; a revoked one speaks for nobody from a twentieth of a second on.
 """
 
 import threading
@@ -26,6 +26,9 @@ from writ.service.signatures import (
 )
 
 _REMEMBERED: Final = 4_096
+FRESH: Final = 0.05
+"""Seconds for which what the ledger said of keys and roles is taken as so: who asks it for each
+request waits for the ledger more often than anybody is registered or revoked."""
 MOST_NONCES: Final = 200_000
 """How many requests within a signature's time are told apart: beyond, new ones are refused."""
 
@@ -48,13 +51,18 @@ class Caller:
 
 
 class Authorities:
-    """The ledger's authority as of now. Read on when the ledger has grown."""
+    """The ledger's authority as of some milliseconds ago. Read on when the ledger has grown."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._known: AuthorityHistory | None = None
         self._size = 0
+        self._asked = 0.0
+
+    def is_fresh(self) -> bool:
+        """Return whether the ledger was asked just now, and need not be asked again."""
+        return self._known is not None and time.monotonic() - self._asked < FRESH
 
     def now(self) -> AuthorityHistory:
         """Return the authority.
@@ -62,11 +70,15 @@ class Authorities:
         Raises:
             LedgerError: The store cannot be read.
         """
+        known = self._known
+        if known is not None and self.is_fresh():
+            return known
         with self._lock:
-            size = self._store.size()
+            asked, size = time.monotonic(), self._store.size()
             if self._known is None or size != self._size:
-                known = None if self._known is None else (self._known, self._size)
-                self._known, self._size = read_authority(self._store, known), size
+                before = None if self._known is None else (self._known, self._size)
+                self._known, self._size = read_authority(self._store, before), size
+            self._asked = asked
             return self._known
 
 
@@ -132,6 +144,18 @@ class Access:
         self._authorities = Authorities(store)
         self._clock = clock
         self._nonces = Nonces()
+
+    def is_fresh(self) -> bool:
+        """Return whether `caller` answers without asking the ledger."""
+        return self._authorities.is_fresh()
+
+    def refresh(self) -> None:
+        """Ask the ledger who may what.
+
+        Raises:
+            LedgerError: It cannot be read.
+        """
+        self._authorities.now()
 
     def caller(self, asked: Asked, signed: Signed, content_digest: str) -> Caller:
         """Return who signed a request.

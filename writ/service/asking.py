@@ -1,6 +1,6 @@
 """Who may ask for what: a role, and for whatever is recorded a key of the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -11,11 +11,11 @@ from writ.service.problems import ProblemError
 from writ.service.serving import Service
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     return cast("Service", request.app.state.service)
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller = cast("Caller | None", request.state.caller)
     if caller is None:  # pragma: no cover  (the gate lets nobody by)
         raise ProblemError(401, "request.unsigned", "nobody signed this request")
@@ -25,7 +25,7 @@ def _caller(request: Request) -> Caller:
 Served = Annotated[Service, Depends(_service)]
 
 
-def may(what: str, allows: Callable[[Caller], bool]) -> Callable[[Caller], Caller]:
+def may(what: str, allows: Callable[[Caller], bool]) -> Callable[[Caller], Awaitable[Caller]]:
     """Return what gives the caller, if it may do something.
 
     Args:
@@ -33,7 +33,7 @@ def may(what: str, allows: Callable[[Caller], bool]) -> Callable[[Caller], Calle
         allows: Tells.
     """
 
-    def check(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    async def check(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
         if not allows(caller):
             raise ProblemError(
                 403,

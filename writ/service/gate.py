@@ -192,7 +192,9 @@ class Gate:
             body,
         )
         said = headers.get("content-digest", "")
-        caller = await asyncio.to_thread(self._access.caller, asked, signed, said)
+        if not self._access.is_fresh():
+            await asyncio.to_thread(self._access.refresh)
+        caller = self._access.caller(asked, signed, said)
         self._admit(scope, caller)
         return body
 

@@ -56,6 +56,10 @@ class Runs:
         with self._lock:
             self._known[run.id] = run
 
+    def known(self, run: str) -> Run | None:
+        """Return a run that was opened or asked for here before; the ledger is not asked."""
+        return self._known.get(run)
+
     def find(self, run: str) -> Run | None:
         """Return a run, wherever it was opened; None where no service of this agent did.
 

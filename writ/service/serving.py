@@ -121,6 +121,9 @@ class Service:
 
     async def run(self, caller: Caller, run: str) -> Run:
         """Return a run that a caller may use. Raises as `usable` does."""
+        known = self._runs.known(run)
+        if known is not None and known.caller == caller.identity:
+            return known
         return await asyncio.to_thread(self.usable, caller, run)
 
     def usable(self, caller: Caller, run: str) -> Run:
