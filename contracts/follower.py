@@ -8,7 +8,7 @@ of governance, and what was written by a key that had been in other hands.
 Source: docs/spec/ledger-format.md, *Verification*, steps 6 to 9.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,7 @@ from contracts.coercion import SEALED, Unseen
 from contracts.errors import ContractsError
 from contracts.governance import Governance
 from contracts.history import Event
+from contracts.lineage import Remembered, Run
 from contracts.references import KnownRun, References
 from ledger.authority import AuthorityHistory
 from ledger.encoded import EncodedRecord
@@ -108,6 +109,56 @@ class Follower:
                 group = []
         if self.size != size:
             raise HistoryChangedError(f"the ledger ends at {self.size}, within what had {size}")
+
+    def kept(self) -> dict[str, Any]:
+        """Return what `go_on_from` needs beside the lineage of an engine that read as much."""
+        compromised = {} if self._authority is None else self._authority.compromised
+        stolen = {key: since for key, since in compromised.items() if since < self.size}
+        return {"size": self.size, "latest": self.latest, "leaf": self.leaf, "stolen": stolen}
+
+    def go_on_from(
+        self, kept: Mapping[str, Any], lineage: Remembered, contracts: Iterable[int]
+    ) -> None:
+        """Know what a follower knew that had read so much of this very ledger.
+
+        Args:
+            kept: What `kept` returned there.
+            lineage: The runs, actions and observations up to there.
+            contracts: The entries up to there that publish a contract, and are valid.
+
+        Raises:
+            HistoryChangedError: This is another ledger, or what was read is not valid any more.
+            LedgerError: The store cannot be read.
+        """
+        self.size, self.latest, self.leaf = kept["size"], kept["latest"], kept["leaf"]
+        if leaf_hash(self._store.row(self.size - 1).header).hex() != self.leaf:
+            raise HistoryChangedError(f"entry {self.size - 1} is another one than was read before")
+        self._authority = _authority_ahead(self._store)
+        if self._authority is None or self.kept()["stolen"] != kept["stolen"]:
+            raise HistoryChangedError("a key was in other hands, as is known now: read anew")
+        for document in self._authority.documents:
+            self._wrote.update(dict.fromkeys(document.keys, self.size - 1))
+        for index in contracts:
+            record = _read(self._store.row(index).record)
+            if record is not None:
+                self._governance.add(record, partial(self._owner, index))
+        runs = {run.digest: self._known_run(run) for run in lineage.runs}
+        if any(run.claimed and not run.closed for run in runs.values()):
+            raise HistoryChangedError("an imported run is open, whose clock was read before")
+        self._references.go_on_with(runs, _named(lineage))
+
+    def _known_run(self, run: Run) -> KnownRun:
+        opened = run.opened
+        roles = set(self.identity(opened["by"], run.index).get("roles", ()))
+        imported = _IMPORTER in roles and (not roles & _LIVE or "import" in opened)
+        return KnownRun(
+            index=run.index,
+            service=opened["service"],
+            ref=opened.get("ref", ""),
+            imported=imported,
+            claimed=run.has_clock,
+            closed=run.closed is not None,
+        )
 
     def event(self, index: int, digest: str, raw: bytes, recorded_at: str) -> Event:
         """Return a record as it will be read once it stands at an entry: a proposed action, say."""
@@ -286,6 +337,13 @@ def _read(raw: bytes | None) -> AnyRecord | None:
         return read_record(decode(raw or b""))
     except LedgerError:
         return None
+
+
+def _named(lineage: Remembered) -> Iterator[tuple[str, str, int, str]]:
+    """Yield kind, digest, index and run of what later records may name."""
+    for placed in (*lineage.actions, *lineage.observations):
+        run = "" if placed.run is None else placed.run.digest
+        yield placed.subject, placed.event.digest, placed.event.index, run
 
 
 def _unseen(commitment: str, reason: str, _value: object) -> Unseen:

@@ -9,9 +9,24 @@ from contracts.channel import Recorded
 from contracts.standing import Ruling
 from ledger.admission import Receipt
 from ledger.encoded import EncodedRecord
-from ledger.records import Decision
+from ledger.records import (
+    Decision,
+    Message,
+    Observation,
+    Outcome,
+    Part,
+    RunClosed,
+    RunOpened,
+)
 
 ACTION: Final = "action"
+KINDS: Final[Mapping[str, type[Part]]] = {
+    "run": RunOpened,
+    "run.closed": RunClosed,
+    "message": Message,
+    "observation": Observation,
+    "outcome": Outcome,
+}
 
 Given = tuple[Answer, Recorded] | Recorded | Exception
 """What became of one of them: an answer, where it stands, or why it was not recorded."""

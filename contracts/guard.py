@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, Self, cast
 
 from contracts.answers import (
@@ -34,6 +35,7 @@ from contracts.answers import (
 from contracts.channel import Recorded
 from contracts.grouped import (
     ACTION,
+    KINDS,
     Given,
     Group,
     Wanted,
@@ -55,25 +57,13 @@ from ledger.records import (
     Action,
     AnyRecord,
     ContractVersion,
-    Message,
-    Observation,
     Outcome,
-    Part,
-    RunClosed,
-    RunOpened,
     record_bytes,
 )
 from ledger.rows import Head
 from ledger.store import Store
 
 _LOG: Final = logging.getLogger("writ.guard")
-_KINDS: Final[Mapping[str, type[Part]]] = {
-    "run": RunOpened,
-    "run.closed": RunClosed,
-    "message": Message,
-    "observation": Observation,
-    "outcome": Outcome,
-}
 # Each time more was written while nobody was locked out; then it is read with everybody waiting.
 _TRIES: Final = 8
 # What of an action's record is not said again when it is proposed once more.
@@ -95,6 +85,8 @@ class Guard:
         when_held: Told of each action that waits for people, once that is recorded.
         commander: Writes for an identity that may pull the kill switch. With one, the guard puts
             the service into safe mode when the contract's containment is reached.
+        snapshot: A file that `close` keeps the counters in, so that the next start reads only what
+            came after. It lies where the key lies, and is protected like it.
 
     Raises:
         LedgerError: The ledger cannot be read.
@@ -110,6 +102,7 @@ class Guard:
         clock: Clock = system_clock,
         when_held: Callable[[Answer], None] | None = None,
         commander: LedgerClient | None = None,
+        snapshot: Path | None = None,
     ) -> None:
         self._client = client
         self._store = store
@@ -117,7 +110,7 @@ class Guard:
         self._observed = frozenset(observe)
         self._clock = clock
         self._notices = Notices(service, when_held, commander)
-        self._standing = Standing(store, service)
+        self._standing = Standing(store, service, snapshot)
         # One decision at a time: the ledger takes one at a time anyhow.
         self._turn = threading.RLock()
         self._unsettled: list[Outcome] = []
@@ -336,9 +329,9 @@ class Guard:
         return made, None
 
     def _happened(self, kind: str, said: Mapping[str, Any]) -> AnyRecord:
-        if kind not in _KINDS:
-            raise ValueError(f"{kind!r} is none of {', '.join(_KINDS)}")
-        return cast("AnyRecord", self._client.make(_KINDS[kind], **said))
+        if kind not in KINDS:
+            raise ValueError(f"{kind!r} is none of {', '.join(KINDS)}")
+        return cast("AnyRecord", self._client.make(KINDS[kind], **said))
 
     def _only_observes(self, tool: str) -> bool:
         return not self._observed.isdisjoint({tool, "*"})
@@ -486,7 +479,10 @@ class Guard:
         Raises:
             OutcomeUnrecordedError: The ledger still does not take it.
         """
-        if waiting := self.settle():
+        waiting = self.settle()
+        self._read_ahead()
+        self._standing.keep()
+        if waiting:
             raise OutcomeUnrecordedError(f"{waiting} outcomes are not recorded")
 
     def __enter__(self) -> Self:

@@ -65,6 +65,7 @@ class References:
         self._known: dict[bytes, _Known] = {}
         self._others: set[bytes] = set()
         self._withheld: set[bytes] = set()
+        self._knows_all = True
         self.runs: dict[str, KnownRun] = {}
 
     def take_up(
@@ -80,6 +81,24 @@ class References:
         self._known = {
             bytes.fromhex(digest): _Known(index, "action", run) for digest, index, run in actions
         }
+
+    def go_on_with(
+        self, runs: Mapping[str, KnownRun], others: Iterable[tuple[str, str, int, str]]
+    ) -> None:
+        """Know of these runs, actions and observations, and of no other record.
+
+        Args:
+            runs: The runs by digest.
+            others: Kind, digest, index and run of each action and observation.
+        """
+        self.runs = dict(runs)
+        self._known = {
+            bytes.fromhex(digest): _Known(run.index, "run", digest) for digest, run in runs.items()
+        }
+        for kind, digest, index, run in others:
+            self._known[bytes.fromhex(digest)] = _Known(index, kind, run)
+        # Only an erasure names any other record; contracts see none.
+        self._knows_all = False
 
     def imported(self, record: AnyRecord, *, imports: bool | None) -> bool:
         """Return whether an importer wrote a record; of one who is also an agent, its run says it.
@@ -182,7 +201,7 @@ class References:
 
     def _whole(self, record: AnyRecord) -> str:
         """An erasure may name a record of any kind, so that any digest has to be remembered."""
-        if isinstance(record, Erasure):
+        if isinstance(record, Erasure) and self._knows_all:
             digest = bytes.fromhex(record.record)
             known = digest in self._known or digest[:16] in self._others
             if not known and digest not in self._withheld:

@@ -4,13 +4,17 @@ All of it is read from the ledger, entry by entry, so that every guard of a serv
 process, stands on the same. Source: docs/spec/guard.md.
 """
 
+import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
 from contracts.decision import Decision
 from contracts.engine import Engine
-from contracts.errors import ContractErrors
+from contracts.errors import ContractErrors, ContractsError, SnapshotError
 from contracts.evaluation import Undecidable
 from contracts.follower import Follower, HistoryChangedError, Rows
 from contracts.history import Event
@@ -18,11 +22,16 @@ from contracts.instants import micros
 from contracts.loading import load_contract
 from contracts.model import Contract
 from contracts.results import RuleResult
+from contracts.snapshots import restored, restored_versions, snapshot, versions_snapshot
 from contracts.versions import VersionHistory
 from ledger.encoded import EncodedRecord
-from ledger.errors import StoreError
+from ledger.encoding import decode
+from ledger.errors import LedgerError, StoreError
+from ledger.files import replace_file
 from ledger.records import Action, AnyRecord
 
+_LOG: Final = logging.getLogger("writ.guard")
+SNAPSHOT: Final = "writ/standing/v1"
 MOST_WHILE_LOCKED: Final = 500
 """How many entries are counted while the ledger is locked, and everybody else waits, at most."""
 
@@ -69,21 +78,37 @@ class Standing:
     Args:
         store: The ledger's store.
         service: The service.
+        kept: A file in which what is known is kept from one start to the next.
 
     Attributes:
         open: By digest, the service's allowed live actions that have no outcome yet.
         done: By digest, the entry of the outcome of each that has one.
     """
 
-    def __init__(self, store: Rows, service: str) -> None:
+    def __init__(self, store: Rows, service: str, kept: Path | None = None) -> None:
         self._store = store
         self._service = service
+        self._kept = kept
         self._begin()
+        if kept is not None and kept.exists():
+            try:
+                self.take_up(kept.read_text("utf-8"))
+            except (ContractsError, LedgerError, OSError, UnicodeDecodeError) as error:
+                _LOG.warning("%s: is not used, and the ledger is read whole (%s)", kept, error)
+
+    def keep(self) -> None:
+        """Write what is known to its file, for the next start. What fails there is only slower."""
+        if self._kept is not None and (text := self.snapshot()):
+            try:
+                replace_file(self._kept, text.encode())
+            except OSError as error:
+                _LOG.warning("%s: what is known was not kept (%s)", self._kept, error)
 
     def _begin(self) -> None:
         self._follower = Follower(self._store)
         self._versions = VersionHistory()
         self._texts: dict[str, str] = {}
+        self._contracts: list[int] = []
         self._engines: dict[str, Engine] = {}
         self._unreadable: dict[str, str] = {}
         self.open: dict[str, Event] = {}
@@ -102,6 +127,67 @@ class Standing:
     def latest(self) -> str:
         """When the last entry was recorded."""
         return self._follower.latest
+
+    # --------------------------------------------------------------------------- snapshots
+
+    def snapshot(self) -> str:
+        """Return what is known, for a start that does not read the ledger from its beginning.
+
+        Empty where no contract is in force, or counters hold what cannot be written.
+        """
+        if not self._engines or not self._is_ready:
+            return ""
+        state = {
+            "format": SNAPSHOT,
+            "service": self._service,
+            "follower": self._follower.kept(),
+            "contracts": self._contracts,
+            "open": {digest: event.index for digest, event in self.open.items()},
+            "done": self.done,
+            "switch": None if self._switch is None else self._switch.index,
+        }
+        try:
+            state["versions"] = versions_snapshot(self._versions)
+            state["engines"] = {name: snapshot(one) for name, one in self._engines.items()}
+        except SnapshotError:
+            return ""
+        body = json.dumps(state, sort_keys=True)
+        return f"{sha256(body.encode()).hexdigest()}\n{body}\n"
+
+    def take_up(self, text: str) -> None:
+        """Go on from what was known: the ledger is held against it first.
+
+        Raises:
+            SnapshotError: It is damaged, of another version, service or ledger, or rests on what is
+                not valid any more. Nothing of it is known then.
+            LedgerError: The store cannot be read.
+        """
+        try:
+            self._take_up(_state_of(text, self._service))
+        except (LookupError, TypeError, ValueError, AttributeError, HistoryChangedError) as error:
+            self._begin()
+            raise SnapshotError(f"it is not of this ledger: {error}", "snapshot.other") from error
+        except BaseException:
+            self._begin()
+            raise
+
+    def _take_up(self, state: Mapping[str, Any]) -> None:
+        texts = {index: self._store.row(index).record or b"" for index in state["contracts"]}
+        for index, raw in texts.items():
+            record: Mapping[str, Any] = decode(raw)
+            self._contracts.append(index)
+            if record["service"] == self._service:
+                self._texts[record["digest"]] = record["text"]
+        for digest, kept in state["engines"].items():
+            contract = load_contract(self._texts[digest], f"contract {digest[:12]}")
+            self._engines[digest] = restored(contract, kept)
+        lineage = next(iter(self._engines.values())).world.lineage.kept()
+        self._follower.go_on_from(state["follower"], lineage, state["contracts"])
+        self._versions = restored_versions(state["versions"])
+        self.done = dict(state["done"])
+        self.open = {digest: self.event_at(index) for digest, index in state["open"].items()}
+        switch = state["switch"]
+        self._switch = None if switch is None else self.event_at(switch)
 
     # --------------------------------------------------------------------------- reading
 
@@ -202,8 +288,10 @@ class Standing:
         """Keep what the guard itself is asked for: texts, and what became of actions."""
         record = event.record
         kind = record["kind"]
-        if kind == "contract" and record["service"] == self._service:
-            self._texts[record["digest"]] = record["text"]
+        if kind == "contract":
+            self._contracts.append(event.index)
+            if record["service"] == self._service:
+                self._texts[record["digest"]] = record["text"]
         elif kind == "action" and self._may_be_done(event):
             self.open[event.digest] = event
         elif kind == "switch" and record["service"] == self._service:
@@ -352,6 +440,21 @@ class Standing:
                 f"the contract in force for {self._service} is that of {engine.contract.service}"
             )
         return engine
+
+
+def _state_of(text: str, service: str) -> Mapping[str, Any]:
+    """Return what a snapshot says.
+
+    Raises:
+        SnapshotError: It is none of this version and service, or is damaged.
+    """
+    digest, _, body = text.rstrip("\n").partition("\n")
+    if sha256(body.encode(errors="surrogatepass")).hexdigest() != digest:
+        raise SnapshotError("its digest is another", "snapshot.damaged")
+    state: Mapping[str, Any] = json.loads(body)
+    if (state.get("format"), state.get("service")) != (SNAPSHOT, service):
+        raise SnapshotError(f"it is not of {service}, or of another version", "snapshot.version")
+    return state
 
 
 def _allowed(record: Mapping[str, Any]) -> bool:
