@@ -63,6 +63,7 @@ def create_app(config: Config) -> FastAPI:
         clock=config.clock,
         tokens=config.tokens,
         names=config.names,
+        quick={"/v1/decisions": routes_runs.quickly(service)},
     )
     for known in _KNOWN:
         app.add_exception_handler(known, _answered)

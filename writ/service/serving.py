@@ -119,10 +119,15 @@ class Service:
         self._runs.opened(Run(recorded.digest, named, caller.identity))
         return recorded
 
+    def known_run(self, caller: Caller, run: str) -> Run | None:
+        """Return a run that a caller opened or asked for here; the ledger is not asked."""
+        known = self._runs.known(run)
+        return known if known is not None and known.caller == caller.identity else None
+
     async def run(self, caller: Caller, run: str) -> Run:
         """Return a run that a caller may use. Raises as `usable` does."""
-        known = self._runs.known(run)
-        if known is not None and known.caller == caller.identity:
+        known = self.known_run(caller, run)
+        if known is not None:
             return known
         return await asyncio.to_thread(self.usable, caller, run)
 
