@@ -112,8 +112,8 @@ class Follower:
 
     def kept(self) -> dict[str, Any]:
         """Return what `go_on_from` needs beside the lineage of an engine that read as much."""
-        compromised = {} if self._authority is None else self._authority.compromised
-        stolen = {key: since for key, since in compromised.items() if since < self.size}
+        known = self._authority.compromised.items() if self._authority is not None else ()
+        stolen = {key: since for key, since in known if since < self.size}
         return {"size": self.size, "latest": self.latest, "leaf": self.leaf, "stolen": stolen}
 
     def go_on_from(
@@ -137,7 +137,8 @@ class Follower:
         if self._authority is None or self.kept()["stolen"] != kept["stolen"]:
             raise HistoryChangedError("a key was in other hands, as is known now: read anew")
         for document in self._authority.documents:
-            self._wrote.update(dict.fromkeys(document.keys, self.size - 1))
+            for key in document.keys:
+                self._wrote[key] = self.size - 1
         for index in contracts:
             record = _read(self._store.row(index).record)
             if record is not None:

@@ -1,26 +1,17 @@
 """A guard that starts with what was kept decides as one that read the ledger from its beginning."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contracts.answers import ApprovalNeeded
 from contracts.errors import SnapshotError
 from contracts.follower import Follower
 from contracts.standing import Standing
 from tests.guard.shop import SERVICE, Hands, Shop, codes, found, opened, order_of, paid, payout
 from tests.guard.worker import step
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    """Return the shop's ledger under its contract."""
-    location, clock = str(tmp_path / "shop.db"), Hands()
-    found(location, clock)
-    with opened(location, clock) as shop:
-        yield shop
 
 
 def told(standing: Standing) -> dict[str, Any]:
@@ -31,7 +22,9 @@ def told(standing: Standing) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_it_knows_what_a_whole_reading_knows(shop: Shop, tmp_path: Path, seed: int) -> None:
+def test_it_knows_what_a_whole_reading_knows(
+    shop: Shop, hands: Hands, tmp_path: Path, seed: int
+) -> None:
     """After a random history, and after more of it."""
     kept, chance, held = tmp_path / "guard.kept", random.Random(seed), list[str]()
     for _ in range(3):
@@ -39,7 +32,7 @@ def test_it_knows_what_a_whole_reading_knows(shop: Shop, tmp_path: Path, seed: i
             run = guard.run(goal="random")
             for _ in range(8):
                 step(shop, chance, run, held)
-                shop.clock.pass_(seconds=chance.choice((0, 1, 600)))  # type: ignore[attr-defined]
+                hands.pass_(seconds=chance.choice((0, 1, 600)))
             run.close()
         whole, again = Standing(shop.store, SERVICE), Standing(shop.store, SERVICE, kept)
         assert again.size > 0
@@ -61,6 +54,7 @@ def test_only_what_came_after_is_read(
         with run.action("payouts.create", payout(), evidence=[order]) as act:
             act.ok(**paid())
         waits = run.propose("payouts.create", payout("A-2", 200_000_000), evidence=[order])
+        assert isinstance(waits, ApprovalNeeded)
     size = shop.store.size()
     read: list[int] = []
     whole = Follower.read_on
@@ -70,11 +64,11 @@ def test_only_what_came_after_is_read(
         return whole(self, size)
 
     monkeypatch.setattr(Follower, "read_on", noted)
-    shop.approve(waits.action)  # type: ignore[union-attr]
+    shop.approve(waits.action)
     with shop.guard(snapshot=kept) as guard, guard.attach(run.id) as again:
         repeated: Any = again.propose("payouts.create", payout(), evidence=[order])
         assert repeated.outcome["fields"] == {"payout": "P-1"}
-        with again.resumed(waits.action) as act:  # type: ignore[union-attr]
+        with again.resumed(waits.action) as act:
             act.ok(**paid(2))
     assert min(read) >= size
     assert codes(shop.verify(), "decision", "integrity") == []
