@@ -25,6 +25,8 @@ from writ.demo.truth import compare, read_truth
 SEEDS = tuple(f"seed-{number}" for number in range(1, 21))
 # What an engine cannot be led to find in a valid ledger, and what shows it instead.
 UNREACHABLE = {"identity.registered": "append.not-entitled"}
+# What is broken under the other version alone: payouts are taken back once 1.1.0 is in force.
+LATER = {"1.0.0": {"recovery.compensation.payouts.reverse"}, "1.1.0": set[str]()}
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def test_every_rule_is_broken(version: str) -> None:
         for each in truth.expected
         if each.contract == version and each.result == "violated"
     }
-    assert rules - violated == set(UNREACHABLE)
+    assert rules - violated == {*UNREACHABLE, *LATER[version]}
     assert broken >= violated
     assert truth.refused == UNREACHABLE
 
