@@ -17,20 +17,18 @@ from contracts.errors import ContractsError
 from contracts.governance import Governance
 from contracts.history import Event
 from contracts.lineage import Remembered, Run
-from contracts.references import KnownRun, References
+from contracts.references import KnownRun, References, imports
 from ledger.authority import AuthorityHistory
 from ledger.encoded import EncodedRecord
 from ledger.encoding import decode
 from ledger.entry import ZEROS, Header, leaf_hash, parse_header
 from ledger.errors import LedgerError
-from ledger.records import Action, AnyRecord, Authority, Genesis, RunOpened, read_record
+from ledger.records import Action, AnyRecord, Authority, Genesis, read_record
 from ledger.rows import Row
 from ledger.sealed import replaced, sealed_in
 from ledger.stewards import AUTHORITY_MARK
 
 _SEALED_MARK: Final = b'{"sealed":"'
-_IMPORTER: Final = "importer"
-_LIVE: Final = frozenset({"agent", "observer"})
 
 
 class Rows(Protocol):
@@ -96,14 +94,14 @@ class Follower:
         """
         if size < self.size:
             raise HistoryChangedError(f"{self.size} entries were read, and there are {size}")
-        group: list[Row] = []
+        group: list[tuple[Row, Header]] = []
         if self.size == 0 < size:
             self._authority = _authority_ahead(self._store)
         for row in self._store.rows(self.size, size, strays=False):
             header = parse_header(row.header)
             if not group and header.prev != self.leaf:
                 raise HistoryChangedError(f"entry {row.idx} does not follow what was read before")
-            group.append(row)
+            group.append((row, header))
             if header.position == header.count - 1:
                 yield from self._submission(header, group)
                 group = []
@@ -150,8 +148,8 @@ class Follower:
 
     def _known_run(self, run: Run) -> KnownRun:
         opened = run.opened
-        roles = set(self.identity(opened["by"], run.index).get("roles", ()))
-        imported = _IMPORTER in roles and (not roles & _LIVE or "import" in opened)
+        who = self._imports(opened["by"], run.index)
+        imported = "import" in opened if who is None else who
         return KnownRun(
             index=run.index,
             service=opened["service"],
@@ -186,11 +184,9 @@ class Follower:
         """Return a valid entry that was read before, as it was read."""
         row = self._store.row(index)
         header, raw = parse_header(row.header), row.record or b""
-        record = read_record(decode(raw))
-        imported = self._imported(index, record)
-        return self._event(
-            index, header.record, decode(raw), raw, header.recorded_at, imported=imported
-        )
+        value = decode(raw)
+        imported = self._imported(index, read_record(value))
+        return self._event(index, header.record, value, raw, header.recorded_at, imported=imported)
 
     def index_of(self, digest: str) -> int | None:
         """Return where the run, action or observation with this digest stands."""
@@ -221,12 +217,13 @@ class Follower:
 
     # ------------------------------------------------------------------------ submissions
 
-    def _submission(self, last: Header, rows: Sequence[Row]) -> Iterator[Event]:
+    def _submission(self, last: Header, rows: Sequence[tuple[Row, Header]]) -> Iterator[Event]:
         first = last.index - last.count + 1
         self.size, self.latest = last.index + 1, last.recorded_at
-        self.leaf = leaf_hash(rows[-1].header).hex()
+        self.leaf = leaf_hash(rows[-1][0].header).hex()
         self._wrote[last.key] = last.index
-        records = [_read(row.record) for row in rows]
+        values = [_decoded(row.record) for row, _ in rows]
+        records = [_record(value) for value in values]
         self._fold(first, records)
         if self._authority is None or self._authority.is_compromised(last.key, first):
             return
@@ -235,8 +232,8 @@ class Follower:
             for index, one in enumerate(records, start=first)
         ):
             return
-        for index, (row, record) in enumerate(zip(rows, records, strict=True), start=first):
-            event = None if record is None else self._valid(index, row, record, last.recorded_at)
+        for (row, header), value, record in zip(rows, values, records, strict=True):
+            event = None if record is None else self._valid(row, header, value, record)
             if event is not None:
                 yield event
 
@@ -267,8 +264,8 @@ class Follower:
 
     # ----------------------------------------------------------------------------- records
 
-    def _valid(self, index: int, row: Row, record: AnyRecord, recorded_at: str) -> Event | None:
-        digest = parse_header(row.header).record
+    def _valid(self, row: Row, header: Header, value: object, record: AnyRecord) -> Event | None:
+        index, digest = header.index, header.record
         imported = self._imported(index, record)
         if imported and self._references.clock_problem(record):
             return None
@@ -279,7 +276,7 @@ class Follower:
         self._references.add(index, digest, record, imported=imported)
         self._governance.add(record, partial(self._owner, index))
         raw = row.record or b""
-        return self._event(index, digest, decode(raw), raw, recorded_at, imported=imported)
+        return self._event(index, digest, value, raw, header.recorded_at, imported=imported)
 
     def _event(
         self,
@@ -302,15 +299,10 @@ class Follower:
 
     def _imported(self, index: int, record: AnyRecord) -> bool:
         """Return whether an importer wrote it; of one who is also an agent, whether its run is."""
-        roles = set(self.identity(record.by, index).get("roles", ()))
-        if _IMPORTER not in roles:
-            return False
-        if not roles & _LIVE:
-            return True
-        if isinstance(record, RunOpened):
-            return record.import_ is not None
-        run = self.run_of(record)
-        return run is not None and run.imported
+        return self._references.imported(record, imports=self._imports(record.by, index))
+
+    def _imports(self, by: str, index: int) -> bool | None:
+        return imports(self.identity(by, index).get("roles", ()))
 
     def _leaf_of(self, index: int) -> str:
         return self._leaves.get(index) or leaf_hash(self._store.row(index).header).hex()
@@ -332,12 +324,24 @@ def _authority_ahead(store: Rows) -> AuthorityHistory | None:
     return found
 
 
-def _read(raw: bytes | None) -> AnyRecord | None:
-    """Return a record; None where the ledger holds what this version has no model of."""
+def _decoded(raw: bytes | None) -> object:
+    """Return a record's JSON; None where it is none."""
     try:
-        return read_record(decode(raw or b""))
+        return decode(raw or b"")
     except LedgerError:
         return None
+
+
+def _record(value: object) -> AnyRecord | None:
+    """Return a record; None where the ledger holds what this version has no model of."""
+    try:
+        return read_record(value)
+    except LedgerError:
+        return None
+
+
+def _read(raw: bytes | None) -> AnyRecord | None:
+    return _record(_decoded(raw))
 
 
 def _named(lineage: Remembered) -> Iterator[tuple[str, str, int, str]]:

@@ -5,7 +5,7 @@ record can point at is remembered: runs, actions and observations, and of a run 
 records are compared with. Source: docs/spec/ledger-format.md, *Verification*, steps 8 and 9.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from ledger.records import (
@@ -19,6 +19,18 @@ from ledger.records import (
     RunClosed,
     RunOpened,
 )
+
+_LIVE = frozenset({"agent", "observer"})
+
+
+def imports(roles: Collection[str]) -> bool | None:
+    """Return whether what an identity with these roles writes is claimed by another's source.
+
+    None where that depends on the run: it also writes what is not imported.
+    """
+    if "importer" not in roles:
+        return False
+    return True if _LIVE.isdisjoint(roles) else None
 
 
 @dataclass(slots=True)

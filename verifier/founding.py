@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
 
+from contracts.references import imports
 from ledger.authority import AuthorityHistory, Standing, kinds_of
 from ledger.encoding import decode, digest, from_base64
 from ledger.entry import parse_header
@@ -41,7 +42,6 @@ from verifier.trust import Trust
 # Strict JSON has one way to write a member, so that these bytes are in every record of the kind.
 _GOVERNANCE = (b'"kind":"activation"', b'"kind":"authority"', b'"kind":"contract"')
 # Roles that let an identity write what is not imported.
-_LIVE = frozenset({"agent", "observer"})
 
 
 @dataclass(slots=True)
@@ -155,10 +155,7 @@ class Founding:
 
         None where that depends on the run: the identity also writes what is not imported.
         """
-        roles = set(self.identity(identity, index).get("roles", ()))
-        if "importer" not in roles:
-            return False
-        return None if roles & _LIVE else True
+        return imports(self.identity(identity, index).get("roles", ()))
 
     def writer(self, key: str, index: int) -> tuple[str, frozenset[str]]:
         """Return the identity that a key speaks for here, and the kinds that it may write."""

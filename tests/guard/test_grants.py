@@ -1,23 +1,10 @@
 """What a run is granted: it uses no other tool, and its children are granted no more."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from contracts.answers import GuardError
 from ledger.records import Action, RunOpened
-from tests.guard.shop import SERVICE, Hands, Shop, codes, found, opened
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    """Return the shop's ledger under its contract."""
-    location, clock = str(tmp_path / "shop.db"), Hands()
-    found(location, clock)
-    with opened(location, clock) as shop:
-        yield shop
-
+from tests.guard.shop import SERVICE, Shop, codes
 
 READ = {"order": "A-1"}
 

@@ -1,7 +1,5 @@
 """Several decisions in one commit: each is taken on all before it, as if it were recorded alone."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +9,7 @@ from contracts.grouped import ACTION, Wanted
 from contracts.guarded import GuardedRun
 from ledger.client import LedgerClient
 from ledger.errors import RecordError, StoreError
-from tests.guard.shop import Hands, Shop, codes, found, opened, order_of, paid, payout
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    """Return the shop's ledger under its contract."""
-    location, clock = str(tmp_path / "shop.db"), Hands()
-    found(location, clock)
-    with opened(location, clock) as shop:
-        yield shop
+from tests.guard.shop import Shop, codes, order_of, paid, payout
 
 
 def pay(run: GuardedRun, evidence: str, order: str, micros: int = 20_000_000) -> Wanted:

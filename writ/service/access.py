@@ -14,7 +14,6 @@ from typing import Final
 from ledger.admission import read_authority
 from ledger.authority import AuthorityHistory
 from ledger.clock import Clock, format_time
-from ledger.keys import fingerprint
 from ledger.store import Store
 from writ.service.signatures import (
     MOST_VALID,
@@ -196,8 +195,3 @@ class Access:
             return None
         roles = frozenset(role for one in theirs for role in one.roles)
         return Caller(name, name, roles)
-
-
-def fingerprint_of(public_key: bytes) -> str:
-    """Return by what a key is named in requests."""
-    return fingerprint(public_key)
