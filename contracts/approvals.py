@@ -24,6 +24,14 @@ class Obstacle:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """That no approval lifts a rule for an action, in words, and the entries that show it."""
+
+    what: str = ""
+    entries: tuple[int, ...] = ()
+
+
 class ApprovalBook:
     """The approvals and resumes of a history, by the action that they concern."""
 
@@ -74,6 +82,35 @@ class ApprovalBook:
                 if index is not None:
                     found[rule.id] = index
         return found
+
+    def lacking(self, contract: Contract, rule: Rule, placed: Placed, lineage: Lineage) -> Lacking:
+        """Return why no approval lifts a rule for an action; nothing is said where one does."""
+        if rule.id in self.lifted(contract, placed, lineage):
+            return Lacking()
+        resumed = placed.event.record.get("resumes")
+        proposed = lineage.action(resumed) if resumed else None
+        if proposed is None:
+            return Lacking(f"no approval by somebody with the role {rule.role} stands before it")
+        at = proposed.event.index
+        if not _same_call(placed, proposed):
+            return Lacking(f"it is not the call that was held at entry {at}", (at,))
+        last = {
+            each.record["by"]: each
+            for each in self._approvals.get(proposed.event.digest, ())
+            if each.event.index < placed.event.index and _concerns(each, rule)
+        }
+        told = [self._no_use(contract, rule, each, placed) for each in last.values()]
+        what = "; ".join(told) or f"nobody said a word on what was held at entry {at}"
+        return Lacking(what, (at, *sorted(each.event.index for each in last.values())))
+
+    def _no_use(self, contract: Contract, rule: Rule, approval: Placed, placed: Placed) -> str:
+        """Return why the last that somebody said lifts nothing."""
+        at, by = approval.event.index, approval.record["by"]
+        if approval.record["verdict"] != APPROVE:
+            return f"{by} said {approval.record['verdict']} at entry {at}"
+        found = obstacle(contract, rule, approval, placed)
+        why = "it was used before" if found is None else found.what
+        return f"the approval by {by} at entry {at} lifts nothing: {why}"
 
     def _valid(
         self, contract: Contract, rule: Rule, placed: Placed, proposed: Placed

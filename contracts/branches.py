@@ -71,18 +71,18 @@ def operands(text: str) -> Iterator[str]:
 
 def _operands(words: Sequence[Token], text: str) -> Iterator[str]:
     for sign in ("?", "||", "&&"):
-        parts = _split(words, sign)
+        parts = split(words, sign)
         if len(parts) > 1:
             for part in parts:
                 yield from _operands(part, text)
             return
-    if words and words[0].text == "!" and _is_group(words[1:]):
+    if words and words[0].text == "!" and is_group(words[1:]):
         yield from _operands(words[2:-1], text)
-    elif _is_group(words):
+    elif is_group(words):
         yield from _operands(words[1:-1], text)
     else:
         yield from _conditions_within(words, text)
-        yield _text(words, text)
+        yield text_of(words, text)
 
 
 def _conditions_within(words: Sequence[Token], text: str) -> Iterator[str]:
@@ -94,7 +94,7 @@ def _conditions_within(words: Sequence[Token], text: str) -> Iterator[str]:
             end = _closing(words, start)
             inside = words[start + 1 : end]
             called = start > 0 and words[start - 1].kind in {"name", "quoted"}
-            parts = _split(inside, "?")
+            parts = split(inside, "?")
             if not called and len(parts) > 1:
                 yield from _operands(parts[0], text)
             elif not called:
@@ -102,7 +102,7 @@ def _conditions_within(words: Sequence[Token], text: str) -> Iterator[str]:
         start = end + 1
 
 
-def _split(words: Sequence[Token], sign: str) -> list[Sequence[Token]]:
+def split(words: Sequence[Token], sign: str) -> list[Sequence[Token]]:
     """Cut words at an operator outside of brackets; `? :` into its three parts."""
     parts: list[Sequence[Token]] = []
     depth, start, number, questions = 0, 0, 0, 0
@@ -127,7 +127,8 @@ def _split(words: Sequence[Token], sign: str) -> list[Sequence[Token]]:
     return [*parts, words[start:]]
 
 
-def _is_group(words: Sequence[Token]) -> bool:
+def is_group(words: Sequence[Token]) -> bool:
+    """Return whether parentheses are around all of these words."""
     return bool(words) and words[0].text == "(" and _closing(words, 0) == len(words) - 1
 
 
@@ -140,5 +141,6 @@ def _closing(words: Sequence[Token], start: int) -> int:
     return len(words) - 1
 
 
-def _text(words: Sequence[Token], text: str) -> str:
+def text_of(words: Sequence[Token], text: str) -> str:
+    """Return the part of a text that words stand in."""
     return text[words[0].offset : words[-1].offset + len(words[-1].text)] if words else ""

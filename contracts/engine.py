@@ -5,10 +5,8 @@ before, and only then lets the entry count. The guard previews a proposed action
 counters, so that guard and verifier can not differ.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from contracts.approvals import ApprovalBook
 from contracts.case import Case, Groups, World
@@ -17,18 +15,15 @@ from contracts.decision import Decision, decide
 from contracts.evaluation import Condition, Evaluator, Undecidable, condition, shared_evaluator
 from contracts.facts import FactMemory
 from contracts.history import Event
-from contracts.instants import written
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Effect, Rule, Verdict
 from contracts.obligations import Obligations, Waiting
+from contracts.reasons import Explainer, shown
 from contracts.results import RuleResult
 from contracts.withholding import Hidden, Mark
 
 ALLOWED = Decision(Effect.ALLOW)
 """What is decided where nothing stands against an action."""
-
-SHOWN = 120
-"""How many characters of one value a result shows."""
 
 
 class OrderError(ValueError):
@@ -98,6 +93,11 @@ class Engine:
         self._plans: dict[tuple[str, str, bool], Plan] = {}
         self._last_index = -1
         self._last_time: int | None = None
+        self._explainer: Explainer | None = None
+
+    def explain(self) -> None:
+        """Have results that are not satisfied say why, from here on. A guard need not."""
+        self._explainer = Explainer(self._world)
 
     # ---------------------------------------------------------------------- reading
 
@@ -380,6 +380,9 @@ class Engine:
                 facts[name] = found.value
         if each.cites_evidence:
             rests.update(cited.event.index for cited in case.cited())
+        # What triggers a duty is not what is wrong: only that something must follow.
+        quiet = said is Verdict.SATISFIED or (each.rule.expect and said is Verdict.VIOLATED)
+        explainer = None if quiet else self._explainer
         return RuleResult(
             index,
             each.rule,
@@ -388,11 +391,11 @@ class Engine:
             facts,
             tuple(sorted(rests)),
             each.expected,
-            # What triggers a duty is not what is wrong: only that something must follow.
-            ""
-            if said is Verdict.SATISFIED or (each.rule.expect and said is Verdict.VIOLATED)
-            else _recorded(each, case),
+            "" if quiet else _recorded(each, case),
             hidden,
+            None
+            if explainer is None
+            else explainer.explain(each.rule, case, said, self._approvals),
         )
 
     def _count(self, memories: Iterable[FactMemory], case: Case) -> None:
@@ -461,25 +464,14 @@ def _truth(value: Value) -> bool | Undecidable:
 
 def _recorded(each: CompiledRule, case: Case) -> str:
     """Write what a rule read: every member that it names, and its facts."""
-    shown: dict[str, str] = {}
+    told: dict[str, str] = {}
     for one in each.conditions:
         for root, members in sorted(one.reads.members.items()):
             value = case.variable(root, members, one.level)
             for name in sorted(members or ()):
                 if isinstance(value, dict) and name in value:
-                    shown[f"{root}.{name}"] = _written(value[name])
+                    told[f"{root}.{name}"] = shown(value[name])
     for name in each.facts:
         found = case.fact(name)
-        shown[f"facts.{name}"] = f"none ({found.reason})" if found.reason else _written(found.value)
-    return ", ".join(f"{name} = {text}" for name, text in shown.items())
-
-
-def _written(value: Value) -> str:
-    if isinstance(value, datetime):
-        return written(value)
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, default=_spelt)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def _spelt(value: Value) -> str:
-    return written(value) if isinstance(value, datetime) else str(value)
+        told[f"facts.{name}"] = f"none ({found.reason})" if found.reason else shown(found.value)
+    return ", ".join(f"{name} = {text}" for name, text in told.items())

@@ -9,6 +9,23 @@ from contracts.withholding import Hidden
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a result is what it is.
+
+    Attributes:
+        because: Sentences: of all that was read the least that decides it.
+        facts: What was read of that, by path, with its value as it is shown.
+        entries: The entries that this stands in, ascending; the record's own among them.
+        would: What would have satisfied it, each by itself, the least first.
+    """
+
+    because: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    entries: tuple[int, ...] = ()
+    would: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RuleResult:
     """Whether a rule held for a record, and on what that rests.
 
@@ -23,6 +40,7 @@ class RuleResult:
         expected: What the rule asks for.
         recorded: What the rule read, where it is not satisfied.
         hidden: What is hidden that it hangs on; not said of obligations, which decide nothing.
+        explanation: Why, where it is not satisfied and explanations are asked for.
     """
 
     index: int
@@ -34,3 +52,4 @@ class RuleResult:
     expected: str = ""
     recorded: str = ""
     hidden: Hidden = Hidden.NOTHING
+    explanation: Explanation | None = field(default=None, compare=False)

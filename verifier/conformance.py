@@ -25,7 +25,8 @@ from contracts.withholding import Hidden, Mark, Withholding
 from ledger.records import Action, Approval, Message, Outcome, RunClosed
 from verifier.asking import Asking
 from verifier.coverage import Coverage, gaps, unclosed
-from verifier.decisions import Decisions, Derived, weaker
+from verifier.decisions import Decisions, Derived, reasoned, weaker
+from verifier.disparity import Disparities, Grounds
 from verifier.drafts import Draft
 from verifier.engines import Engines
 from verifier.entries import ValidEntry
@@ -35,9 +36,10 @@ from verifier.handling import Handling, doubtful
 from verifier.judging import CHUNK, LONG, ON_COUNTERS, Judging
 from verifier.kept_drafts import DraftReader, DraftWriter
 from verifier.people import Owners, People, governed
+from verifier.privileges import Privileges
 from verifier.report import Conformance, JudgedContract, RuleCount
 from verifier.rows import Chunk, Clocks, Judged
-from verifier.rule_drafts import broken_rule, no_contract, undecided, unreadable
+from verifier.rule_drafts import no_contract, undecided, unreadable
 from verifier.spilling import SpillingLineage
 
 # Records that a contract has rules for.
@@ -129,6 +131,8 @@ class Judge:
         self._decisions = Decisions()
         self._handling = Handling()
         self._coverage = Coverage()
+        self._disparities = Disparities()
+        self._privileges = Privileges()
         self._people = People(founding, self.contracts)
         self._kinds: Counter[str] = Counter()
         self._withholding = Withholding()
@@ -153,7 +157,7 @@ class Judge:
                 number = len(self._judging) + 1
                 self._meanings.append((digest, meaning(contract)))
                 self._judging[digest] = Judging(
-                    number, contract, self._lineage, self._engines, self._asking
+                    number, index, contract, self._lineage, self._engines, self._asking
                 )
 
     def observe(self, valid: ValidEntry) -> None:
@@ -223,6 +227,9 @@ class Judge:
             self._take(judging, judging.engine.finish())
         self._settle(self._handling.finish(self._may_have_outcome))
         streams = self._reading.streams
+        self._drafts.extend(self._disparities.finish())
+        activated = {one: (each.activated, each.contract) for one, each in self._judging.items()}
+        self._drafts.extend(self._privileges.finish(activated))
         self._drafts.extend(self._coverage.finish(self._reading.references.runs))
         self._drafts.extend(gaps(streams.gaps))
         self._drafts.extend(unclosed(streams.unclosed(), self._reading.size))
@@ -264,6 +271,8 @@ class Judge:
             "decisions": self._decisions.kept(),
             "handling": self._handling.kept(drafts),
             "coverage": self._coverage.kept(),
+            "disparities": self._disparities.kept(),
+            "privileges": self._privileges.kept(),
             "people": self._people.kept(),
             "drafts": [drafts.row(one) for one in self._drafts],
         }
@@ -299,6 +308,8 @@ class Judge:
             # Every engine has heard the same approvals.
             self._handling.take_up_approvals(*judging.engine.approvals.kept())
         self._coverage.take_up(rows["coverage"])
+        self._disparities.take_up(rows["disparities"])
+        self._privileges.take_up(rows["privileges"])
         self._people.take_up(rows["people"])
         self._drafts = [drafts.draft(row) for row in rows["drafts"]]
         return lineage
@@ -338,7 +349,7 @@ class Judge:
             if result.verdict is Verdict.SATISFIED:
                 judging.counts[result.rule.id].results["satisfied"] += 1
             else:
-                self._settle([broken_rule(result, judging.contract)])
+                self._settle([judging.draft(result)])
 
     def _settle(self, drafts: Iterable[Draft]) -> None:
         """Count results that are not satisfied, now that it is known what each of them is."""
@@ -380,22 +391,37 @@ class Judge:
     ) -> None:
         """Decide an action with a decision again, and settle what stands against it."""
         derived: Derived | None = None
+        drafts: list[Draft] = []
         if current is not None and _decision_counts(valid):
             contract = current.contract
             derived = _derived(valid, current, against)
-            drafts = [broken_rule(result, contract) for result in against]
+            drafts = [current.draft(result) for result in against]
             lifted = self._handling.lifted(valid, contract, derived.decision)
             if self._approvals_doubted(action):
                 by_approval = {one.id for one in contract.rules if one.effect is Effect.APPROVE}
                 drafts = [doubtful(one) if one.rule in by_approval else one for one in drafts]
                 lifted = {}
             self._settle(self._handling.decided(valid, action, drafts, lifted))
-        found = self._decisions.action(valid, action, derived)
+        found = [reasoned(one, drafts) for one in self._decisions.action(valid, action, derived)]
         if self._approvals_doubted(action) or self._rests_on_withheld(against):
             found = [doubtful(one) if one.code in DOUBTED else one for one in found]
+        if current is not None:
+            self._privileges.action(valid, action, current.contract)
         if current is not None and derived is not None:
             found = _over_sealed(found, valid, current, against)
+            if not any(one.hidden for one in against):
+                self._compare(valid, action, derived)
         self._drafts.extend(undecided(one) if one.hidden is Hidden.SEALED else one for one in found)
+
+    def _compare(self, valid: ValidEntry, action: Action, derived: Derived) -> None:
+        """Take note of a decision and its grounds, to be compared with those in other channels."""
+        if action.decision is None:
+            return
+        run = self._lineage.place(valid.event).run if action.channel is None else None
+        channel = action.channel or (run.opened.get("channel", "") if run else "")
+        effect = derived.effect.value
+        grounds = Grounds(derived.contract, action.tool, effect, derived.reasons)
+        self._disparities.decided(valid.event.index, channel, grounds, action.decision.effect)
 
     def _may_have_outcome(self, index: int) -> bool:
         """Return whether what is held back may be the outcome of the action at `index`."""

@@ -12,6 +12,8 @@ from contracts.coercion import Value
 from contracts.decision import Decision
 from contracts.model import Effect
 from contracts.packing import packed, unpacked
+from contracts.phrases import sentence
+from contracts.results import Explanation
 from contracts.unseen import bare, surely_differ, unseen_in
 from contracts.withholding import Hidden
 from ledger.encoding import call_digest
@@ -242,6 +244,32 @@ def _listed(reasons: Sequence[tuple[str, str, str]]) -> str:
     return ", ".join(f"{rule} {result}" for rule, result, _ in reasons) or "no reason"
 
 
+def reasoned(draft: Draft, rules: Sequence[Draft]) -> Draft:
+    """Return a finding on a decision with why the ledger gives another one.
+
+    Args:
+        draft: The finding.
+        rules: What stands against the action.
+    """
+    if draft.code not in _RESTS_ON_RULES:
+        return draft
+    said = [(one.rule, one.explanation) for one in rules if one.explanation is not None]
+    told = [f"{rule}: {why}" for rule, each in said for why in each.because]
+    entries = {draft.index, *draft.rests_on, *(at for _, each in said for at in each.entries)}
+    return replace(
+        draft,
+        explanation=Explanation(
+            because=(sentence(draft.recorded), *told),
+            facts=tuple(dict.fromkeys(fact for _, each in said for fact in each.facts)),
+            entries=tuple(sorted(entries)),
+            would=(draft.expected,),
+        ),
+    )
+
+
+_RESTS_ON_RULES = frozenset(
+    f"decision.{what}" for what in ("false-allow", "false-deny", "reasons-differ")
+)
 _SEVERITY = {
     "false-allow": Severity.CRITICAL,
     "false-deny": Severity.MEDIUM,

@@ -6,6 +6,7 @@ over, so that judging need not remember what most entries are never asked for.
 
 from dataclasses import dataclass
 
+from contracts.results import Explanation
 from contracts.withholding import Hidden
 from verifier.findings import Result, Severity
 
@@ -15,7 +16,8 @@ class Draft:
     """What was found at an entry; the members are those of `verifier.findings.Finding`.
 
     But `hidden`: what is hidden that the result hangs on. It is set by what decides, and is never
-    taken from words, because what an agent wrote may stand in them.
+    taken from words, because what an agent wrote may stand in them. And `detail`: what tells it
+    from others of the same code at the same entry; it enters the id.
     """
 
     code: str
@@ -33,6 +35,8 @@ class Draft:
     reason: str = ""
     handled: str = ""
     hidden: Hidden = Hidden.NOTHING
+    explanation: Explanation | None = None
+    detail: str = ""
 
 
 # What each check of steps 0 to 9 asks for. Source: docs/spec/report.md, *Codes*.

@@ -7,10 +7,11 @@ every year. Source: docs/spec/report.md.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from contracts.model import Effect
+from contracts.results import Explanation
 
 # How much of a value a person is shown before it is cut.
 SHOWN = 160
@@ -86,6 +87,8 @@ class Finding:
         reason: Why it is undecidable, or more about the violation. Of what was handled: why it
             could not be decided; empty where it was a violation.
         handled: What became of it, in words; empty where it was not handled.
+        explanation: The least that decides it, and what would have satisfied what was asked.
+        at: When the entry was recorded, RFC 3339 in UTC; empty where that is not known.
     """
 
     id: str
@@ -108,9 +111,13 @@ class Finding:
     cites: str = ""
     reason: str = ""
     handled: str = ""
+    explanation: Explanation = field(default_factory=Explanation)
+    at: str = ""
 
 
-def finding_id(genesis: str, code: str, rule: str, index: int, contract: str = "") -> str:
+def finding_id(
+    genesis: str, code: str, rule: str, index: int, contract: str = "", detail: str = ""
+) -> str:
     """Return the stable id of a finding.
 
     Args:
@@ -119,6 +126,7 @@ def finding_id(genesis: str, code: str, rule: str, index: int, contract: str = "
         rule: The rule's id.
         index: The entry's index.
         contract: Digest of the contract, or empty.
+        detail: What tells it from others of the same code at the same entry, or empty.
 
     Returns:
         `F-` and 16 hex digits.
@@ -127,7 +135,8 @@ def finding_id(genesis: str, code: str, rule: str, index: int, contract: str = "
         >>> finding_id("00" * 32, "tools.allowed", "tools.allowed", 7)
         'F-48f0e91d88cb94cc'
     """
-    text = "\n".join(("writ/finding/v1", genesis, code, rule, str(index), contract))
+    lines = ("writ/finding/v1", genesis, code, rule, str(index), contract)
+    text = "\n".join((*lines, detail) if detail else lines)
     return "F-" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -14,11 +14,14 @@ from contracts.engine import Engine
 from contracts.lineage import Lineage
 from contracts.model import Contract, Rule
 from contracts.placed_rows import PlacedReader, PlacedWriter
+from contracts.results import RuleResult
 from contracts.snapshots import engine_rows, take_up_engine
 from verifier.asking import Asking
+from verifier.drafts import Draft
 from verifier.engines import Engines
 from verifier.report import Tally
 from verifier.rows import Chunk, Judged, judged_by_rows
+from verifier.rule_drafts import broken_rule
 
 if TYPE_CHECKING:
     from verifier.by_column import ColumnEngine
@@ -55,6 +58,7 @@ class Judging:
 
     Attributes:
         number: Its number among the ledger's contracts, from 1.
+        activated: Where it was first activated.
         contract: The contract.
         engine: Its engine on counters.
         counts: By rule, how it came out.
@@ -64,20 +68,27 @@ class Judging:
     def __init__(
         self,
         number: int,
+        activated: int,
         contract: Contract,
         lineage: Lineage,
         engines: Engines,
         asking: Asking,
     ) -> None:
         self.number = number
+        self.activated = activated
         self.contract = contract
         self.engine = Engine(contract, lineage=lineage)
+        self.engine.explain()
         self.counts = {rule.id: Counts(rule) for rule in contract.rules}
         self.judged = 0
         self._engines = engines
         self._asking = asking
         self._begun = False
         self._columns: ColumnEngine | None = None
+
+    def draft(self, result: RuleResult) -> Draft:
+        """Return a result that is not satisfied as a finding under this contract."""
+        return broken_rule(result, self.contract, self.activated)
 
     def kept(self, writer: PlacedWriter) -> dict[str, Value]:
         """Return what was counted, and what the counters hold; columns hand it to them first.

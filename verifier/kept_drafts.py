@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from contracts.coercion import Value
+from contracts.results import Explanation
 from contracts.withholding import Hidden
 from verifier.drafts import Draft
 from verifier.findings import Result, Severity
@@ -22,6 +23,7 @@ TEXTS: Final = (
     "cites",
     "reason",
     "handled",
+    "detail",
     "severity",
     "result",
     "hidden",
@@ -38,11 +40,21 @@ class DraftWriter:
     def row(self, draft: Draft) -> list[Value]:
         """Return a draft as a row."""
         texts = [self._number(str(getattr(draft, name))) for name in TEXTS]
-        return [draft.index, draft.contract_line, list(draft.rests_on), *texts]
+        why = self._explanation(draft.explanation)
+        return [draft.index, draft.contract_line, list(draft.rests_on), why, *texts]
 
     def texts(self) -> list[str]:
         """Return the texts by their numbers, once every draft was written."""
         return list(self._numbers)
+
+    def _explanation(self, said: Explanation | None) -> list[Value] | None:
+        if said is None:
+            return None
+        facts = [[self._number(path), self._number(value)] for path, value in said.facts]
+        because, would = (
+            [self._number(one) for one in each] for each in (said.because, said.would)
+        )
+        return [because, facts, list(said.entries), would]
 
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))
@@ -64,7 +76,7 @@ class DraftReader:
         Raises:
             LookupError, TypeError or ValueError: It says none.
         """
-        index, line, rests_on, *numbers = row
+        index, line, rests_on, why, *numbers = row
         *texts, severity, result, hidden = (self._texts[number] for number in numbers)
         return Draft(
             index=index,
@@ -73,5 +85,17 @@ class DraftReader:
             severity=Severity(severity),
             result=Result(result),
             hidden=Hidden(hidden),
+            explanation=self._explanation(why),
             **dict(zip(TEXTS, texts, strict=False)),
+        )
+
+    def _explanation(self, row: Sequence[Any] | None) -> Explanation | None:
+        if row is None:
+            return None
+        because, facts, entries, would = row
+        return Explanation(
+            because=tuple(self._texts[number] for number in because),
+            facts=tuple((self._texts[path], self._texts[value]) for path, value in facts),
+            entries=tuple(entries),
+            would=tuple(self._texts[number] for number in would),
         )

@@ -5,19 +5,21 @@ gives other bytes the second time is noticed.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol
 
+from contracts.phrases import sentence
 from contracts.references import References
+from contracts.results import Explanation
 from ledger.encoding import digest
-from ledger.entry import leaf_hash, parse_header
+from ledger.entry import Header, leaf_hash, parse_header
 from ledger.errors import LedgerError
 from ledger.records import Action, AnyRecord, Approval, Observation, Outcome, parse_record
 from ledger.source import Source
 from verifier.drafts import Draft
 from verifier.errors import SourceError
-from verifier.findings import Basis, Finding, finding_id, in_order
+from verifier.findings import Basis, Finding, finding_id, in_order, shortened
 from verifier.grouping import Streams
 
 
@@ -31,7 +33,7 @@ class Read(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a reader wants to know of an entry: kind, source, run, tool and who spoke."""
+    """What a reader wants to know of an entry: kind, source, run, tool, who spoke and when."""
 
     kind: str = ""
     source: str = ""
@@ -39,6 +41,7 @@ class Place:
     run: str = ""
     action: str = ""
     identity: str = ""
+    at: str = ""
 
 
 class Places:
@@ -57,9 +60,9 @@ class Places:
     def _described(self, index: int) -> Place:
         if not 0 <= index < self._reading.size:
             return Place()
-        record = self._record(index)
+        header, record = self._read(index)
         if record is None:
-            return Place()
+            return Place(at=header.recorded_at)
         references = self._reading.references
         run = references.run_of(record)
         known = references.runs.get(run)
@@ -70,21 +73,23 @@ class Places:
             run=(known.ref if known else "") or run,
             action=self._tool(record),
             identity=record.by,
+            at=header.recorded_at,
         )
 
-    def _record(self, index: int) -> AnyRecord | None:
+    def _read(self, index: int) -> tuple[Header, AnyRecord | None]:
         row = self._store.row(index)
         if leaf_hash(row.header).hex() != self._reading.streams.leaf(index):
             raise SourceError(f"entry {index} changed while it was being verified")
+        header = parse_header(row.header)
         if row.record is None and self._store.withheld(index):
-            return None
+            return header, None
         raw = row.record or b""
-        if parse_header(row.header).record != digest(raw):
+        if header.record != digest(raw):
             raise SourceError(f"the record of entry {index} changed while it was being verified")
         try:
-            return parse_record(raw)
+            return header, parse_record(raw)
         except LedgerError:
-            return None
+            return header, None
 
     def _tool(self, record: AnyRecord) -> str:
         """Return the tool of an action, or of the action that a record is about."""
@@ -113,7 +118,7 @@ def _finding(draft: Draft, genesis: str, places: Places | None) -> Finding:
     rule = draft.rule or draft.code
     bases = tuple(_basis(index, look(index)) for index in sorted(set(draft.rests_on)))
     return Finding(
-        id=finding_id(genesis, draft.code, rule, draft.index, draft.contract),
+        id=finding_id(genesis, draft.code, rule, draft.index, draft.contract, draft.detail),
         code=draft.code,
         clause=draft.code.partition(".")[0],
         rule=rule,
@@ -133,7 +138,24 @@ def _finding(draft: Draft, genesis: str, places: Places | None) -> Finding:
         cites=draft.cites,
         reason=draft.reason,
         handled=draft.handled,
+        explanation=_explanation(draft),
+        at=place.at,
     )
+
+
+def _explanation(draft: Draft) -> Explanation:
+    """Return why: what the engine said of it, else what was found and what was asked for."""
+    said = draft.explanation or Explanation(
+        because=(sentence(shortened(draft.recorded)),) if draft.recorded else (),
+        would=(draft.expected,) if draft.expected else (),
+    )
+    because = said.because
+    if draft.reason and not any(draft.reason in one for one in because):
+        because = (*because, sentence(shortened(draft.reason)))
+    if draft.handled:
+        because = (*because, sentence(draft.handled))
+    entries = said.entries or tuple(sorted({draft.index, *draft.rests_on}))
+    return replace(said, because=because, entries=entries)
 
 
 def _basis(index: int, place: Place) -> Basis:

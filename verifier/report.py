@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from verifier.findings import Finding, Result, Severity
+from verifier.incidents import Incident, incidents_of
 
 
 class IntegrityVerdict(StrEnum):
@@ -153,6 +154,11 @@ class Report:
     integrity: Integrity
     conformance: Conformance
     findings: tuple[Finding, ...]
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """The findings that somebody has to look at, those that belong together as one."""
+        return incidents_of(self.findings)
 
     def exit_code(self) -> ExitCode:
         """Return the answer: broken or violated, before undecidable, before fine.

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from contracts.model import Contract
-from contracts.results import RuleResult
+from contracts.model import Contract, Verdict
+from contracts.results import Explanation, RuleResult
 from verifier.drafts import Draft
 from verifier.findings import SEVERITY_OF, Result, Severity
 from verifier.wording import recorded
@@ -14,8 +14,14 @@ def undecided(draft: Draft) -> Draft:
     return replace(draft, result=Result.UNDECIDABLE, reason="what it hangs on is sealed, not shown")
 
 
-def broken_rule(result: RuleResult, contract: Contract) -> Draft:
-    """Return a result that is not satisfied as a finding under its contract."""
+def broken_rule(result: RuleResult, contract: Contract, activated: int) -> Draft:
+    """Return a result that is not satisfied as a finding under its contract.
+
+    Args:
+        result: The result.
+        contract: The contract.
+        activated: The entry that first put it in force.
+    """
     rule = result.rule
     return Draft(
         code=rule.code,
@@ -32,7 +38,33 @@ def broken_rule(result: RuleResult, contract: Contract) -> Draft:
         cites=rule.cites,
         reason=result.reason,
         hidden=result.hidden,
+        explanation=_explained(result, contract, activated),
     )
+
+
+def _explained(result: RuleResult, contract: Contract, activated: int) -> Explanation | None:
+    """Return why, with where the policy's values come from that it was held against."""
+    said = result.explanation
+    if said is None:
+        return _undone(result) if result.rule.expect is not None else None
+    if not any(path.startswith("limits.") for path, _ in said.facts):
+        return said
+    whence = f"The limit is that of {contract.name} {contract.version}, in force since entry "
+    return replace(
+        said,
+        because=(*said.because, f"{whence}{activated:,}."),
+        entries=tuple(sorted({*said.entries, activated})),
+    )
+
+
+def _undone(result: RuleResult) -> Explanation:
+    """Return why a duty is violated, or still open: what did not follow."""
+    until = f" until entry {result.rests_on[-1]:,}" if result.rests_on else ""
+    what = f"Nothing of this followed{until}: {result.expected}."
+    if result.verdict is Verdict.UNDECIDABLE:
+        what = f"It is not known yet whether this follows: {result.expected}."
+    entries = tuple(sorted({result.index, *result.rests_on}))
+    return Explanation(because=(what,), entries=entries, would=(result.expected,))
 
 
 def no_contract(index: int, service: str, instead: str = "none was in force here") -> Draft:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from verifier.findings import Finding
+from verifier.incidents import Incident
 from verifier.report import Conformance, Integrity, Report, RuleCount
 from verifier.reports.limits import not_proven
 
@@ -44,6 +45,7 @@ def report_body(report: Report) -> dict[str, Any]:
         "integrity": _integrity(report.integrity),
         "conformance": _conformance(report.conformance),
         "findings": [finding_body(found) for found in report.findings],
+        "incidents": [incident_body(one) for one in report.incidents],
         "not_proven": list(not_proven(report)),
     }
 
@@ -79,6 +81,30 @@ def finding_body(found: Finding) -> dict[str, Any]:
         "cites": found.cites,
         "reason": found.reason,
         "handled": found.handled,
+        "at": found.at,
+        "explanation": {
+            "because": list(found.explanation.because),
+            "facts": [{"path": path, "value": value} for path, value in found.explanation.facts],
+            "entries": list(found.explanation.entries),
+            "would": list(found.explanation.would),
+        },
+    }
+
+
+def incident_body(incident: Incident) -> dict[str, Any]:
+    """Return one incident as plain data, every member always there."""
+    return {
+        "id": incident.id,
+        "code": incident.code,
+        "rule": incident.rule,
+        "severity": incident.severity.value,
+        "run": incident.run,
+        "identity": incident.identity,
+        "first": incident.first,
+        "last": incident.last,
+        "since": incident.since,
+        "until": incident.until,
+        "findings": list(incident.findings),
     }
 
 
