@@ -25,7 +25,7 @@ from contracts.formula import undecided as without_value
 from contracts.instants import micros, written
 from contracts.lineage import Placed
 from contracts.model import Effect, Fact, Rule, Verdict
-from contracts.phrases import duration_words, fact_words, sentence
+from contracts.phrases import INLINE, duration_words, fact_words, sentence
 from contracts.results import Explanation
 
 SHOWN: Final = 120
@@ -69,6 +69,7 @@ _OF_EVIDENCE: Final = (
     (r"has\(NAME\.digest\)", "with its digest"),
     (r"NAME\.self_attested", "not on the service's own word"),
 )
+_COUNT: Final = re.compile(r"^how many (.*?) there were")
 _EXISTS: Final = re.compile(r"evidence\.exists\(\s*([A-Za-z_]\w*)\s*,\s*(.*)\)\s*", re.DOTALL)
 
 
@@ -278,7 +279,7 @@ class Explainer:
         known = [self._facts[name] for name in names if name in self._facts]
         if not known or len(known) > FEW:
             return _flat(text), ""
-        told = [_lower(fact_words(fact)).rstrip(".") for fact in known]
+        told = [called(fact) for fact in known]
         if text == f"facts.{known[0].name}" and known[0].name.startswith("_"):
             return told[0], ""
         return _flat(text), f" ({'; '.join(told)})"
@@ -391,6 +392,17 @@ def lasting(micros: int) -> str:
     return " ".join(found[:FEW]) or "0s"
 
 
+def called(fact: Fact) -> str:
+    """Return what a fact is, as a name for its value."""
+    # What more there is to say of it stands in the contract's explanation.
+    words = fact_words(fact).partition(". ")[0].rstrip(".")
+    words = _COUNT.sub(r"the number of \1", words[:1].lower() + words[1:])
+    if fact.value and len(fact.value) <= INLINE:
+        words = words.replace(" a value ", f" {_flat(fact.value)} ", 1)
+        words = words.replace("the value of", f"{_flat(fact.value)} of", 1)
+    return words
+
+
 def money(micros: int) -> str:
     """Return micro-units in whole ones, with cents at least.
 
@@ -420,7 +432,3 @@ def _spelt(value: Value) -> str:
 def _flat(text: str) -> str:
     """Return a condition on one line, times by their names."""
     return _TIME.sub(r"\1", " ".join(text.split()))
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -259,7 +259,7 @@ def reasoned(draft: Draft, rules: Sequence[Draft]) -> Draft:
     return replace(
         draft,
         explanation=Explanation(
-            because=(sentence(draft.recorded), *told),
+            because=(sentence(f"{_SAYS.get(draft.code, '')}{draft.recorded}"), *told),
             facts=tuple(dict.fromkeys(fact for _, each in said for fact in each.facts)),
             entries=tuple(sorted(entries)),
             would=(draft.expected,),
@@ -267,6 +267,7 @@ def reasoned(draft: Draft, rules: Sequence[Draft]) -> Draft:
     )
 
 
+_SAYS = {"decision.reasons-differ": "the record names "}
 _RESTS_ON_RULES = frozenset(
     f"decision.{what}" for what in ("false-allow", "false-deny", "reasons-differ")
 )

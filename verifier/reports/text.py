@@ -10,6 +10,10 @@ from verifier.reports.limits import not_proven
 
 # Findings of one rule that are printed in full before the rest is only counted.
 IN_FULL = 5
+# Reasons of one finding that are printed, and characters of each.
+REASONS, LONG = 6, 240
+# Incidents that are listed; the rest is only counted.
+INCIDENTS = 10
 SELF_ASSERTED = "trust: self-asserted"
 
 
@@ -41,6 +45,7 @@ def _lines(report: Report, in_full: int) -> Iterator[str]:
     yield from _integrity(report)
     yield from _conformance(report)
     yield f"Answer: {_answer(report)}"
+    yield from _incidents(report)
     for title, chosen in _groups(report.findings):
         yield ""
         yield title
@@ -112,6 +117,26 @@ def _answer(report: Report) -> str:
     return answers[report.exit_code()]
 
 
+def _incidents(report: Report) -> Iterator[str]:
+    """Yield the gravest incidents, those with the most findings first."""
+    incidents = report.incidents
+    if not incidents:
+        return
+    order = tuple(Severity)
+    gravest = sorted(incidents, key=lambda one: (order.index(one.severity), -len(one.findings)))
+    yield ""
+    yield f"Incidents: {len(incidents):,}"
+    for one in gravest[:INCIDENTS]:
+        count = len(one.findings)
+        where = f"run {shortened(one.run, 40)}" if one.run else shortened(one.identity, 60)
+        at = f"entries {one.first} to {one.last}" if one.last > one.first else f"entry {one.first}"
+        since = f", {one.since[:16]}Z to {one.until[:16]}Z" if one.last > one.first else ""
+        parts = (one.severity.value, one.code, f"{count:,}×", where, f"{at}{since}")
+        yield f"  {one.id}  {' · '.join(part for part in parts if part)}"
+    if len(incidents) > INCIDENTS:
+        yield f"  … and {len(incidents) - INCIDENTS:,} more"
+
+
 def _groups(findings: tuple[Finding, ...]) -> Iterator[tuple[str, list[Finding]]]:
     handled = [found for found in findings if found.result is Result.HANDLED]
     others = [found for found in findings if found.result is not Result.HANDLED]
@@ -170,16 +195,22 @@ def _reasons(group: list[Finding]) -> Iterator[str]:
 def _in_full(group: list[Finding], in_full: int) -> Iterator[str]:
     for found in group[:in_full]:
         yield f"    {found.id}  {place(found)}"
-        if found.expected:
-            yield f"      expected: {shortened(found.expected)}"
-        if found.recorded:
-            yield f"      recorded: {shortened(found.recorded)}"
-        if found.reason:
-            yield f"      because:  {shortened(found.reason)}"
-        if found.rests_on:
-            yield f"      rests on: {_bases(found)}"
+        yield from explained(found)
     if len(group) > in_full:
         yield f"    … and {len(group) - in_full:,} more"
+
+
+def explained(found: Finding) -> Iterator[str]:
+    """Yield why a finding is what it is, and what would have satisfied what was asked."""
+    said = found.explanation
+    for number, one in enumerate(said.because[:REASONS]):
+        yield f"      {'because:' if not number else '        '} {shortened(one, LONG)}"
+    if len(said.because) > REASONS:
+        yield f"               … and {len(said.because) - REASONS} more reasons"
+    for number, one in enumerate(said.would):
+        yield f"      {'instead:' if not number else '     or:'} {shortened(one, LONG)}"
+    if found.rests_on:
+        yield f"      rests on: {_bases(found)}"
 
 
 def place(found: Finding) -> str:

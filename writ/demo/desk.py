@@ -13,6 +13,7 @@ from ledger.records import ContractText, Switch
 from ledger.store import Store
 from writ.demo.bounds import Bounds
 from writ.demo.gate import Gate
+from writ.demo.likeness import Likeness
 from writ.demo.people import CHANNELS, LEADS, SERVICE
 from writ.demo.services import Services
 from writ.demo.timeline import Timeline
@@ -51,6 +52,7 @@ class Desk:
         earlier: Version and digest of the one before it.
         claimed: The policy that runs say they work under.
         bounds: What bounds the service as a whole.
+        likeness: The decisions so far, side by side.
     """
 
     timeline: Timeline
@@ -64,6 +66,7 @@ class Desk:
     earlier: tuple[str, str] = ("", "")
     claimed: dict[str, Any] = field(default_factory=dict[str, Any])
     bounds: Bounds = field(default_factory=Bounds)
+    likeness: Likeness = field(default_factory=Likeness)
     runs: int = 0
 
     @property

@@ -191,6 +191,7 @@ def _ended(desk: Desk) -> bytes:
     note = desk.people["steward"].checkpoint()
     last = parse_checkpoint(parse_note(note).text).size - 1
     desk.expect(UNDECIDABLE, "coverage.stream-unclosed", last, "", "stream-left-open")
+    desk.truth.expected.extend(desk.likeness.expected())
     return note
 
 
@@ -217,7 +218,7 @@ def _in_force(desk: Desk, version: str, policy: str) -> Steps:
     desk.publish(version, text, contract)
     yield 10 * _MINUTE
     client, at = desk.people["activator"], desk.now + 10 * _MINUTE
-    client.submit(
+    (receipt,) = client.submit(
         [
             client.make(
                 Activation,
@@ -229,6 +230,7 @@ def _in_force(desk: Desk, version: str, policy: str) -> Steps:
             )
         ]
     )
+    desk.likeness.activated[version] = receipt.index
     yield 10 * _MINUTE
     desk.earlier = desk.version, desk.current
     desk.version, desk.current = version, contract

@@ -21,6 +21,7 @@ from ledger.records import (
 )
 from writ.demo.desk import Channel, Desk
 from writ.demo.gate import ALLOW, Fault
+from writ.demo.likeness import Made
 from writ.demo.people import MINUTE_MICROS, SERVICE
 from writ.demo.services import MODES, Reply
 from writ.demo.truth import HANDLED, UNDECIDABLE, VIOLATED
@@ -207,6 +208,19 @@ class Session:
             *desk.bounds.against(self.channel.name, tool, target, desk.now),
         )
         receipt, effect = self._recorded(tool, params, how)
+        desk.likeness.made.append(
+            Made(
+                receipt.index,
+                self.ref,
+                desk.version,
+                self.channel.name,
+                tool,
+                frozenset((*against, *breaks.undecidable)),
+                frozenset(breaks.lifted),
+                effect,
+                how.gate is None,
+            )
+        )
         called = effect == ALLOW or how.despite
         self._expected(receipt.index, breaks, against, called=called)
         if effect == ALLOW:

@@ -113,5 +113,6 @@ def compare(expected: Iterable[Expected], report: Report) -> Comparison:
 
 def _key(finding: Finding, versions: Mapping[str, str]) -> Key:
     own = finding.code.startswith(OWN_CODES)
-    version = "" if own else versions.get(finding.contract, "?")
+    # Who was granted something under no contract was granted it by the ledger's authority.
+    version = "" if own or not finding.contract else versions.get(finding.contract, "?")
     return str(finding.result), finding.code if own else finding.rule, finding.index, version
