@@ -181,7 +181,36 @@ def _evidence_checks(item: Evidence) -> list[tuple[str, str]]:
         before, held = held, [*held, *conditions]
         failed = f"!{_some(held)}"
         checks.append((suffix, f"{_some(before)} && {failed}" if checks else failed))
+    if item.agree:
+        checks.append(("conflicting", _conflicting(item)))
     return checks
+
+
+def _conflicting(item: Evidence) -> str:
+    """Return that two of the observations asked for say different things of one subject."""
+
+    def asked(name: str) -> list[str]:
+        kind = [f"{name}.kind == {cel_string(item.kind)}"] if item.kind else []
+        return kind + ([f"{name}.source in {cel_list(item.from_)}"] if item.from_ else [])
+
+    differ: list[str] = []
+    for field in item.agree:
+        mine, other = _steps("e", field), _steps("f", field)
+        there = [f"has({step})" for step in (*mine, *other)]
+        differ.append(f"({' && '.join([*there, f'{mine[-1]} != {other[-1]}'])})")
+    same = '(has(e.ref) ? e.ref : "") == (has(f.ref) ? f.ref : "")'
+    others = " && ".join([*asked("f"), same, f"({' || '.join(differ)})"])
+    inner = f"evidence.exists(f, {others})"
+    return f"evidence.exists(e, {' && '.join([*asked('e'), inner])})"
+
+
+def _steps(name: str, field: str) -> list[str]:
+    """Return the selections that lead to a field of an observation, from the outermost."""
+    steps = [f"{name}.fields"]
+    for step in field.split("."):
+        quoted = step if step.isidentifier() and step not in RESERVED else f"`{step}`"
+        steps.append(f"{steps[-1]}.{quoted}")
+    return steps
 
 
 def _some(conditions: list[str]) -> str:
@@ -202,11 +231,7 @@ def _fresh(duration: str) -> str:
 def _complete(item: Evidence) -> list[str]:
     conditions: list[str] = []
     for field in item.complete:
-        steps = ["e.fields"]
-        for step in field.split("."):
-            quoted = step if step.isidentifier() and step not in RESERVED else f"`{step}`"
-            steps.append(f"{steps[-1]}.{quoted}")
-        conditions += [f"has({step})" for step in steps]
+        conditions += [f"has({step})" for step in _steps("e", field)]
     conditions += ["has(e.digest)"] if item.digest else []
     conditions += ["!e.self_attested"] if item.self_attested else []
     return list(dict.fromkeys(conditions))

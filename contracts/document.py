@@ -120,6 +120,8 @@ class Evidence(Item):
     """Fields that it must have; `a.b` is a path."""
     digest: bool = False
     """Whether it must carry the digest of what was read."""
+    agree: tuple[Text, ...] = ()
+    """Fields in which no two of them, of one subject, may differ; `a.b` is a path."""
     self_attested: Literal["refuse"] | None = None
     """`refuse`: the service's own word is not enough."""
 

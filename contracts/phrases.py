@@ -54,6 +54,7 @@ _CHECKS: Final = {
     "source": "This check: it is cited, and from no allowed source.",
     "stale": "This check: it is from an allowed source, and too old.",
     "incomplete": "This check: it is fresh, and not all that is needed is there.",
+    "conflicting": "This check: two of them say different things of one subject.",
 }
 _DECIDED: Final = {
     Effect.DENY: "the call is refused.",

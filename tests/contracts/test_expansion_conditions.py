@@ -347,3 +347,27 @@ def test_all_conditions_are_cel() -> None:
         for expression in (rule.when, rule.unless):
             if expression:
                 evaluator.compile(expression)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"fields": {"customer": {"region": "US"}}}, True),
+        ({"fields": {"customer": {"region": "EU"}, "my-id": 2}}, False),
+        ({"fields": {"customer": {"region": "US"}}, "ref": "T-2"}, False),
+        ({"fields": {"customer": {"region": "US"}}, "source": "rumour"}, False),
+        ({"fields": {"customer": {"region": "US"}}, "kind": "other"}, False),
+        ({"fields": {"customer": {}}}, False),
+        ({"fields": None}, False),
+    ],
+)
+def test_evidence_that_contradicts_itself(changes: dict[str, Any], *, expected: bool) -> None:
+    """Two observations of one subject, from where they may come, differ in a field."""
+    asked = "complete: [customer.region, my-id]"
+    assert asked in FULL
+    contract = contract_of(FULL.replace(asked, f"{asked}\n    agree: [customer.region]"))
+    rule = rule_of(contract, "evidence.transaction-proof.conflicting")
+    first: dict[str, Any] = {**GOOD, "ref": "T-1"}
+    other = {key: one for key, one in {**first, **changes}.items() if one is not None}
+    for cited in ([first, other], [other, first], [first, first, other]):
+        assert violated(rule, evidence=cited, action={"time": NOW}) is expected

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from contracts.errors import SnapshotError
+from contracts.results import Explanation
 from ledger.authority import IdentityEntry
 from ledger.boxes import Box
 from ledger.encoding import digest
@@ -23,7 +24,8 @@ from verifier.drafts import Draft
 from verifier.engines import Engines
 from verifier.entries import ValidEntry
 from verifier.errors import SourceError, StateError
-from verifier.kept_drafts import TEXTS
+from verifier.findings import Severity
+from verifier.kept_drafts import TEXTS, DraftReader, DraftWriter
 from verifier.load import verify_ledger
 from verifier.report import IntegrityVerdict, Report
 from verifier.reports.json import json_report
@@ -679,4 +681,17 @@ def test_sealed_values_that_are_opened(kept: Auditor) -> None:
 
 def test_every_member_of_a_draft_is_kept() -> None:
     """Whoever adds one to a draft adds it to its row."""
-    assert {one.name for one in fields(Draft)} == {*TEXTS, "index", "contract_line", "rests_on"}
+    others = {"index", "contract_line", "rests_on", "explanation"}
+    assert {one.name for one in fields(Draft)} == {*TEXTS, *others}
+
+
+def test_a_draft_is_read_back_with_why_it_is_one() -> None:
+    """Each member of an explanation, and each text once."""
+    why = Explanation(("a is 2.", "b is 2."), (("a", "2"), ("b", "2")), (3, 4), ("a at most 1",))
+    draft = Draft("cost.loop", 4, Severity.HIGH, rule="cost.loop", explanation=why, detail="x")
+    bare = Draft("cost.loop", 5, Severity.HIGH)
+    writer = DraftWriter()
+    rows = [writer.row(one) for one in (draft, bare)]
+    reader = DraftReader(json.loads(json.dumps(writer.texts())))
+    assert [reader.draft(json.loads(json.dumps(row))) for row in rows] == [draft, bare]
+    assert len(set(writer.texts())) == len(writer.texts())
