@@ -144,6 +144,7 @@ def _indented(text: str) -> Iterator[str]:
 def _finding(ledger: str, which: str, trust: Path | None) -> Iterator[str]:
     from verifier.load import open_source
     from verifier.reports.json import finding_body
+    from verifier.reports.text import explained, place
 
     report = verified(ledger, trust_of(trust, current()))
     found = next((one for one in report.findings if one.id == which), None)
@@ -153,10 +154,11 @@ def _finding(ledger: str, which: str, trust: Path | None) -> Iterator[str]:
             f"{which}: this ledger has no such finding",
             do=f"`writ findings {ledger} --undecidable --handled` lists them all.",
         )
-    yield f"finding {which}"
+    yield f"finding {which}  {found.code}  {place(found)}"
+    yield from explained(found)
     yield from _indented(json.dumps(finding_body(found), ensure_ascii=False, indent=2))
     with closing(open_source(ledger)) as store:
-        for index in sorted({found.index, *(basis.index for basis in found.rests_on)}):
+        for index in sorted({*found.explanation.entries, *(one.index for one in found.rests_on)}):
             row = store.row(index)
             yield f"entry {index}"
             if store.withheld(index):
