@@ -502,6 +502,7 @@ def _counted(judging: Judging) -> list[RuleCount]:
             line=judging.contract.line_of(rule.position),
             says=rule.says,
             tally=judging.counts[rule.id].tally(),
+            cites=rule.cites,
         )
         for rule in judging.contract.rules
     ]

@@ -88,7 +88,8 @@ class Finding:
             could not be decided; empty where it was a violation.
         handled: What became of it, in words; empty where it was not handled.
         explanation: The least that decides it, and what would have satisfied what was asked.
-        at: When the entry was recorded, RFC 3339 in UTC; empty where that is not known.
+        at: When the entry was recorded, by the ledger's clock (RFC 3339, UTC); empty where that is
+            not known.
     """
 
     id: str

@@ -33,7 +33,7 @@ class Read(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a reader wants to know of an entry: kind, source, run, tool, who spoke and when."""
+    """What a reader wants to know of an entry: kind, source, run, tool, who spoke, and when."""
 
     kind: str = ""
     source: str = ""

@@ -100,7 +100,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """The results of one rule of one contract over the whole ledger."""
+    """The results of one rule of one contract over the whole ledger, and what the rule cites."""
 
     contract: str
     rule: str
@@ -109,6 +109,7 @@ class RuleCount:
     line: int
     says: str
     tally: Tally
+    cites: str = ""
 
 
 @dataclass(frozen=True, slots=True)

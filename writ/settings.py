@@ -21,8 +21,10 @@ class Known:
 
 KNOWN: Mapping[str, Known] = {
     "trust": Known("", "trust file for `verify`, `findings` and `show`"),
-    "format": Known("text", "format of `verify`: text or json"),
-    "in_full": Known("5", "findings of one rule that the text report prints in full"),
+    "format": Known("text", "format of `verify`: text, json, jsonl, sarif, junit, ocsf or html"),
+    "in_full": Known(
+        "5", "findings of one rule that text and junit tell in full (html: 50, unless set)"
+    ),
     "owner": Known("owner (not named)", "the person who answers for a new ledger's identities"),
     "approver": Known("approver (not named)", "another person, who activates its contracts"),
 }

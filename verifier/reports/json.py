@@ -29,8 +29,8 @@ def json_report(report: Report, envelope: Mapping[str, Any] | None = None) -> st
     return json.dumps(body, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def report_body(report: Report) -> dict[str, Any]:
-    """Return the report as plain data, without its envelope."""
+def report_body(report: Report, *, findings: bool = True) -> dict[str, Any]:
+    """Return the report as plain data, without its envelope, and with its findings where asked."""
     ledger = report.ledger
     return {
         "schema": SCHEMA,
@@ -44,7 +44,7 @@ def report_body(report: Report) -> dict[str, Any]:
         },
         "integrity": _integrity(report.integrity),
         "conformance": _conformance(report.conformance),
-        "findings": [finding_body(found) for found in report.findings],
+        "findings": [finding_body(found) for found in report.findings] if findings else [],
         "incidents": [incident_body(one) for one in report.incidents],
         "not_proven": list(not_proven(report)),
     }
@@ -166,6 +166,7 @@ def _count(count: RuleCount) -> dict[str, Any]:
         "effect": count.effect,
         "line": count.line,
         "says": count.says,
+        "cites": count.cites,
         "satisfied": tally.satisfied,
         "violated": tally.violated,
         "undecidable": tally.undecidable,

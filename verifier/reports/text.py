@@ -44,7 +44,7 @@ def _lines(report: Report, in_full: int) -> Iterator[str]:
     yield verdict_line(report)
     yield from _integrity(report)
     yield from _conformance(report)
-    yield f"Answer: {_answer(report)}"
+    yield f"Answer: {answer(report)}"
     yield from _incidents(report)
     for title, chosen in _groups(report.findings):
         yield ""
@@ -80,13 +80,7 @@ def _integrity(report: Report) -> Iterator[str]:
 def _conformance(report: Report) -> Iterator[str]:
     conformance = report.conformance
     if not conformance.performed:
-        broken = report.integrity.verdict is IntegrityVerdict.BROKEN
-        why = (
-            "the ledger has to hold before anything in it can be judged"
-            if broken
-            else conformance.why or "integrity alone was asked for"
-        )
-        yield f"Conformance: NOT JUDGED · {why}"
+        yield f"Conformance: NOT JUDGED · {not_judged(report)}"
         return
     total = conformance.total()
     broken_rules = len({count.rule for count in conformance.counts if count.tally.violated})
@@ -100,7 +94,15 @@ def _conformance(report: Report) -> Iterator[str]:
         yield f"  {name}: {judged.judged:,} records judged"
 
 
-def _answer(report: Report) -> str:
+def not_judged(report: Report) -> str:
+    """Return why nothing was decided again."""
+    if report.integrity.verdict is IntegrityVerdict.BROKEN:
+        return "the ledger has to hold before anything in it can be judged"
+    return report.conformance.why or "integrity alone was asked for"
+
+
+def answer(report: Report) -> str:
+    """Return what the exit code says, in words."""
     answers = {
         ExitCode.HOLDS: (
             "holds, and nothing was done in it against a rule (exit 0)"

@@ -1,12 +1,14 @@
 """`writ verify` and `writ findings`: what holds, what was broken, and where."""
 
 import os
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +21,11 @@ from writ.opening import Opened, opened
 from writ.output import data, message, progress
 from writ.settings import Settings, current
 
-FORMATS = ("text", "json")
+if TYPE_CHECKING:
+    from verifier.reports import Called
+
+# As verifier.reports has them, which is not imported before it is needed; a test compares.
+FORMATS = ("text", "json", "jsonl", "sarif", "junit", "ocsf", "html")
 
 LedgerArgument = Annotated[
     str, typer.Argument(metavar="LEDGER", help="A ledger: a .db file or a database URL.")
@@ -82,7 +88,8 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     ledger: _SourceArgument,
     trust: TrustOption = None,
     format_: Annotated[
-        str | None, typer.Option("--format", metavar="text|json", help="How to write the report.")
+        str | None,
+        typer.Option("--format", metavar="|".join(FORMATS), help="How to write the report."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write the report to a file.")
@@ -129,7 +136,10 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     if pinned is not None and checkpoint and report.integrity.verdict == "broken":
         _say_contained(ledger, pinned)
     dropped = 0 if receipts is None else _dropped(ledger, receipts)
-    data(_written(report, chosen, ledger, trust, settings), out)
+    files = {"--checkpoint": checkpoint, "--unseal": unseal, "--disclosures": disclosures}
+    named = settings.get("trust", str(trust) if trust else None).value
+    called = _called(ledger, named, pinned, at=at, integrity=integrity, files=files)
+    data(_written(report, chosen, settings, called), out)
     raise typer.Exit(int(ExitCode.VIOLATED if dropped else report.exit_code()))
 
 
@@ -327,22 +337,65 @@ def trust_of(flag: Path | None, settings: Settings) -> Trust | None:
         raise CommandError(error.code, str(error)) from error
 
 
-def _written(
-    report: Report, format_: str, ledger: str, trust: Path | None, settings: Settings
-) -> str:
-    from verifier.reports.json import json_report
-    from verifier.reports.text import text_report
+def _written(report: Report, format_: str, settings: Settings, called: "Named") -> str:
+    from verifier.reports import FORMATS as WRITERS
+    from verifier.reports import Beside
 
-    if format_ == "text":
-        if report.integrity.trust == "self-asserted":
-            message(
-                "writ: no trust file: the ledger is compared with itself alone. "
-                "Name one with --trust."
-            )
-        return text_report(report, settings.number("in_full"))
-    return json_report(
-        report, envelope(ledger, settings.get("trust", str(trust) if trust else None).value)
+    if format_ == "text" and report.integrity.trust == "self-asserted":
+        message(
+            "writ: no trust file: the ledger is compared with itself alone. Name one with --trust."
+        )
+    built_in = settings.get("in_full").origin == "built in"
+    beside = Beside(
+        in_full=None if built_in else settings.number("in_full"),
+        envelope=envelope(called.ledger, called.trust),
+        called=called.quoted(),
     )
+    return WRITERS[format_](report, beside)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the command was given that a report hangs on, as it was given."""
+
+    ledger: str
+    trust: str
+    more: tuple[str, ...]
+
+    def quoted(self) -> "Called":
+        """Return it as a shell takes it."""
+        from verifier.reports import Called
+
+        return Called(
+            ledger=shlex.quote(without_password(self.ledger)),
+            trust=shlex.join(("--trust", self.trust)) if self.trust else "",
+            more=shlex.join(self.more),
+        )
+
+
+def _called(
+    ledger: str,
+    trust: str,
+    pinned: Trust | None,
+    *,
+    at: str | None,
+    integrity: bool,
+    files: Mapping[str, Path | list[Path] | None],
+) -> Named:
+    """Return how this report is made again."""
+    from ledger.clock import format_time
+
+    more = ["--integrity"] if integrity else []
+    # Ages of cosignatures are measured against now, unless somebody says against when.
+    if at is None and pinned is not None and pinned.witnesses and pinned.at is not None:
+        at = format_time(datetime.fromtimestamp(pinned.at, UTC))
+    if at is not None:
+        more += ["--at", at]
+    for option, given in files.items():
+        for path in given if isinstance(given, list) else [given]:
+            if path is not None:
+                more += [option, str(path)]
+    return Named(ledger, trust, tuple(more))
 
 
 def envelope(ledger: str, trust: str) -> dict[str, str]:
