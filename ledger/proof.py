@@ -188,28 +188,52 @@ def make_proof(
         ValueError: The checkpoint does not cover the entry.
         LedgerError: The store cannot give what is needed.
     """
-    size = parse_checkpoint(parse_note(note).text).size
-    if not 0 <= index < size:
-        raise ValueError(f"a checkpoint of {size} entries does not cover entry {index}")
-    if tree is not None and tree.size != size:
-        raise ValueError(f"tiles of {tree.size} entries for a checkpoint of {size}")
-    prove = _prover(store, size, tree)
-    row = store.row(index)
-    header = parse_header(row.header)
-    first = index - header.position
-    opening = parse_header(store.row(first).header)
-    digests = [parse_header(store.row(first + at).header).record for at in range(opening.count)]
-    genesis = _record_text(store, 0)
-    extra = Extra(
-        header=row.header.decode(),
-        record=_record_text(store, index) if shown and not store.withheld(index) else None,
-        submission=signed_text(submission_of(opening, digest(genesis.encode()))).decode(),
-        signature=opening.signature or "",
-        path=tuple(submission_path(digests, header.position)),
-        genesis=genesis,
-        authority=_authority_parts(store, size, prove),
-    )
-    return proof_bytes(Proof(extra, index, tuple(prove(index)), note))
+    return Proofs(store, note, tree).of(index, shown=shown)
+
+
+class Proofs:
+    """Makes proofs under one checkpoint: what they share is read once. See `make_proof`."""
+
+    def __init__(self, store: Source, note: bytes, tree: TiledTree | None = None) -> None:
+        self._store = store
+        self._note = note
+        self._tree = tree
+        self.size = parse_checkpoint(parse_note(note).text).size
+        self._prove: Callable[[int], list[bytes]] | None = None
+        self._shared: tuple[str, tuple[AuthorityPart, ...]] | None = None
+
+    def of(self, index: int, *, shown: bool = True) -> bytes:
+        """Make the proof of the record at `index`.
+
+        Raises:
+            ValueError: The checkpoint does not cover the entry, or the tiles are of another size.
+            LedgerError: The store cannot give what is needed.
+        """
+        store = self._store
+        if not 0 <= index < self.size:
+            raise ValueError(f"a checkpoint of {self.size} entries does not cover entry {index}")
+        if self._tree is not None and self._tree.size != self.size:
+            raise ValueError(f"tiles of {self._tree.size} entries for a checkpoint of {self.size}")
+        prove = self._prove = self._prove or _prover(store, self.size, self._tree)
+        if self._shared is None:
+            authority = _authority_parts(store, self.size, prove)
+            self._shared = _record_text(store, 0), authority
+        genesis, authority = self._shared
+        row = store.row(index)
+        header = parse_header(row.header)
+        first = index - header.position
+        opening = parse_header(store.row(first).header)
+        digests = [parse_header(store.row(first + at).header).record for at in range(opening.count)]
+        extra = Extra(
+            header=row.header.decode(),
+            record=_record_text(store, index) if shown and not store.withheld(index) else None,
+            submission=signed_text(submission_of(opening, digest(genesis.encode()))).decode(),
+            signature=opening.signature or "",
+            path=tuple(submission_path(digests, header.position)),
+            genesis=genesis,
+            authority=authority,
+        )
+        return proof_bytes(Proof(extra, index, tuple(prove(index)), self._note))
 
 
 def _prover(store: Source, size: int, tree: TiledTree | None) -> Callable[[int], list[bytes]]:

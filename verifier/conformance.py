@@ -9,6 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from contracts.coercion import Value
@@ -40,6 +41,7 @@ from verifier.privileges import Privileges
 from verifier.report import Conformance, JudgedContract, RuleCount
 from verifier.rows import Chunk, Clocks, Judged
 from verifier.rule_drafts import no_contract, undecided, unreadable
+from verifier.sampling import Samples
 from verifier.spilling import SpillingLineage
 
 # Records that a contract has rules for.
@@ -101,6 +103,7 @@ class Judge:
         load: Makes a contract of its text and a name for its errors; it may remember.
         engines: Which engine decides again.
         asking: Whoever asks CEL what no column says; by default this process alone.
+        samples: Is told of every result that is counted; counters alone say them one by one.
     """
 
     def __init__(
@@ -110,9 +113,14 @@ class Judge:
         load: Callable[[str, str], Contract] = load_contract,
         engines: Engines = Engines.AUTO,
         asking: Asking | None = None,
+        *,
+        samples: Samples | None = None,
     ) -> None:
         self._reading = reading
-        self._engines = engines
+        self._engines = engines if samples is None else Engines.ROWS
+        self._samples = samples
+        if samples is not None:
+            samples.begin()
         self._asking = Asking() if asking is None else asking
         self._lineage = SpillingLineage()
         self._clocks = Clocks()
@@ -159,6 +167,8 @@ class Judge:
                 self._judging[digest] = Judging(
                     number, index, contract, self._lineage, self._engines, self._asking
                 )
+                if self._samples is not None:
+                    self._judging[digest].noting = partial(self._samples.held, digest)
 
     def observe(self, valid: ValidEntry) -> None:
         """Judge the next valid entry, and let it count; this may wait until there are more."""
@@ -348,6 +358,8 @@ class Judge:
                 continue
             if result.verdict is Verdict.SATISFIED:
                 judging.counts[result.rule.id].results["satisfied"] += 1
+                if judging.noting is not None:
+                    judging.noting(result)
             else:
                 self._settle([judging.draft(result)])
 
@@ -356,6 +368,9 @@ class Judge:
         for draft in drafts:
             counts = self._judging[draft.contract].counts[draft.rule]
             counts.results[draft.result.value] += 1
+            if self._samples is not None:
+                result = draft.contract, draft.rule, draft.index, draft.result.value
+                self._samples.note(*result, draft.rests_on)
             if draft.result is Result.UNDECIDABLE:
                 counts.reasons[shortened(draft.reason)] += 1
             self._drafts.append(draft)

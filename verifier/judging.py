@@ -5,7 +5,7 @@ second whatever there is to judge, so that a short ledger is judged on counters.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,6 +63,7 @@ class Judging:
         engine: Its engine on counters.
         counts: By rule, how it came out.
         judged: How many records it was in force for.
+        noting: Is told of each rule that held for a record; on counters alone.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Judging:
         self.engine.explain()
         self.counts = {rule.id: Counts(rule) for rule in contract.rules}
         self.judged = 0
+        self.noting: Callable[[RuleResult], None] | None = None
         self._engines = engines
         self._asking = asking
         self._begun = False
@@ -133,7 +135,7 @@ class Judging:
             self._columns = ColumnEngine(self.engine, asking=self._asking)
         self._begun = True
         if self._columns is None:
-            found = judged_by_rows(self.engine, chunk, judged)
+            found = judged_by_rows(self.engine, chunk, judged, self.noting)
         else:
             found = self._columns.judge(chunk, judged)
         for number, count in found.satisfied.items():

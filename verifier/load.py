@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from contracts.history import Event
+from contracts.loading import load_contract
 from contracts.model import Contract
 from ledger.bundle import Bundle, is_bundle
 from ledger.encoding import to_base64
@@ -37,6 +38,7 @@ from verifier.report import (
     LedgerFacts,
     Report,
 )
+from verifier.sampling import Samples
 from verifier.sealed import Opener, Place, SealedValues
 from verifier.state import State
 from verifier.tiled import check_tiles
@@ -141,6 +143,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
     state: State | None = None,
     engines: Engines = Engines.AUTO,
     asking: Asking | None = None,
+    samples: Samples | None = None,
 ) -> Report:
     """Verify a ledger: its integrity, and every record in it decided again.
 
@@ -155,6 +158,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
         state: What was kept of earlier verifications: it is gone on from.
         engines: Which engine decides again; both say the same.
         asking: Whoever asks CEL what no column says; by default this process alone.
+        samples: Is told of every result that is counted. There is no state then.
 
     Raises:
         SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another;
@@ -178,6 +182,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
             state=state,
             engines=engines,
             asking=asking,
+            samples=samples,
         )
     finally:
         store.close()
@@ -203,10 +208,11 @@ def verify(  # noqa: PLR0913 - the same
     state: State | None = None,
     engines: Engines = Engines.AUTO,
     asking: Asking | None = None,
+    samples: Samples | None = None,
 ) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
     pins = () if state is None else tuple(state.pins())
-    asked = _Asked(conformance, pins, engines, asking)
+    asked = _Asked(conformance, pins, engines, asking, samples)
     if isinstance(store, Store) and sealed is None and (state is not None or not conformance):
         found = proved(store, trust, jobs=jobs, progress=progress, state=state)
         report = None if found is None else _concluded(store, found, trust, state, asked, progress)
@@ -287,12 +293,14 @@ class _Asked:
     pins: Sequence[Pin] = ()
     engines: Engines = Engines.AUTO
     asking: Asking | None = None
+    samples: Samples | None = None
 
     def judge(self, founding: Founding, reading: Reading) -> Judge | None:
         """Return what decides again, None where nothing is."""
         if not self.conformance:
             return None
-        return Judge(founding, reading, engines=self.engines, asking=self.asking)
+        how = self.engines, self.asking
+        return Judge(founding, reading, load_contract, *how, samples=self.samples)
 
 
 def _verified(

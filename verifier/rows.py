@@ -5,7 +5,7 @@ Placing a record (its run, its action, its time) is the same for both engines, a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
@@ -107,13 +107,19 @@ class Judged:
     results: dict[int, list[RuleResult]] = field(default_factory=dict[int, list[RuleResult]])
 
 
-def judged_by_rows(engine: Engine, chunk: Chunk, judged: Sequence[bool]) -> Judged:
+def judged_by_rows(
+    engine: Engine,
+    chunk: Chunk,
+    judged: Sequence[bool],
+    noting: Callable[[RuleResult], None] | None = None,
+) -> Judged:
     """Judge a chunk on the counters, one record after the other.
 
     Args:
         engine: The contract's engine, whose lineage placed the chunk.
         chunk: The next entries.
         judged: Of each whether its rules are asked.
+        noting: Is told of each result that is counted here: of rules that hold.
     """
     found = Judged()
     numbers = {rule.rule.id: number for number, rule in enumerate(engine.rules)}
@@ -123,6 +129,8 @@ def judged_by_rows(engine: Engine, chunk: Chunk, judged: Sequence[bool]) -> Judg
         for one in engine.take(row.placed, row.cited, judge=judged[position]):
             if one.verdict is Verdict.SATISFIED and one.index == index:
                 found.satisfied[numbers[one.rule.id]] += 1
+                if noting is not None:
+                    noting(one)
             else:
                 kept.append(one)
         if kept:

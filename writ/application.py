@@ -27,6 +27,7 @@ from writ.commands import (
     keys,
     proof,
     record,
+    sample,
     seal,
     serve,
     show,
@@ -55,6 +56,7 @@ app.command("verify")(verify.verify)
 app.command("findings")(verify.findings)
 app.command("show")(show.show)
 app.command("proof")(proof.proof)
+app.command("sample")(sample.sample)
 contract.app.command("publish")(governance.publish)
 contract.app.command("activate")(governance.activate)
 contract.app.command("services")(governance.services)

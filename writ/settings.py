@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from writ.errors import UsageError
@@ -105,3 +106,11 @@ def _read(path: Path) -> Mapping[str, str]:
                 do=f"The settings are: {', '.join(KNOWN)}.",
             )
     return {name: str(value) for name, value in parsed.items()}
+
+
+def writ_version() -> str:
+    """Return the version of this installation."""
+    try:
+        return metadata.version("writ")
+    except metadata.PackageNotFoundError:
+        return "not installed (run from its folder)"

@@ -10,7 +10,7 @@ import pytest
 from tests.verifier.forge import Desk
 from verifier.reports import FORMATS as WRITERS
 from writ import cli
-from writ.commands.verify import FORMATS
+from writ.verify_options import FORMATS
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from verifier.report import ExitCode
-from writ.commands.verify import LedgerArgument, TrustOption, trust_of, without_password
+from writ.commands.verify import LedgerArgument, TrustOption, trust_of
 from writ.errors import CommandError
 from writ.output import data
+from writ.report_writing import without_password
 from writ.settings import current
 
 HOST: Final = "127.0.0.1"

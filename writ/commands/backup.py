@@ -8,10 +8,11 @@ import typer
 
 from verifier.report import ExitCode, IntegrityVerdict, Report
 from verifier.trust import Trust
-from writ.commands.verify import LedgerArgument, TrustOption, trust_of, without_password
+from writ.commands.verify import LedgerArgument, TrustOption, trust_of
 from writ.errors import CommandError, UsageError
 from writ.losing import known_heads, losses, mark, mark_of, said_of
 from writ.output import data, message, progress
+from writ.report_writing import without_password
 from writ.settings import current
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from verifier.report import ExitCode
-from writ.commands.verify import without_password
 from writ.losing import mark_of, memory_of
 from writ.output import data
-from writ.settings import KNOWN, current
+from writ.report_writing import without_password
+from writ.settings import KNOWN, current, writ_version
 
 if TYPE_CHECKING:
     from ledger.health import Remark
@@ -28,14 +28,6 @@ PARTS = (
     "pydantic",
     "SQLAlchemy",
 )
-
-
-def writ_version() -> str:
-    """Return the version of this installation."""
-    try:
-        return metadata.version("writ")
-    except metadata.PackageNotFoundError:
-        return "not installed (run from its folder)"
 
 
 def version() -> None:

@@ -7,9 +7,10 @@ import typer
 
 from verifier.report import ExitCode, LedgerFacts
 from writ.commands.backup import checked, dated, made
-from writ.commands.verify import LedgerArgument, TrustOption, trust_of, without_password
+from writ.commands.verify import LedgerArgument, TrustOption, trust_of
 from writ.errors import CommandError, UsageError
 from writ.output import data
+from writ.report_writing import without_password
 from writ.settings import current
 
 

@@ -1,12 +1,11 @@
 """`writ verify` and `writ findings`: what holds, what was broken, and where."""
 
 import os
-import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,25 +15,42 @@ from verifier.engines import Engines
 from verifier.errors import TrustError
 from verifier.report import ExitCode, Report
 from verifier.trust import Pin, Trust, parse_trust
+from writ.attesting import (
+    AttestationOption,
+    Attesting,
+    AttestKeyOption,
+    AttestOption,
+    CheckAttestationOption,
+    attest,
+    check,
+    check_text,
+)
 from writ.errors import CommandError, UsageError
 from writ.opening import Opened, opened
 from writ.output import data, message, progress
-from writ.settings import Settings, current
+from writ.report_writing import called_as, written
+from writ.sampling import SampleOption, Sampling, SeedOption, write_pack
+from writ.settings import Settings, current, writ_version
+from writ.verify_options import (
+    FORMATS,
+    DisclosuresOption,
+    EngineOption,
+    FormatOption,
+    IntegrityOption,
+    JobsOption,
+    OutOption,
+    ReceiptsOption,
+    SourceArgument,
+    StateOption,
+    UnsealOption,
+)
 
 if TYPE_CHECKING:
-    from verifier.reports import Called
-
-# As verifier.reports has them, which is not imported before it is needed; a test compares.
-FORMATS = ("text", "json", "jsonl", "sarif", "junit", "ocsf", "html")
+    from ledger.signing import Signer
+    from verifier.sampling import Samples
 
 LedgerArgument = Annotated[
     str, typer.Argument(metavar="LEDGER", help="A ledger: a .db file or a database URL.")
-]
-_SourceArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="LEDGER", help="A .db file, a database URL, a bundle, or a directory of tiles."
-    ),
 ]
 AtOption = Annotated[
     str | None,
@@ -56,64 +72,26 @@ TrustOption = Annotated[
 ]
 
 
-_JobsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs",
-        metavar="N",
-        min=1,
-        help="Processes that read, for --integrity; else that ask CEL what no column says, where "
-        "there is much of it. As many as there are processors.",
-    ),
-]
-_StateOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--state",
-        metavar="DIR",
-        help="What you keep of earlier verifications: only what is new since is read and decided.",
-    ),
-]
-_EngineOption = Annotated[
-    Engines,
-    typer.Option(
-        "--engine",
-        help="What decides records again: `columns` for a long ledger, `rows` (the counters of the "
-        "guard) for a short one. Both say the same.",
-    ),
-]
-
-
 def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
-    ledger: _SourceArgument,
+    ledger: SourceArgument,
     trust: TrustOption = None,
-    format_: Annotated[
-        str | None,
-        typer.Option("--format", metavar="|".join(FORMATS), help="How to write the report."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the report to a file.")
-    ] = None,
-    integrity: Annotated[
-        bool, typer.Option("--integrity", help="Integrity alone: decide no record again.")
-    ] = False,
-    jobs: _JobsOption = None,
-    state: _StateOption = None,
-    engine: _EngineOption = Engines.AUTO,
+    format_: FormatOption = None,
+    out: OutOption = None,
+    integrity: IntegrityOption = False,
+    jobs: JobsOption = None,
+    state: StateOption = None,
+    engine: EngineOption = Engines.AUTO,
     at: AtOption = None,
     checkpoint: CheckpointOption = None,
-    receipts: Annotated[
-        Path | None,
-        typer.Option("--receipts", metavar="FILE", help="What a writer was given: is it there?"),
-    ] = None,
-    unseal: Annotated[
-        Path | None,
-        typer.Option("--unseal", metavar="KEYFILE", help="The sealing key: open sealed values."),
-    ] = None,
-    disclosures: Annotated[
-        Path | None,
-        typer.Option("--disclosures", metavar="FILE|DIR", help="Sealed values that were shown."),
-    ] = None,
+    receipts: ReceiptsOption = None,
+    unseal: UnsealOption = None,
+    disclosures: DisclosuresOption = None,
+    attest_: AttestOption = None,
+    attestation: AttestationOption = None,
+    check_attestation: CheckAttestationOption = None,
+    attest_key: AttestKeyOption = None,
+    sample: SampleOption = None,
+    seed: SeedOption = None,
 ) -> None:
     """Check every byte of a ledger and decide every record in it again.
 
@@ -122,25 +100,54 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     """
     settings = current()
     chosen = _format(settings, format_)
-    pinned = with_time(trust_of(trust, settings), at, checkpoint or ())
-    sealed = opened(unseal, disclosures)
-    report = verified(
+    named = trust_file(trust, settings)
+    pinned = with_time(None if named is None else named[0], at, checkpoint or ())
+    attesting = Attesting(attest_ or (), attestation, check_attestation, attest_key or ())
+    opening = {"unseal": unseal, "disclosures": disclosures}
+    attesting.refuse(named, at=at, checkpoint=checkpoint, receipts=receipts, **opening)
+    keys = attesting.signers()
+    opening |= {"state": state, "check-attestation": check_attestation}
+    samples = Sampling(sample, seed, out).samples(pinned, engine, integrity=integrity, **opening)
+    verify_under = partial(
+        verified,
         ledger,
-        pinned,
         conformance=not integrity,
         jobs=jobs or _processors(),
-        sealed=sealed,
+        sealed=opened(unseal, disclosures),
         state=state,
         engines=engine,
+        samples=samples,
     )
+    if attesting.check is not None and named is not None:
+        found = check(attesting, ledger, named, verify_under, conformance=not integrity)
+        data(check_text(found, chosen), out)
+        raise typer.Exit(found[2])
+    report = verify_under(pinned)
     if pinned is not None and checkpoint and report.integrity.verdict == "broken":
         _say_contained(ledger, pinned)
     dropped = 0 if receipts is None else _dropped(ledger, receipts)
     files = {"--checkpoint": checkpoint, "--unseal": unseal, "--disclosures": disclosures}
-    named = settings.get("trust", str(trust) if trust else None).value
-    called = _called(ledger, named, pinned, at=at, integrity=integrity, files=files)
-    data(_written(report, chosen, settings, called), out)
+    trusted = settings.get("trust", str(trust) if trust else None).value
+    called = called_as(ledger, trusted, pinned, at=at, integrity=integrity, files=files)
+    data(written(report, chosen, settings, called), None if samples else out)
+    if named is not None:
+        _write_beside(report, ledger, named, (samples, out), (keys, attesting.out))
     raise typer.Exit(int(ExitCode.VIOLATED if dropped else report.exit_code()))
+
+
+def _write_beside(
+    report: Report,
+    ledger: str,
+    trust: tuple[Trust, bytes],
+    drawn: "tuple[Samples | None, Path | None]",
+    signing: "tuple[list[Signer], Path | None]",
+) -> None:
+    """Write what was drawn and what is attested, each where it was asked for."""
+    (samples, folder), (keys, out) = drawn, signing
+    if samples is not None and folder is not None:
+        write_pack(samples, report, ledger, trust, folder)
+    if out is not None:
+        attest(report, ledger, trust, out, keys, version=writ_version())
 
 
 def _format(settings: Settings, flag: str | None) -> str:
@@ -278,6 +285,7 @@ def verified(
     sealed: Opened | None = None,
     state: Path | None = None,
     engines: Engines = Engines.AUTO,
+    samples: "Samples | None" = None,
 ) -> Report:
     """Verify a ledger, with a progress bar where somebody is watching.
 
@@ -306,6 +314,7 @@ def verified(
             state=kept,
             engines=engines,
             asking=asking,
+            samples=samples,
         )
     if kept is not None:
         message(f"writ: {kept.said()}")
@@ -320,13 +329,24 @@ def trust_of(flag: Path | None, settings: Settings) -> Trust | None:
     Raises:
         CommandError: It cannot be read, or is not a trust file.
     """
+    found = trust_file(flag, settings)
+    return None if found is None else found[0]
+
+
+def trust_file(flag: Path | None, settings: Settings) -> tuple[Trust, bytes] | None:
+    """Return the trust file that the command or the settings name, and its bytes.
+
+    Raises:
+        CommandError: It cannot be read, or is not a trust file.
+    """
     setting = settings.get("trust", None if flag is None else str(flag))
     if not setting.value:
         return None
     path = Path(setting.value)
     try:
+        raw = path.read_bytes()
         # Where no time is given the age of cosignatures is measured against now.
-        return replace(parse_trust(path.read_bytes(), str(path)), at=int(time.time()))
+        return replace(parse_trust(raw, str(path)), at=int(time.time())), raw
     except OSError as error:
         raise CommandError(
             "trust.unreadable",
@@ -335,92 +355,3 @@ def trust_of(flag: Path | None, settings: Settings) -> Trust | None:
         ) from error
     except TrustError as error:
         raise CommandError(error.code, str(error)) from error
-
-
-def _written(report: Report, format_: str, settings: Settings, called: "Named") -> str:
-    from verifier.reports import FORMATS as WRITERS
-    from verifier.reports import Beside
-
-    if format_ == "text" and report.integrity.trust == "self-asserted":
-        message(
-            "writ: no trust file: the ledger is compared with itself alone. Name one with --trust."
-        )
-    built_in = settings.get("in_full").origin == "built in"
-    beside = Beside(
-        in_full=None if built_in else settings.number("in_full"),
-        envelope=envelope(called.ledger, called.trust),
-        called=called.quoted(),
-    )
-    return WRITERS[format_](report, beside)
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What the command was given that a report hangs on, as it was given."""
-
-    ledger: str
-    trust: str
-    more: tuple[str, ...]
-
-    def quoted(self) -> "Called":
-        """Return it as a shell takes it."""
-        from verifier.reports import Called
-
-        return Called(
-            ledger=shlex.quote(without_password(self.ledger)),
-            trust=shlex.join(("--trust", self.trust)) if self.trust else "",
-            more=shlex.join(self.more),
-        )
-
-
-def _called(
-    ledger: str,
-    trust: str,
-    pinned: Trust | None,
-    *,
-    at: str | None,
-    integrity: bool,
-    files: Mapping[str, Path | list[Path] | None],
-) -> Named:
-    """Return how this report is made again."""
-    from ledger.clock import format_time
-
-    more = ["--integrity"] if integrity else []
-    # Ages of cosignatures are measured against now, unless somebody says against when.
-    if at is None and pinned is not None and pinned.witnesses and pinned.at is not None:
-        at = format_time(datetime.fromtimestamp(pinned.at, UTC))
-    if at is not None:
-        more += ["--at", at]
-    for option, given in files.items():
-        for path in given if isinstance(given, list) else [given]:
-            if path is not None:
-                more += [option, str(path)]
-    return Named(ledger, trust, tuple(more))
-
-
-def envelope(ledger: str, trust: str) -> dict[str, str]:
-    """Return what does not follow from the ledger: when, with what and of which files."""
-    from ledger.clock import format_time, system_clock
-    from writ.commands.doctor import writ_version
-
-    return {
-        "verified_at": format_time(system_clock()),
-        "writ": writ_version(),
-        "ledger": without_password(ledger),
-        "trust": trust,
-    }
-
-
-def without_password(url: str) -> str:
-    """Return a ledger's name as it may be shown: a database URL without its password.
-
-    Example:
-        >>> without_password("postgresql://user:secret@host/db")
-        'postgresql://user:***@host/db'
-    """
-    scheme, separator, rest = url.partition("://")
-    account, at, place = rest.rpartition("@")
-    if not (separator and at):
-        return url
-    user, colon, _ = account.partition(":")
-    return f"{scheme}://{user}{':***' if colon else ''}@{place}"
