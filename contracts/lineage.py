@@ -189,6 +189,10 @@ class Lineage:
         """Return the actions' digests by their entries."""
         return {placed.event.index: digest for digest, placed in self._actions.items()}
 
+    def run(self, digest: str) -> Run | None:
+        """Return a run of the history by the digest of the record that opened it."""
+        return self._runs.get(digest)
+
     def action(self, digest: str) -> Placed | None:
         """Return an action of the history by its record's digest."""
         return self._actions.get(digest)

@@ -80,20 +80,6 @@ class References:
         self._knows_all = True
         self.runs: dict[str, KnownRun] = {}
 
-    def take_up(
-        self, runs: Mapping[str, KnownRun], actions: Iterable[tuple[str, int, str]]
-    ) -> None:
-        """Know of these runs and actions: enough to follow records whose references are proved.
-
-        Args:
-            runs: The runs by digest.
-            actions: Digest, index and run of each action.
-        """
-        self.runs = dict(runs)
-        self._known = {
-            bytes.fromhex(digest): _Known(index, "action", run) for digest, index, run in actions
-        }
-
     def go_on_with(
         self, runs: Mapping[str, KnownRun], others: Iterable[tuple[str, str, int, str]]
     ) -> None:
@@ -131,14 +117,26 @@ class References:
         if isinstance(record, Message | Action | Outcome | RunClosed):
             return record.run
         if isinstance(record, Observation):
-            return record.run or self._run_of_action(record.action)
+            return record.run or self.run_of_action(record.action)
         if isinstance(record, Approval):
-            return self._run_of_action(record.action)
+            return self.run_of_action(record.action)
         return ""
+
+    def expect(self, runs: Iterable[str], actions: Iterable[str]) -> None:
+        """Know of all runs and actions already."""
 
     def index_of(self, digest: str) -> int | None:
         """Return where the run, action or observation with this digest stands."""
         known = self._known.get(bytes.fromhex(digest))
+        return known.index if known else None
+
+    def action_at(self, action: str) -> int | None:
+        """Return where the action with this digest stands."""
+        return self.index_of(action)
+
+    def run_at(self, run: str) -> int | None:
+        """Return where the run with this digest was opened."""
+        known = self.runs.get(run)
         return known.index if known else None
 
     def withhold(self, digest: str) -> None:
@@ -207,7 +205,8 @@ class References:
             last=record.at or "" if claimed else "",
         )
 
-    def _run_of_action(self, action: str | None) -> str:
+    def run_of_action(self, action: str | None) -> str:
+        """Return the digest of the run that an action stands in, or empty."""
         known = self._known.get(bytes.fromhex(action)) if action else None
         return known.run if known else ""
 

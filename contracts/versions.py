@@ -107,17 +107,27 @@ class VersionHistory:
             service: The service of the action's run.
             action: The action's entry; activations at or after its index play no part.
         """
-        before = [one for one in self.activations(service) if one.index < action.index]
-        marked = [one for one in before if one.imported]
-        if action.imported and marked:
-            chosen = marked[-1]
-        else:
-            time = self._lineage.place(action).time
-            found = _latest([one for one in before if not one.imported], time)
-            if found is None:
-                return None
-            chosen = found
-        return chosen.version, chosen.digest
+        time = self._lineage.place(action).time
+        chosen = self.in_force_at(service, action.index, time, imported=action.imported)
+        return None if chosen is None else (chosen.version, chosen.digest)
+
+    def in_force_at(
+        self, service: str, index: int, time: int | None, *, imported: bool
+    ) -> Activation | None:
+        """Return the activation in force for an action, for whoever placed it already.
+
+        Args:
+            service: The service of the action's run.
+            index: The action's entry; activations at or after it play no part.
+            time: Its event time in microseconds since 1970.
+            imported: Whether an importer wrote it.
+        """
+        before = [one for one in self._activations.get(service, ()) if one.index < index]
+        if imported:
+            marked = [one for one in before if one.imported]
+            if marked:
+                return marked[-1]
+        return _latest([one for one in before if not one.imported], time)
 
 
 def _latest(activations: Sequence[Activation], time: int | None) -> Activation | None:

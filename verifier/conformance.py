@@ -7,23 +7,21 @@ Source: docs/spec/contract-language.md, *Version in force*, *Rules*, *Decision*.
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from contracts.coercion import Value
 from contracts.errors import ContractErrors
-from contracts.lineage import Remembered
+from contracts.lineage import RUN_CLOSED, Placed, Remembered
 from contracts.loading import load_contract
 from contracts.model import Contract, Effect, Verdict
 from contracts.placed_rows import PlacedReader, PlacedWriter
-from contracts.references import References
 from contracts.results import RuleResult
 from contracts.snapshots import meaning, take_up_versions, versions_rows
 from contracts.versions import VersionHistory
 from contracts.withholding import Hidden, Mark, Withholding
-from ledger.records import Action, Approval, Message, Outcome, RunClosed
 from verifier.asking import Asking
 from verifier.coverage import Coverage, gaps, unclosed
 from verifier.decisions import Decisions, Derived, reasoned, weaker
@@ -45,7 +43,11 @@ from verifier.sampling import Samples
 from verifier.spilling import SpillingLineage
 
 # Records that a contract has rules for.
-JUDGED = (Action, Message, Outcome, RunClosed)
+JUDGED = frozenset({"action", "message", "outcome", RUN_CLOSED})
+# Records of which nothing is followed beside what rules say of them; a switch is about people.
+PASSED_OVER = frozenset({"message"})
+# Records that say which version is in force.
+VERSIONED = frozenset({"contract", "activation"})
 # The rule that says what `coverage.outcome-missing` says, where a contract has it.
 OUTCOME_RULE = "recovery.outcome"
 # Findings on a decision that hang on what it was derived from.
@@ -77,21 +79,15 @@ class Published(Owners, Protocol):
 
 
 class Read(Protocol):
-    """The reading whose entries are judged: its runs, its streams, and what it left out."""
+    """The reading whose entries are judged: its streams, and what it left out."""
 
     size: int
-    references: References
     streams: Streams
     when_withheld: Callable[[Mark], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """An entry that waits for its chunk: the contract in force for it, and for what it governs."""
-
-    valid: ValidEntry
-    current: Judging | None
-    governing: Contract | None
+_Results: TypeAlias = tuple[Judging, list[RuleResult]]
+"""What a contract says of an entry."""
 
 
 class Judge:
@@ -99,7 +95,7 @@ class Judge:
 
     Args:
         founding: The contracts that were published and activated.
-        reading: The reading whose entries are judged: its runs, streams and what it left out.
+        reading: The reading whose entries are judged: its streams, and what it left out.
         load: Makes a contract of its text and a name for its errors; it may remember.
         engines: Which engine decides again.
         asking: Whoever asks CEL what no column says; by default this process alone.
@@ -124,7 +120,7 @@ class Judge:
         self._asking = Asking() if asking is None else asking
         self._lineage = SpillingLineage()
         self._clocks = Clocks()
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[ValidEntry] = []
         self._long = False
         self._read_contract = load
         self._versions = VersionHistory()
@@ -137,11 +133,11 @@ class Judge:
         # settled later, and count under the contract of the record that they stand at.
         self._under = array("H")
         self._decisions = Decisions()
-        self._handling = Handling()
+        self._handling = Handling(self._lineage)
         self._coverage = Coverage()
         self._disparities = Disparities()
         self._privileges = Privileges()
-        self._people = People(founding, self.contracts)
+        self._people = People(founding, self.contracts, self._lineage)
         self._kinds: Counter[str] = Counter()
         self._withholding = Withholding()
         reading.when_withheld = self.withheld
@@ -172,15 +168,11 @@ class Judge:
 
     def observe(self, valid: ValidEntry) -> None:
         """Judge the next valid entry, and let it count; this may wait until there are more."""
-        event, record = valid.event, valid.record
-        self._kinds[record.kind] += 1
-        self._versions.observe(event)
-        current = self._in_force(valid)
-        self._under.extend([0] * (event.index + 1 - len(self._under)))
-        self._under[event.index] = current.number if current else 0
-        if current:
-            current.judged += 1
-        self._waiting.append(_Waiting(valid, current, self._governing(valid)))
+        kind = valid.event.record["kind"]
+        self._kinds[kind] += 1
+        if kind in VERSIONED:
+            self._versions.observe(valid.event)
+        self._waiting.append(valid)
         if len(self._waiting) == (ON_COUNTERS if self._engines is Engines.ROWS else CHUNK):
             self._judge_waiting()
 
@@ -189,38 +181,56 @@ class Judge:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        chunk = Chunk()
-        self._lineage.expect(one.valid.event for one in waiting)
-        for one in waiting:
-            chunk.add(one.valid.event, self._lineage, self._clocks)
+        chunk, current = Chunk(), list[Judging | None]()
+        self._lineage.expect(valid.event for valid in waiting)
+        for valid in waiting:
+            placed = chunk.add(valid.event, self._lineage, self._clocks).placed
+            current.append(self._in_force(placed))
+        self._note_under(waiting, current)
         # What was imported has clocks of its own and large observations: the counters are quicker.
-        live = sum(not one.valid.event.imported for one in waiting)
+        live = sum(not valid.event.imported for valid in waiting)
         self._long = self._long or live >= LONG
-        found: dict[int, Judged] = {}
+        found: list[tuple[Judging, Judged]] = []
         for judging in self._judging.values():
             # A contract that is not in force here has nothing to say of this record: it counts it.
-            judged = [one.current is judging for one in waiting]
-            found[judging.number] = judging.judge(chunk, judged, long=self._long)
-        for position, one in enumerate(waiting):
-            self._judged(
-                one, {number: each.results.get(position, []) for number, each in found.items()}
-            )
+            judged = [one is judging for one in current]
+            judging.judged += sum(judged)
+            found.append((judging, judging.judge(chunk, judged, long=self._long)))
+        for position, valid in enumerate(waiting):
+            row, results = chunk.rows[position], list[_Results]()
+            for judging, each in found:
+                if position in each.results:
+                    results.append((judging, each.results[position]))
+            if results or row.placed.subject not in PASSED_OVER:
+                self._judged(valid, row.placed, current[position], results)
         if self._long:
             self._lineage.spill()
 
-    def _judged(self, one: _Waiting, results: Mapping[int, list[RuleResult]]) -> None:
+    def _note_under(self, waiting: Sequence[ValidEntry], current: Sequence[Judging | None]) -> None:
+        """Note which contract is in force for each entry."""
+        self._under.frombytes(bytes(2 * (waiting[-1].event.index + 1 - len(self._under))))
+        for valid, judging in zip(waiting, current, strict=True):
+            if judging is not None:
+                self._under[valid.event.index] = judging.number
+
+    def _judged(
+        self,
+        valid: ValidEntry,
+        placed: Placed,
+        current: Judging | None,
+        results: Iterable[_Results],
+    ) -> None:
         """Take what came out of an entry, and follow what was done."""
-        valid, current, index = one.valid, one.current, one.valid.event.index
+        index = valid.event.index
         against: list[RuleResult] = []
-        for judging in self._judging.values():
-            mine = results[judging.number]
+        for judging, mine in results:
             if judging is current and _decision_counts(valid):
                 against = [result for result in mine if _stands_against(result, index)]
                 mine = [result for result in mine if not _stands_against(result, index)]
             if mine:
                 self._take(judging, mine)
-        self._follow(valid, current, against)
-        self._drafts.extend(self._people.observe(valid, one.governing))
+        self._follow(valid, placed, current, against)
+        self._drafts.extend(self._people.observe(valid, self._governing(placed)))
 
     def withheld(self, mark: Mark) -> None:
         """Take note of an entry whose record is held back."""
@@ -240,7 +250,7 @@ class Judge:
         self._drafts.extend(self._disparities.finish())
         activated = {one: (each.activated, each.contract) for one, each in self._judging.items()}
         self._drafts.extend(self._privileges.finish(activated))
-        self._drafts.extend(self._coverage.finish(self._reading.references.runs))
+        self._drafts.extend(self._coverage.finish())
         self._drafts.extend(gaps(streams.gaps))
         self._drafts.extend(unclosed(streams.unclosed(), self._reading.size))
         judged = [judging for judging in self._judging.values() if judging.judged]
@@ -305,7 +315,8 @@ class Judge:
         lineage = reader.lineage(rows["lineage"])
         drafts = DraftReader(rows["texts"])
         self._lineage.take_up(lineage)
-        take_up_versions(self._versions, rows["versions"], lineage)
+        # Records are placed before it is asked what was in force for them: it needs no runs.
+        take_up_versions(self._versions, rows["versions"], Remembered((), (), (), {}))
         for judging, row in zip(self._judging.values(), rows["contracts"], strict=True):
             judging.take_up(row, reader)
         self._under = array("H", bytes(2 * size))
@@ -313,42 +324,49 @@ class Judge:
             self._under[index] = number
         self._kinds = Counter(dict(rows["kinds"]))
         self._decisions.take_up(rows["decisions"])
-        self._handling.take_up(rows["handling"], drafts, lineage)
+        self._handling.take_up(rows["handling"], drafts)
         for judging in self._judging.values():
             # Every engine has heard the same approvals.
             self._handling.take_up_approvals(*judging.engine.approvals.kept())
-        self._coverage.take_up(rows["coverage"])
+        self._coverage.take_up(rows["coverage"], lineage.runs)
         self._disparities.take_up(rows["disparities"])
         self._privileges.take_up(rows["privileges"])
         self._people.take_up(rows["people"])
         self._drafts = [drafts.draft(row) for row in rows["drafts"]]
         return lineage
 
-    def _in_force(self, valid: ValidEntry) -> Judging | None:
+    def _in_force(self, placed: Placed) -> Judging | None:
         """Return the contract in force for a record that contracts judge."""
-        record, event = valid.record, valid.event
-        if not isinstance(record, JUDGED):
+        if placed.subject not in JUDGED:
             return None
-        run = self._reading.references.runs.get(record.run)
-        found = self._versions.in_force(run.service, event) if run else None
+        service = "" if placed.run is None else placed.run.opened["service"]
+        found = self._activated(service, placed)
         if found is None:
-            if isinstance(record, Action):
-                self._drafts.append(no_contract(event.index, run.service if run else "?"))
+            if placed.subject == "action":
+                self._drafts.append(no_contract(placed.event.index, service or "?"))
             return None
-        judging = self._judging.get(found[1])
-        if judging and run and judging.contract.service != run.service:
+        judging = self._judging.get(found)
+        if judging and judging.contract.service != service:
             # None of its rules would apply, and silence is not a pass.
-            if isinstance(record, Action):
+            if placed.subject == "action":
                 other = f"the one in force is the contract of {judging.contract.service}"
-                self._drafts.append(no_contract(event.index, run.service, other))
+                self._drafts.append(no_contract(placed.event.index, service, other))
             return None
         return judging
 
-    def _governing(self, valid: ValidEntry) -> Contract | None:
+    def _activated(self, service: str, placed: Placed) -> str | None:
+        """Return the digest of the contract of a service that is in force for a record."""
+        event = placed.event
+        found = self._versions.in_force_at(
+            service, event.index, placed.time, imported=event.imported
+        )
+        return None if found is None else found.digest
+
+    def _governing(self, placed: Placed) -> Contract | None:
         """Return the contract in force for the service that a run or a switch is about."""
-        service = governed(valid.record)
-        found = self._versions.in_force(service, valid.event) if service else None
-        judging = self._judging.get(found[1]) if found else None
+        service = governed(placed.event.record)
+        found = self._activated(service, placed) if service else None
+        judging = self._judging.get(found) if found else None
         return judging.contract if judging else None
 
     def _take(self, judging: Judging, results: Iterable[RuleResult]) -> None:
@@ -376,31 +394,39 @@ class Judge:
             self._drafts.append(draft)
 
     def _follow(
-        self, valid: ValidEntry, current: Judging | None, against: list[RuleResult]
+        self,
+        valid: ValidEntry,
+        placed: Placed,
+        current: Judging | None,
+        against: list[RuleResult],
     ) -> None:
         """Compare decisions with what was done, and watch for what is missing."""
-        record, event = valid.record, valid.event
-        self._settle(self._handling.follow(valid))
-        if isinstance(record, Action):
-            self._decided(valid, record, current, against)
-            allowed = record.decision is None or record.decision.effect == "allow"
-            if allowed and not (current and OUTCOME_RULE in current.counts):
-                self._coverage.action(record.run, event.digest, event.index)
-        elif isinstance(record, Approval):
-            self._decisions.approval(valid, record)
-        elif isinstance(record, Outcome):
-            self._drafts.extend(self._decisions.outcome(valid, record))
-            self._coverage.outcome(record.run, record.action)
-        elif isinstance(record, RunClosed):
-            missing = self._coverage.closed(record.run, event.index)
-            self._drafts.extend(
-                doubtful(one) if self._may_have_outcome(one.index) else one for one in missing
-            )
+        event, record = valid.event, valid.event.record
+        self._settle(self._handling.follow(placed))
+        match placed.subject:
+            case "action":
+                self._decided(valid, placed, current, against)
+                if placed.counts_as_allowed and not (current and OUTCOME_RULE in current.counts):
+                    self._coverage.action(record["run"], event.digest, event.index)
+            case "approval":
+                self._decisions.approval(event)
+            case "outcome":
+                self._drafts.extend(self._decisions.outcome(event))
+                self._coverage.outcome(record["run"], record["action"])
+            case "run.opened":
+                self._coverage.opened(event.digest, event.index)
+            case "run.closed":
+                missing = self._coverage.closed(record["run"], event.index)
+                self._drafts.extend(
+                    doubtful(one) if self._may_have_outcome(one.index) else one for one in missing
+                )
+            case _:
+                pass
 
     def _decided(
         self,
         valid: ValidEntry,
-        action: Action,
+        placed: Placed,
         current: Judging | None,
         against: list[RuleResult],
     ) -> None:
@@ -411,43 +437,44 @@ class Judge:
             contract = current.contract
             derived = _derived(valid, current, against)
             drafts = [current.draft(result) for result in against]
-            lifted = self._handling.lifted(valid, contract, derived.decision)
-            if self._approvals_doubted(action):
+            lifted = self._handling.lifted(placed, contract, derived.decision)
+            if self._approvals_doubted(placed):
                 by_approval = {one.id for one in contract.rules if one.effect is Effect.APPROVE}
                 drafts = [doubtful(one) if one.rule in by_approval else one for one in drafts]
                 lifted = {}
-            self._settle(self._handling.decided(valid, action, drafts, lifted))
-        found = [reasoned(one, drafts) for one in self._decisions.action(valid, action, derived)]
-        if self._approvals_doubted(action) or self._rests_on_withheld(against):
+            self._settle(self._handling.decided(valid.event, drafts, lifted))
+        found = [reasoned(one, drafts) for one in self._decisions.action(valid, derived)]
+        if self._approvals_doubted(placed) or self._rests_on_withheld(against):
             found = [doubtful(one) if one.code in DOUBTED else one for one in found]
         if current is not None:
-            self._privileges.action(valid, action, current.contract)
+            self._privileges.action(valid.event, current.contract)
         if current is not None and derived is not None:
             found = _over_sealed(found, valid, current, against)
             if not any(one.hidden for one in against):
-                self._compare(valid, action, derived)
+                self._compare(placed, derived)
         self._drafts.extend(undecided(one) if one.hidden is Hidden.SEALED else one for one in found)
 
-    def _compare(self, valid: ValidEntry, action: Action, derived: Derived) -> None:
+    def _compare(self, placed: Placed, derived: Derived) -> None:
         """Take note of a decision and its grounds, to be compared with those in other channels."""
-        if action.decision is None:
-            return
-        run = self._lineage.place(valid.event).run if action.channel is None else None
-        channel = action.channel or (run.opened.get("channel", "") if run else "")
-        effect = derived.effect.value
-        grounds = Grounds(derived.contract, action.tool, effect, derived.reasons)
-        self._disparities.decided(valid.event.index, channel, grounds, action.decision.effect)
+        record, run = placed.event.record, placed.run
+        channel = record.get("channel") or (run.opened.get("channel") if run else "") or ""
+        grounds = Grounds(derived.contract, placed.tool, derived.effect.value, derived.reasons)
+        self._disparities.decided(
+            placed.event.index, channel, grounds, record["decision"]["effect"]
+        )
 
     def _may_have_outcome(self, index: int) -> bool:
         """Return whether what is held back may be the outcome of the action at `index`."""
         return self._withholding.since({"outcome"}, index) is not None
 
-    def _approvals_doubted(self, action: Action) -> bool:
+    def _approvals_doubted(self, placed: Placed) -> bool:
         """Return whether what is held back may approve what an action resumes, or use that up."""
-        if not self._withholding or action.resumes is None:
+        resumes = placed.event.record.get("resumes")
+        if not self._withholding or resumes is None:
             return False
-        proposed = self._reading.references.index_of(action.resumes)
-        return self._withholding.since({"approval", "action"}, proposed or 0) is not None
+        proposed = self._lineage.action(resumes)
+        since = 0 if proposed is None else proposed.event.index
+        return self._withholding.since({"approval", "action"}, since) is not None
 
     def _rests_on_withheld(self, against: list[RuleResult]) -> bool:
         return bool(self._withholding) and any(one.hidden is Hidden.WITHHELD for one in against)
@@ -462,11 +489,11 @@ def _over_sealed(
     values stands, and an action that it should not have been allowed by is wrong for certain.
     """
     plain = [result for result in against if result.hidden is not Hidden.SEALED]
-    action = valid.record
-    if len(plain) == len(against) or not isinstance(action, Action) or action.decision is None:
+    if len(plain) == len(against):
         return found
     least = current.engine.decide(valid.event, plain).effect
-    sure = "decision.false-allow" if weaker(action.decision.effect, least) else ""
+    effect = valid.event.record["decision"]["effect"]
+    sure = "decision.false-allow" if weaker(effect, least) else ""
     return [
         replace(one, hidden=Hidden.SEALED) if one.code in OVER_SEALED - {sure} else one
         for one in found
@@ -475,8 +502,8 @@ def _over_sealed(
 
 def _decision_counts(valid: ValidEntry) -> bool:
     """Return whether this is a live action with a decision: others were decided elsewhere."""
-    record = valid.record
-    return isinstance(record, Action) and record.decision is not None and not valid.event.imported
+    event = valid.event
+    return event.record["kind"] == "action" and "decision" in event.record and not event.imported
 
 
 def _stands_against(result: RuleResult, index: int) -> bool:

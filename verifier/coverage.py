@@ -1,18 +1,19 @@
 """What should be in the ledger and is not: silence is reported, because silence is not a pass."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from contracts.coercion import Value
-from contracts.references import KnownRun
+from contracts.lineage import Run
 from verifier.drafts import Draft
 from verifier.findings import Result, Severity
 
 
 class Coverage:
-    """Actions waiting for their outcome, by run."""
+    """Runs that are not closed, and actions waiting for their outcome, by run."""
 
     def __init__(self) -> None:
+        self._open: dict[str, int] = {}
         self._waiting: dict[str, dict[str, int]] = {}
 
     def kept(self) -> list[Value]:
@@ -23,9 +24,19 @@ class Coverage:
             if each
         ]
 
-    def take_up(self, rows: Sequence[Any]) -> None:
-        """Wait for this, and nothing else."""
+    def take_up(self, rows: Sequence[Any], runs: Iterable[Run]) -> None:
+        """Wait for this, and nothing else.
+
+        Args:
+            rows: What `kept` returned.
+            runs: The runs of the history.
+        """
+        self._open = {run.digest: run.index for run in runs if run.closed is None}
         self._waiting = {run: dict(each) for run, each in rows}
+
+    def opened(self, run: str, index: int) -> None:
+        """A run begins."""
+        self._open[run] = index
 
     def action(self, run: str, digest: str, index: int) -> None:
         """An allowed action (or one without a decision) wants an outcome."""
@@ -33,10 +44,13 @@ class Coverage:
 
     def outcome(self, run: str, action: str) -> None:
         """An outcome came."""
-        self._waiting.get(run, {}).pop(action, None)
+        waiting = self._waiting.get(run)
+        if waiting is not None:
+            waiting.pop(action, None)
 
     def closed(self, run: str, index: int) -> list[Draft]:
         """A run closed: return the actions in it whose outcome nobody recorded."""
+        self._open.pop(run, None)
         return [
             Draft(
                 code="coverage.outcome-missing",
@@ -49,20 +63,19 @@ class Coverage:
             for action in self._waiting.pop(run, {}).values()
         ]
 
-    def finish(self, runs: Mapping[str, KnownRun]) -> list[Draft]:
+    def finish(self) -> list[Draft]:
         """Return the runs that were never closed, and what waits for an outcome in them."""
         drafts = [
             Draft(
                 code="coverage.run-unclosed",
-                index=run.index,
+                index=index,
                 severity=Severity.ADVICE,
                 result=Result.UNDECIDABLE,
                 expected="a record that closes the run",
                 recorded="none until the end of the ledger",
                 reason="the run may still be going on, or its end was not recorded",
             )
-            for run in runs.values()
-            if not run.closed
+            for index in self._open.values()
         ]
         waiting = sorted(index for run in self._waiting.values() for index in run.values())
         drafts.extend(

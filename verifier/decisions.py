@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.coercion import Value
 from contracts.decision import Decision
+from contracts.history import Event
 from contracts.model import Effect
 from contracts.packing import packed, unpacked
 from contracts.phrases import sentence
@@ -17,7 +18,6 @@ from contracts.results import Explanation
 from contracts.unseen import bare, surely_differ, unseen_in
 from contracts.withholding import Hidden
 from ledger.encoding import call_digest
-from ledger.records import Action, Approval, Outcome
 from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.findings import Severity
@@ -100,60 +100,60 @@ class Decisions:
             )
         self._denied = {digest: (index, effect) for digest, index, effect in rows["denied"]}
 
-    def action(self, valid: ValidEntry, action: Action, derived: Derived | None) -> list[Draft]:
+    def action(self, valid: ValidEntry, derived: Derived | None) -> list[Draft]:
         """Return what is wrong with the decision that an action carries."""
-        if action.decision is None or valid.event.imported:
+        event, record = valid.event, valid.event.record
+        if "decision" not in record or event.imported:
             return []
-        index, effect = valid.event.index, action.decision.effect
-        drafts = self._resumed(index, action, valid.event.record["params"])
+        index, effect = event.index, record["decision"]["effect"]
+        drafts = self._resumed(index, record)
         if derived is not None:
-            drafts.extend(_compared(valid, action, derived, explained=bool(drafts)))
-        digest = valid.event.digest
+            drafts.extend(_compared(valid, derived, explained=bool(drafts)))
         if effect in HELD:
-            call = call_digest(action.tool, bare(valid.event.record["params"]))
-            params = valid.event.record["params"]
-            self._held[digest] = _Held(index, call, action.tool, params, action.target, action.run)
+            tool, params = record["tool"], record["params"]
+            call, target = call_digest(tool, bare(params)), record.get("target")
+            self._held[event.digest] = _Held(index, call, tool, params, target, record["run"])
         elif effect == "deny":
-            self._denied[digest] = (index, effect)
+            self._denied[event.digest] = (index, effect)
         return drafts
 
-    def approval(self, valid: ValidEntry, approval: Approval) -> None:
+    def approval(self, event: Event) -> None:
         """Take note of somebody's word on a proposed action."""
-        held = self._held.get(approval.action)
+        held = self._held.get(event.record["action"])
         if held is None:
             return
-        if approval.verdict == "approve":
-            held.approved_at.append(valid.event.index)
+        if event.record["verdict"] == "approve":
+            held.approved_at.append(event.index)
         else:
             held.approved_at.clear()
 
-    def outcome(self, valid: ValidEntry, outcome: Outcome) -> list[Draft]:
+    def outcome(self, event: Event) -> list[Draft]:
         """Return what is wrong when a tool was called although its action was not allowed."""
-        if outcome.status not in EXECUTED:
+        action, status = event.record["action"], event.record["status"]
+        if status not in EXECUTED:
             return []
-        if outcome.action in self._denied:
-            code, (index, effect) = "executed-despite-deny", self._denied[outcome.action]
-        elif outcome.action in self._held:
-            code, index, effect = "executed-without-approval", self._held[outcome.action].index, ""
+        if action in self._denied:
+            code, (index, effect) = "executed-despite-deny", self._denied[action]
+        elif action in self._held:
+            code, index, effect = "executed-without-approval", self._held[action].index, ""
         else:
             return []
         return [
             Draft(
                 code=f"decision.{code}",
-                index=valid.event.index,
+                index=event.index,
                 severity=Severity.CRITICAL,
                 expected=f"no call: the decision was {effect or 'to wait for an approval'}",
-                recorded=f"the tool was called, outcome {outcome.status}",
+                recorded=f"the tool was called, outcome {status}",
                 rests_on=(index,),
             )
         ]
 
-    def _resumed(self, index: int, action: Action, params: Value) -> list[Draft]:
+    def _resumed(self, index: int, record: Mapping[str, Any]) -> list[Draft]:
         """Compare an action that was allowed on an approval with what was approved."""
-        decision = action.decision
-        if action.resumes is None or decision is None or decision.effect != "allow":
+        if "resumes" not in record or record["decision"]["effect"] != "allow":
             return []
-        held = self._held.get(action.resumes)
+        held = self._held.get(record["resumes"])
         if held is None:
             return [_approval("mismatch", index, "it resumes an action that was not held", ())]
         rests_on = (held.index, *held.approved_at)
@@ -161,11 +161,11 @@ class Decisions:
             what = f"the approval was consumed at entry {held.resumed_at}"
             return [_approval("reused", index, what, (*rests_on, held.resumed_at))]
         held.resumed_at = index
-        call = call_digest(action.tool, bare(params))
-        if (call, action.target, action.run) != (held.call, held.target, held.run):
+        params, here = record["params"], (record["tool"], record.get("target"), record["run"])
+        call = call_digest(record["tool"], bare(params))
+        if (call, *here[1:]) != (held.call, held.target, held.run):
             what = "tool, parameters, target or run are not those of the proposed action"
             found = _approval("mismatch", index, what, rests_on)
-            here = (action.tool, action.target, action.run)
             sure = here != (held.tool, held.target, held.run) or surely_differ(params, held.params)
             unseen = any(unseen_in(params)) or any(unseen_in(held.params))
             # A value is sealed anew each time: that commitments differ says nothing of it.
@@ -197,32 +197,29 @@ def _without_approval(index: int, held: int) -> Draft:
     )
 
 
-def _compared(
-    valid: ValidEntry, action: Action, derived: Derived, *, explained: bool
-) -> list[Draft]:
+def _compared(valid: ValidEntry, derived: Derived, *, explained: bool) -> list[Draft]:
     """Compare a decision with the derived one. `explained`: the difference was found already."""
-    index, decision, drafts = valid.event.index, action.decision, list[Draft]()
-    if decision is None:
-        return drafts
-    if action.contract is not None and action.contract.digest != derived.contract:
+    index, record, drafts = valid.event.index, valid.event.record, list[Draft]()
+    decision, said = record["decision"], record.get("contract")
+    if said is not None and said["digest"] != derived.contract:
         drafts.append(
             _decision(
                 "wrong-version",
                 index,
                 derived,
                 f"version {derived.version} ({derived.contract[:12]}…)",
-                f"version {action.contract.version} ({action.contract.digest[:12]}…)",
+                f"version {said['version']} ({said['digest'][:12]}…)",
             )
         )
     if not valid.exact:
         expected = "an exact submission: decided on the very history that it follows"
         recorded = "another entry could have come between, unseen"
         drafts.append(_decision("stale-basis", index, derived, expected, recorded))
-    if decision.effect != str(derived.effect):
+    if decision["effect"] != str(derived.effect):
         if not explained:
-            drafts.append(_effect(index, decision.effect, derived))
+            drafts.append(_effect(index, decision["effect"], derived))
         return drafts
-    reasons = tuple((reason.rule, reason.result, reason.effect) for reason in decision.reasons)
+    reasons = tuple((each["rule"], each["result"], each["effect"]) for each in decision["reasons"])
     if reasons != derived.reasons and not explained:
         expected, recorded = _listed(derived.reasons), _listed(reasons)
         drafts.append(_decision("reasons-differ", index, derived, expected, recorded))

@@ -1,11 +1,11 @@
 """What the steps of verification hand on to each other: an entry, a submission, a break."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from contracts.history import Event
 from ledger.entry import Header
-from ledger.records import AnyRecord
+from ledger.records import AnyRecord, read_record
 from verifier.errors import VerifierError
 from verifier.report import Break
 
@@ -48,21 +48,32 @@ class Group:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class ValidEntry:
     """An entry that passed every step.
 
-    Attributes:
+    Args:
         event: What contracts see of it.
-        record: The record's model.
+        record: The record's model; None where it is made of the event once somebody asks for it.
         exact: Its submission was made on the very head that it follows.
         submission: Index of its submission's first entry.
     """
 
-    event: Event
-    record: AnyRecord
-    exact: bool
-    submission: int
+    __slots__ = ("_record", "event", "exact", "submission")
+
+    def __init__(
+        self, event: Event, record: AnyRecord | None, exact: bool, submission: int
+    ) -> None:
+        self.event = event
+        self.exact = exact
+        self.submission = submission
+        self._record = record
+
+    @property
+    def record(self) -> AnyRecord:
+        """The record's model."""
+        if self._record is None:
+            self._record = read_record(cast("dict[str, Any]", self.event.record))
+        return self._record
 
 
 @dataclass(frozen=True, slots=True)

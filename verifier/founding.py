@@ -41,7 +41,7 @@ from verifier.trust import Trust
 
 # Strict JSON has one way to write a member, so that these bytes are in every record of the kind.
 _GOVERNANCE = (b'"kind":"activation"', b'"kind":"authority"', b'"kind":"contract"')
-# Roles that let an identity write what is not imported.
+_GOVERNS = frozenset({"activation", "authority", "contract"})
 
 
 @dataclass(slots=True)
@@ -78,6 +78,8 @@ class Founding:
         self.size = ahead.size
         self._ahead = ahead
         self._found: Mapping[int, str] = ahead.found
+        # Whoever follows the entries has met every document at its place.
+        self._folded = False
         self._history = history
         self._identity = lru_cache(maxsize=4096)(self._identity_in)
 
@@ -102,7 +104,9 @@ class Founding:
             BrokenLedgerError: Genesis fails.
         """
         genesis_digest, genesis = _pinned_genesis(store, trust)
-        return cls(genesis_digest, genesis.origin, _folded(genesis, Ahead()), Ahead(_size(store)))
+        begun = cls(genesis_digest, genesis.origin, _folded(genesis, Ahead()), Ahead(_size(store)))
+        begun._folded = True
+        return begun
 
     def fold(self, index: int, record: AnyRecord) -> None:
         """Add the governance record at `index`, which follows all others.
@@ -129,6 +133,10 @@ class Founding:
         """
         governs = isinstance(record, Authority | ContractText | Activation)
         return self._found.get(index, "") == (digest if governs else "")
+
+    def known_ahead(self, index: int, digest: str, kind: str) -> bool:
+        """Return the same of a record that is known to be one, by its kind."""
+        return self._folded or self._found.get(index, "") == (digest if kind in _GOVERNS else "")
 
     def head_keys(self, size: int, *, compromised: bool = False) -> tuple[bytes, ...]:
         """Return the keys that may sign a head of this size, or those that others may have had."""

@@ -14,13 +14,12 @@ from typing import Any
 from contracts.approvals import ApprovalBook
 from contracts.coercion import Value
 from contracts.decision import Decision
-from contracts.lineage import Lineage, Placed, Remembered
+from contracts.history import Event
+from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Effect, Verdict
 from contracts.withholding import WITHHELD, Hidden
-from ledger.records import Action, Approval, Observation, Outcome, RunOpened
 from verifier.decisions import EXECUTED
 from verifier.drafts import Draft
-from verifier.entries import ValidEntry
 from verifier.findings import Result, Severity
 from verifier.kept_drafts import DraftReader, DraftWriter
 
@@ -62,12 +61,15 @@ class _Waiting:
 class Handling:
     """Tells what was handled from what was done against a rule.
 
-    It keeps a lineage and a book of approvals of its own, of the runs, actions and approvals that
-    lifting asks for: an engine answers which rules were lifted, and not by which approval.
+    It keeps a book of approvals of its own: an engine answers which rules were lifted, and not by
+    which approval.
+
+    Args:
+        lineage: The runs and actions of the history.
     """
 
-    def __init__(self) -> None:
-        self._lineage = Lineage()
+    def __init__(self, lineage: Lineage) -> None:
+        self._lineage = lineage
         self._book = ApprovalBook()
         self._approvers: dict[int, str] = {}
         self._waiting: dict[str, _Waiting] = {}
@@ -86,11 +88,8 @@ class Handling:
             for digest, one in self._waiting.items()
         ]
 
-    def take_up(
-        self, rows: Iterable[Sequence[Any]], reader: DraftReader, lineage: Remembered
-    ) -> None:
-        """Wait for what becomes of these actions, and know of these runs and actions."""
-        self._lineage.take_up(Remembered(lineage.runs, lineage.actions, (), {}))
+    def take_up(self, rows: Iterable[Sequence[Any]], reader: DraftReader) -> None:
+        """Wait for what becomes of these actions."""
         self._waiting = {
             digest: _Waiting(
                 effect,
@@ -110,11 +109,11 @@ class Handling:
         self._book.take_up(known, resumes)
         self._approvers = {one.event.index: str(one.record["by"]) for one in known}
 
-    def lifted(self, valid: ValidEntry, contract: Contract, decision: Decision) -> dict[str, int]:
+    def lifted(self, placed: Placed, contract: Contract, decision: Decision) -> dict[str, int]:
         """Return the rules that the derived decision on an action lifts, with their approvals.
 
         Args:
-            valid: The action.
+            placed: The action.
             contract: The contract that decides it.
             decision: The decision as the ledger's own history gives it, never as it was recorded.
         """
@@ -125,52 +124,49 @@ class Handling:
         ]
         if not rules:
             return {}
-        placed = self._lineage.place(valid.event)
         found = self._book.lifted(contract, placed, self._lineage)
         return {rule: found[rule] for rule in rules}
 
     def decided(
-        self, valid: ValidEntry, action: Action, drafts: Sequence[Draft], lifted: Mapping[str, int]
+        self, event: Event, drafts: Sequence[Draft], lifted: Mapping[str, int]
     ) -> list[Draft]:
         """Take what stands against a live action with a decision; return what is settled at once.
 
         Args:
-            valid: The action's entry.
-            action: The action.
+            event: The action.
             drafts: The results of its rules that are not satisfied, without those of obligations.
             lifted: What `lifted` returned for it.
         """
-        resumed = self._waiting.get(action.resumes or "")
+        resumed = self._waiting.get(event.record.get("resumes", ""))
         if resumed is not None:
             resumed.lifted = {**lifted, **resumed.lifted}
         settled = [self._approved(one, lifted[one.rule]) for one in drafts if one.rule in lifted]
         rest = [one for one in drafts if one.rule not in lifted]
-        effect = ALLOW if action.decision is None else action.decision.effect
+        effect = event.record.get("decision", {}).get("effect", ALLOW)
         if effect == ALLOW:
             return settled + rest
         if rest:
-            self._waiting[valid.event.digest] = _Waiting(effect, rest)
+            self._waiting[event.digest] = _Waiting(effect, rest)
         return settled
 
-    def follow(self, valid: ValidEntry) -> list[Draft]:
+    def follow(self, placed: Placed) -> Sequence[Draft]:
         """Take note of a valid entry; return what stands after all, because a tool was called."""
-        record = valid.record
-        if isinstance(record, Outcome):
-            executed = record.status in EXECUTED
-            waiting = self._waiting.pop(record.action, None) if executed else None
-            return list(waiting.drafts) if waiting else []
-        if isinstance(record, Observation) and record.action in self._waiting:
-            self._waiting[record.action].observed.append(valid.event.index)
-        if isinstance(record, Approval):
-            self._approvers[valid.event.index] = record.by
-            if record.action in self._waiting:
-                said = _Said(valid.event.index, record.verdict, record.rule)
-                self._waiting[record.action].said.append(said)
-        if isinstance(record, RunOpened | Action | Approval):
-            placed = self._lineage.place(valid.event)
-            self._lineage.remember(placed)
-            self._book.remember(placed)
-        return []
+        record, index = placed.event.record, placed.event.index
+        if placed.subject == "outcome":
+            executed = record["status"] in EXECUTED
+            waiting = self._waiting.pop(record["action"], None) if executed else None
+            return waiting.drafts if waiting else ()
+        if placed.subject == "observation":
+            seen = self._waiting.get(record.get("action", ""))
+            if seen is not None:
+                seen.observed.append(index)
+        elif placed.subject == "approval":
+            self._approvers[index] = record["by"]
+            held = self._waiting.get(record["action"])
+            if held is not None:
+                held.said.append(_Said(index, record["verdict"], record.get("rule")))
+        self._book.remember(placed)
+        return ()
 
     def finish(self, doubted: Callable[[int], bool]) -> list[Draft]:
         """Return what nothing came of until the end of the ledger.

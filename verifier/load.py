@@ -5,8 +5,10 @@ makes it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Self
 
 from contracts.history import Event
@@ -19,6 +21,7 @@ from ledger.sealed import Disclosure
 from ledger.source import Source
 from ledger.store import Store
 from verifier.asking import Asking
+from verifier.beside import decided_beside
 from verifier.conformance import Judge
 from verifier.drafts import Draft, integrity_draft
 from verifier.engines import Engines
@@ -28,7 +31,7 @@ from verifier.findings import Finding
 from verifier.founding import Founding
 from verifier.heads import Heads
 from verifier.integrity import Progress, Reading
-from verifier.onward import decided
+from verifier.onward import Decided, How, decided
 from verifier.ordinary import Proved, proved
 from verifier.places import Places, placed
 from verifier.report import (
@@ -48,6 +51,11 @@ from verifier.witnessed import written
 
 PINNED = "pinned"
 SELF_ASSERTED = "self-asserted"
+
+MANY: Final = 20_000
+"""From so many entries on, other processes prove them while this one judges."""
+PROOF: Final = 0.15
+"""Which part of a verification its proof is, where it comes first."""
 
 _SEAL: Final = object()
 
@@ -151,7 +159,8 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
         source: A store's path or database URL, a bundle, or a directory of tiles.
         trust: What the verification rests on; None compares the ledger with itself alone.
         conformance: Whether records are decided again; else integrity alone is verified.
-        jobs: How many processes verify integrity, where it is verified alone or with a state.
+        jobs: How many processes verify. With one, integrity is proved first, then records are
+            decided again; with more, others prove what this one decides at the same time.
         progress: Called now and then with how many entries were read, and how many there are.
         opener: Opens sealed values: `ledger.sealing.Sealing`, with the sealing key.
         disclosures: Sealed values that were shown to whoever verifies.
@@ -213,9 +222,9 @@ def verify(  # noqa: PLR0913 - the same
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
     pins = () if state is None else tuple(state.pins())
     asked = _Asked(conformance, pins, engines, asking, samples)
-    if isinstance(store, Store) and sealed is None and (state is not None or not conformance):
-        found = proved(store, trust, jobs=jobs, progress=progress, state=state)
-        report = None if found is None else _concluded(store, found, trust, state, asked, progress)
+    # Samples are told of results once: there is no second way after a first one that failed.
+    if isinstance(store, Store) and sealed is None and samples is None:
+        report = _quickly(store, trust, state, asked, jobs, progress)
         if report is not None:
             return report
         if state is not None:
@@ -226,29 +235,65 @@ def verify(  # noqa: PLR0913 - the same
     return _verified(store, trust, progress, asked, sealed).report
 
 
-def _concluded(
+def _quickly(
     store: Store,
-    found: Proved,
     trust: Trust | None,
     state: State | None,
     asked: "_Asked",
+    jobs: int,
     progress: Progress | None,
 ) -> Report | None:
-    """Return the report on a ledger whose integrity was proved, and keep what is known of it.
+    """Return the report on a ledger whose integrity can be proved, and keep what is known of it.
 
-    None where it is another one by now, which the exact reading has to say.
+    None where it cannot, or is another ledger by now: the exact reading has to say why.
     """
-    report = _sound(store, found, trust)
-    if state is None:
-        return report
     if not asked.conformance:
-        if found.kept is not None:
+        found = proved(store, trust, jobs=jobs, progress=progress, state=state)
+        if found is None:
+            return None
+        if state is not None and found.kept is not None:
             state.keep(*found.kept)
-        return report
-    judged = decided(store, found, state, asked.engines, progress)
-    if judged is None:
-        return None
+        return _sound(store, found, trust)
+    with ExitStack() as held:
+        folder = held.enter_context(TemporaryDirectory(prefix="writ-")) if state is None else ""
+        tables = Path(folder) if state is None else state.work
+        if state is None and jobs > 1 and _many(store):
+            how = How(asked.engines, asked.asking, progress)
+            beside = decided_beside(store, trust, jobs, tables, _sound, how)
+            return None if beside is None else _judged(*beside)
+        first, then = _shared(progress)
+        found = proved(store, trust, jobs=jobs, progress=first, state=state, folder=tables)
+        if found is None:
+            return None
+        how = How(asked.engines, asked.asking, then)
+        judged = decided(store, found, tables, state, how)
+        return None if judged is None else _judged(_sound(store, found, trust), judged)
+
+
+def _many(store: Store) -> bool:
+    """Return whether there is so much to read that another process is worth its beginning."""
+    try:
+        return store.size() >= MANY
+    except StoreError:
+        return False
+
+
+def _judged(report: Report, judged: Decided) -> Report:
     return replace(report, conformance=judged.conformance, findings=judged.findings)
+
+
+def _shared(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    """Return what is told of a proof, and of the judging after it: one bar for both."""
+    if progress is None:
+        return None, None
+
+    def first(done: int, total: int) -> None:
+        progress(int(done * PROOF), total)
+
+    def then(done: int, total: int) -> None:
+        progress(int(total * PROOF + done * (1 - PROOF)), total)
+
+    return first, then
 
 
 def _carried(source: Source) -> Iterator[Disclosure]:

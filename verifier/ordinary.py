@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 from contracts.governance import Governance
 from ledger.authority import Standing
@@ -95,6 +96,7 @@ def proved(
     span: int = SPAN,
     progress: Progress | None = None,
     state: State | None = None,
+    folder: Path | None = None,
 ) -> Proved | None:
     """Verify a ledger in the quick way.
 
@@ -106,6 +108,7 @@ def proved(
         progress: Called now and then with how many entries were read, and how many there are.
         state: What was kept of earlier verifications: it is gone on from. Its tables are added to;
             whoever asked replaces it by what is `kept`.
+        folder: Where leaf hashes and references are put, for who reads on; by default nowhere.
 
     Returns:
         What was proved; None where the exact reading has to be done.
@@ -113,16 +116,18 @@ def proved(
     Raises:
         StateError: The state is of another ledger.
     """
-    with uncollected(), _folder(state) as folder:
+    with uncollected(), _folder(state, folder) as there:
         try:
-            with Tables(folder) as tables:
+            with Tables(there) as tables:
                 reading = _Reading(store, trust, tables, state)
                 with _spans(store, reading, jobs, span) as spans:
                     for found in spans:
                         reading.take(found)
                         if progress is not None:
                             progress(reading.size, reading.total)
-                return reading.finish()
+                found = reading.finish()
+                tables.end()
+                return found
         except StateError:
             raise
         except (UnusualError, VerifierError, LedgerError, BrokenProcessPool):
@@ -145,10 +150,10 @@ def uncollected() -> Generator[None]:
 
 
 @contextmanager
-def _folder(state: State | None) -> Generator[Path]:
-    """Give a folder for tables: that of the state, or one for the time being."""
-    if state is not None:
-        yield state.work
+def _folder(state: State | None, given: Path | None) -> Generator[Path]:
+    """Give a folder for tables: that of the state, one that was given, or one for the time being."""
+    if state is not None or given is not None:
+        yield state.work if state is not None else cast("Path", given)
         return
     with TemporaryDirectory(prefix="writ-") as folder:
         yield Path(folder)

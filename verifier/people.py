@@ -5,12 +5,14 @@ identity is known to the ledger's authority and not to a contract.
 Source: docs/spec/contract-language.md, *Switches*, *People*.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from contracts.coercion import Value
+from contracts.history import Event
+from contracts.lineage import Lineage
 from contracts.model import Contract, Position
-from ledger.records import Action, Activation, AnyRecord, ContractText, RunOpened, Switch
+from ledger.records import Activation, ContractText, Switch
 from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.findings import Severity
@@ -19,13 +21,16 @@ DUTIES = "identity.duties"
 GRANT = "identity.grant"
 SERVICE = "identity.service"
 SWITCH_ROLE = "recovery.switch-role"
+# Kinds of records that are few, and read by their models.
+_FEW = frozenset({"contract", "activation", "switch"})
 
 _DOES = {"build": "builds", "approve": "approves", "run": "runs"}
 
 
-def governed(record: AnyRecord) -> str:
+def governed(record: Mapping[str, Any]) -> str:
     """Return the service whose contract in force this record is held against; empty for none."""
-    return record.service if isinstance(record, RunOpened | Switch) else ""
+    held = record["kind"] == "switch" or record.get("phase") == "opened"
+    return str(record["service"]) if held else ""
 
 
 class Owners(Protocol):
@@ -37,14 +42,22 @@ class Owners(Protocol):
 
 
 class People:
-    """Holds records that are about people against what the authority and a contract say of them."""
+    """Holds records that are about people against what the authority and a contract say of them.
 
-    def __init__(self, founding: Owners, contracts: Mapping[str, Contract]) -> None:
+    Args:
+        founding: Who answers for whom.
+        contracts: The contracts at work, by digest.
+        lineage: The runs of the history.
+    """
+
+    def __init__(
+        self, founding: Owners, contracts: Mapping[str, Contract], lineage: Lineage
+    ) -> None:
         self._founding = founding
         self._contracts = contracts
+        self._lineage = lineage
         self._authors: dict[tuple[str, str], str] = {}
-        # By run, the tools that it was granted; runs that were granted none in particular are not
-        # here.
+        # By run, the tools that its parent was granted, where it says nothing of its own.
         self._grants: dict[str, tuple[str, ...]] = {}
 
     def kept(self) -> dict[str, Value]:
@@ -66,7 +79,12 @@ class People:
             valid: The entry.
             current: The contract in force here for the service that `governed` names.
         """
-        record, index = valid.record, valid.event.index
+        kind, index = valid.event.record["kind"], valid.event.index
+        if kind == "action":
+            return list(self._beyond_grant(valid.event))
+        if valid.event.record.get("phase") == "opened":
+            return [*self._speaks(valid.event, current), *self._granted(valid.event, current)]
+        record = valid.record if kind in _FEW else None
         if isinstance(record, ContractText):
             author = self._person(record.by, index)
             self._authors.setdefault((record.service, record.version), author)
@@ -74,33 +92,35 @@ class People:
             return list(self._duties(record, index))
         elif isinstance(record, Switch):
             return list(_switch_role(valid, record, current))
-        elif isinstance(record, RunOpened):
-            return [*self._speaks(valid, record, current), *self._granted(valid, record, current)]
-        elif isinstance(record, Action):
-            return list(self._beyond_grant(valid, record))
         return []
 
-    def _granted(
-        self, valid: ValidEntry, record: RunOpened, current: Contract | None
-    ) -> Iterator[Draft]:
+    def _grant(self, run: str | None) -> Sequence[str] | None:
+        """Return the tools that a run was granted; None where it was granted none in particular."""
+        if run is None:
+            return None
+        known = self._lineage.run(run)
+        stated = None if known is None else known.opened.get("grant")
+        return self._grants.get(run) if stated is None else stated
+
+    def _granted(self, event: Event, current: Contract | None) -> Iterator[Draft]:
         """Hold what a run is granted against what its parent was."""
-        wider = self._grants.get(record.parent or "")
-        if record.grant is not None:
-            self._grants[valid.event.digest] = record.grant
-        elif wider is not None:
-            self._grants[valid.event.digest] = wider
-        beyond = sorted({*(record.grant or ())} - {*wider}) if wider is not None else []
-        if wider is not None and (record.grant is None or beyond):
+        wider, grant = self._grant(event.record.get("parent")), event.record.get("grant")
+        if wider is None:
+            return
+        if grant is None:
+            self._grants[event.digest] = tuple(wider)
+        beyond = sorted({*(grant or ())} - {*wider})
+        if grant is None or beyond:
             expected = f"a grant within that of its parent: {', '.join(wider) or 'nothing'}"
             found = f"also {', '.join(beyond)}" if beyond else "no grant is stated"
-            yield _draft(GRANT, valid.event.index, current, expected, found)
+            yield _draft(GRANT, event.index, current, expected, found)
 
-    def _beyond_grant(self, valid: ValidEntry, record: Action) -> Iterator[Draft]:
+    def _beyond_grant(self, event: Event) -> Iterator[Draft]:
         """Hold the tool of a live action against what its run was granted."""
-        granted = self._grants.get(record.run)
-        if granted is not None and record.tool not in granted and not valid.event.imported:
+        granted, tool = self._grant(event.record["run"]), event.record["tool"]
+        if granted is not None and tool not in granted and not event.imported:
             expected = f"a tool that the run was granted: {', '.join(granted) or 'none'}"
-            yield _draft(GRANT, valid.event.index, None, expected, record.tool)
+            yield _draft(GRANT, event.index, None, expected, tool)
 
     def _person(self, name: str, index: int) -> str:
         """Return who answers for an identity; of what is none it is a person's own name."""
@@ -131,24 +151,23 @@ class People:
             expected = "nobody has two of the duties build, approve and run"
             yield _draft(DUTIES, index, contract, expected, "; ".join(double))
 
-    def _speaks(
-        self, valid: ValidEntry, record: RunOpened, current: Contract | None
-    ) -> Iterator[Draft]:
+    def _speaks(self, event: Event, current: Contract | None) -> Iterator[Draft]:
         """Hold whoever opens a live run against the service that it names."""
-        if record.import_ is not None or record.by == record.service:
+        speaker, service = event.record["by"], event.record["service"]
+        if "import" in event.record or speaker == service:
             return
-        owners = {self._founding.owner(record.service, valid.event.index)}
+        owners = {self._founding.owner(service, event.index)}
         owners |= {current.owner} if current is not None else set()
         owners -= {""}
-        identity = valid.event.identity
+        identity = event.identity
         by = identity.get("delegated", {}).get("by")
-        if not owners or identity.get("owner") in owners or by in {*owners, record.service}:
+        if not owners or identity.get("owner") in owners or by in {*owners, service}:
             return
         answers = " or ".join(sorted(owners))
-        expected = f"an identity of {record.service} or of {answers}, or delegated by one of them"
+        expected = f"an identity of {service} or of {answers}, or delegated by one of them"
         delegated = f", delegated by {by}" if by else ""
-        found = f"{record.by}, for which {identity.get('owner')} answers{delegated}"
-        yield _draft(SERVICE, valid.event.index, current, expected, found)
+        found = f"{speaker}, for which {identity.get('owner')} answers{delegated}"
+        yield _draft(SERVICE, event.index, current, expected, found)
 
 
 def _switch_role(valid: ValidEntry, record: Switch, current: Contract | None) -> Iterator[Draft]:

@@ -7,15 +7,24 @@ gives other bytes the second time is noticed.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from contracts.phrases import sentence
-from contracts.references import References
 from contracts.results import Explanation
 from ledger.encoding import digest
 from ledger.entry import Header, leaf_hash, parse_header
 from ledger.errors import LedgerError
-from ledger.records import Action, AnyRecord, Approval, Observation, Outcome, parse_record
+from ledger.records import (
+    Action,
+    AnyRecord,
+    Approval,
+    Message,
+    Observation,
+    Outcome,
+    RunClosed,
+    RunOpened,
+    parse_record,
+)
 from ledger.source import Source
 from verifier.drafts import Draft
 from verifier.errors import SourceError
@@ -23,12 +32,36 @@ from verifier.findings import Basis, Finding, finding_id, in_order, shortened
 from verifier.grouping import Streams
 
 
+class Pointing(Protocol):
+    """What finds the runs and actions that records name."""
+
+    def expect(self, runs: Iterable[str], actions: Iterable[str]) -> None:
+        """Be asked for these, by their digests, from now on."""
+        ...
+
+    def run_of_action(self, action: str) -> str:
+        """Return the digest of the run that an action stands in, or empty."""
+        ...
+
+    def action_at(self, action: str) -> int | None:
+        """Return the entry of an action."""
+        ...
+
+    def run_at(self, run: str) -> int | None:
+        """Return the entry that opened a run."""
+        ...
+
+
 class Read(Protocol):
-    """A reading: how far it came, its runs, and its leaf hashes."""
+    """A reading: how far it came, what its records name, and its leaf hashes."""
 
     size: int
-    references: References
     streams: Streams
+
+    @property
+    def references(self) -> Pointing:
+        """What finds the runs and actions that records name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +77,79 @@ class Place:
     at: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a record says of its place: its run or action are digests."""
+
+    kind: str = ""
+    source: str = ""
+    run: str = ""
+    action: str = ""
+    tool: str = ""
+    identity: str = ""
+    at: str = ""
+
+
 class Places:
     """Describes entries of a ledger that was read.
 
     Args:
         store: The store that it was read from.
-        reading: The reading, for its leaf hashes and its runs.
+        reading: The reading, for its leaf hashes and what its records name.
     """
 
     def __init__(self, store: Source, reading: Read) -> None:
         self._store = store
         self._reading = reading
+        self._known: dict[int, _Said] = {}
         self.of: Callable[[int], Place] = lru_cache(maxsize=65_536)(self._described)
+        self._ref = lru_cache(maxsize=65_536)(self._ref_of)
+
+    def expect(self, drafts: Iterable[Draft]) -> None:
+        """Read the entries that drafts name, in their order, and look up once what these name."""
+        wanted = {index for draft in drafts for index in (draft.index, *draft.rests_on)}
+        said = [self._said(index) for index in sorted(wanted)]
+        self._reading.references.expect(
+            {one.run for one in said if one.run}, {one.action for one in said if one.action}
+        )
 
     def _described(self, index: int) -> Place:
-        if not 0 <= index < self._reading.size:
-            return Place()
-        header, record = self._read(index)
-        if record is None:
-            return Place(at=header.recorded_at)
-        references = self._reading.references
-        run = references.run_of(record)
-        known = references.runs.get(run)
+        said = self._said(index)
+        run = said.run
+        if not run and said.action:
+            run = self._reading.references.run_of_action(said.action)
         return Place(
-            kind=record.kind,
-            source=record.source if isinstance(record, Observation) else "",
-            snapshot=isinstance(record, Observation) and not run,
-            run=(known.ref if known else "") or run,
-            action=self._tool(record),
-            identity=record.by,
-            at=header.recorded_at,
+            kind=said.kind,
+            source=said.source,
+            snapshot=said.kind == "observation" and not run,
+            run=self._ref(run) or run,
+            action=said.tool or self._tool(said.action),
+            identity=said.identity,
+            at=said.at,
         )
+
+    def _said(self, index: int) -> _Said:
+        """Return what the record of an entry says; nothing where there is none."""
+        known = self._known.get(index)
+        if known is None:
+            known = _NOTHING
+            if 0 <= index < self._reading.size:
+                header, record = self._read(index)
+                known = _said_by(record) if record is not None else _NOTHING
+                known = replace(known, at=header.recorded_at)
+            self._known[index] = known
+        return known
+
+    def _ref_of(self, run: str) -> str:
+        """Return the source's own id of a run, or empty."""
+        index = self._reading.references.run_at(run) if run else None
+        record = None if index is None else self._read(index)[1]
+        return record.ref or "" if isinstance(record, RunOpened) else ""
+
+    def _tool(self, action: str) -> str:
+        """Return the tool of an action."""
+        index = self._reading.references.action_at(action) if action else None
+        return "" if index is None else self._said(index).tool
 
     def _read(self, index: int) -> tuple[Header, AnyRecord | None]:
         row = self._store.row(index)
@@ -91,14 +166,21 @@ class Places:
         except LedgerError:
             return header, None
 
-    def _tool(self, record: AnyRecord) -> str:
-        """Return the tool of an action, or of the action that a record is about."""
-        if isinstance(record, Action):
-            return record.tool
-        if isinstance(record, Outcome | Approval | Observation) and record.action:
-            index = self._reading.references.index_of(record.action)
-            return self.of(index).action if index is not None else ""
-        return ""
+
+_NOTHING: Final = _Said()
+
+
+def _said_by(record: AnyRecord) -> _Said:
+    run = action = tool = source = ""
+    if isinstance(record, Message | Action | Outcome | RunClosed | Observation):
+        run = record.run or ""
+    if isinstance(record, Outcome | Approval | Observation):
+        action = record.action or ""
+    if isinstance(record, Action):
+        tool = record.tool
+    if isinstance(record, Observation):
+        source = record.source
+    return _Said(record.kind, source, run, action, tool, record.by)
 
 
 def placed(drafts: Iterable[Draft], genesis: str, places: Places | None) -> tuple[Finding, ...]:
@@ -109,6 +191,9 @@ def placed(drafts: Iterable[Draft], genesis: str, places: Places | None) -> tupl
         genesis: Digest of the genesis record: part of every finding's id.
         places: Where to look entries up; None for a ledger that cannot be read any more.
     """
+    drafts = list(drafts)
+    if places is not None:
+        places.expect(drafts)
     return in_order(_finding(draft, genesis, places) for draft in drafts)
 
 

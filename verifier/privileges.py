@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.coercion import Value
+from contracts.history import Event
 from contracts.model import Contract
 from contracts.results import Explanation
-from ledger.records import Action
 from verifier.drafts import Draft
-from verifier.entries import ValidEntry
 from verifier.findings import Result, Severity
 
 CODE = "identity.unused-permission"
@@ -36,15 +35,16 @@ class Privileges:
         self._by: dict[str, _Use] = {}
         self._under: dict[str, _Use] = {}
 
-    def action(self, valid: ValidEntry, action: Action, contract: Contract) -> None:
+    def action(self, event: Event, contract: Contract) -> None:
         """Take note of a call; one that was not allowed uses nothing."""
-        index = valid.event.index
-        mine = self._by.setdefault(action.by, _Use(index))
-        mine.granted = tuple(valid.event.identity.get("permissions") or ())
-        tool = contract.tools.get(action.tool)
+        index, record = event.index, event.record
+        mine = self._by.setdefault(record["by"], _Use(index))
+        mine.granted = tuple(event.identity.get("permissions") or ())
+        tool = contract.tools.get(record["tool"])
+        decision = record.get("decision")
         for use in (mine, self._under.setdefault(contract.digest, _Use(index))):
             use.calls += 1
-            if tool and (action.decision is None or action.decision.effect == "allow"):
+            if tool and (decision is None or decision["effect"] == "allow"):
                 use.used.add(tool.permission)
 
     def finish(self, contracts: Mapping[str, tuple[int, Contract]]) -> list[Draft]:

@@ -1,33 +1,35 @@
 """Reading entries again of which integrity is proved: for what they say, and for nothing else.
 
 Each is held against the leaf hash that was proved, so that whoever changed one since is noticed,
-however long ago it was verified. What is not as it was is left to the exact reading.
-Source: docs/adr/0025-records-are-judged-once.md.
+however long ago it was verified. What is not as it was is left to the exact reading. Where the
+proof is being made at the same time, the leaf hashes are kept, to be compared once it is there.
+Source: docs/adr/0025-records-are-judged-once.md; docs/adr/0029-what-crosses-partitions.md.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
 
 from contracts.coercion import Value
 from contracts.history import Event
 from contracts.lineage import Remembered
-from contracts.references import KnownRun, References
 from contracts.withholding import Mark
-from ledger.encoding import decode, digest
-from ledger.entry import leaf_hash, parse_header
 from ledger.errors import LedgerError
-from ledger.records import read_record
-from ledger.rows import Row
+from ledger.merkle import HASH_SIZE
 from ledger.store import Store
-from ledger.submission import submission_of
-from verifier.entries import Entry, Group, ValidEntry
+from verifier.entries import ValidEntry
 from verifier.errors import UnusualError
 from verifier.founding import Founding
-from verifier.grouping import Grouping, Streams
+from verifier.grouping import Streams
+from verifier.imported import Imported
+from verifier.leaves import Leaves
+from verifier.pointed import Pointed
+from verifier.span import Opening, Piece, Row, Signed, whole
+from verifier.spans import PIECE
 
 Progress = Callable[[int, int], None]
-# How often somebody who watches is told.
-_EVERY = 512
+_Read = dict[str, Any]
 
 
 class ProvenReading:
@@ -37,13 +39,14 @@ class ProvenReading:
         store: What is read.
         founding: Step 0, with every governance record.
         size: How many entries were proved.
-        leaves: Their leaf hashes.
+        leaves: What holds their leaf hashes, or keeps those that are met.
+        pointed: What finds the runs and actions that records name.
         progress: Called now and then with how many entries were read, and how many there are.
 
     Attributes:
         at: How many were read, or are known from before.
         size: How many there are.
-        references: The runs and actions so far.
+        references: What finds the runs and actions that records name.
         streams: The writers' streams so far, and all leaf hashes.
         when_withheld: Never called: nothing is held back.
     """
@@ -53,16 +56,20 @@ class ProvenReading:
         store: Store,
         founding: Founding,
         size: int,
-        leaves: bytearray,
+        leaves: Leaves,
+        pointed: Pointed,
         progress: Progress | None = None,
     ) -> None:
         self._store = store
         self._founding = founding
+        self._leaves = leaves
         self._progress = progress
+        self._imported = Imported(founding)
+        self._latest = ""
         self.at = 0
         self.size = size
-        self.streams = Streams(founding.genesis, leaves)
-        self.references = References(self.streams.leaf)
+        self.streams = _Streams(founding.genesis, leaves)
+        self.references = pointed
         self.when_withheld: Callable[[Mark], None] = _never
 
     def entries(self, stop: int) -> Iterator[ValidEntry]:
@@ -74,13 +81,21 @@ class ProvenReading:
         Raises:
             UnusualError: An entry is not as it was proved.
         """
-        grouping = Grouping()
-        for row in self._rows(stop):
-            for group in grouping.add(self._entry(row)):
-                yield from self._valid(group)
-            if self._progress and self.at % _EVERY == 0:
+        waiting: list[Row] = []
+        at = self.at
+        while at < stop:
+            some = self._rows(at, min(at + PIECE, stop))
+            at += len(some)
+            waiting += some
+            ready = whole(waiting) if some else 0
+            if ready:
+                yield from self._read(waiting[:ready])
+                del waiting[:ready]
+            elif not some:
+                raise UnusualError
+            if self._progress:
                 self._progress(self.at, self.size)
-        if self.at != stop or grouping.finish():
+        if waiting:
             raise UnusualError
 
     def kept(self) -> dict[str, Value]:
@@ -101,64 +116,66 @@ class ProvenReading:
         self.at = size
         self.streams.take_up(rows["streams"])
         self.streams.gaps[:] = [(index, due, there) for index, due, there in rows["gaps"]]
-        runs = {
-            run.digest: KnownRun(
-                index=run.index,
-                service=run.opened["service"],
-                ref=run.opened.get("ref", ""),
-                imported=self._imported(run.opened, run.index),
-                claimed=run.has_clock,
-                closed=run.closed is not None,
-            )
-            for run in lineage.runs
-        }
-        actions = [
-            (one.event.digest, one.event.index, one.event.record["run"]) for one in lineage.actions
-        ]
-        self.references.take_up(runs, actions)
+        self._imported.take_up(lineage)
 
-    def _imported(self, opened: Mapping[str, Any], index: int) -> bool:
-        imports = self._founding.imports(opened["by"], index)
-        return "import" in opened if imports is None else imports
-
-    def _rows(self, stop: int) -> Iterator[Row]:
+    def _rows(self, start: int, stop: int) -> Sequence[Row]:
         try:
-            yield from self._store.rows(self.at, stop, strays=False)
+            return self._store.span(start, stop)
         except LedgerError as error:
             raise UnusualError from error
 
-    def _entry(self, row: Row) -> Entry:
-        index, raw = self.at, row.record or b""
-        leaf = leaf_hash(row.header)
-        if leaf.hex() != self.streams.leaf(index):
-            raise UnusualError
-        header = parse_header(row.header)
-        if digest(raw) != header.record:
-            raise UnusualError
-        value = cast("dict[str, Any]", decode(raw))
-        self.at = index + 1
-        return Entry(index, header, leaf, value, read_record(value))
+    def _read(self, rows: Sequence[Row]) -> Iterator[ValidEntry]:
+        """Read whole submissions."""
+        start = self.at
+        piece = Piece(rows, start)
+        openings = piece.openings("", self._latest)
+        self._leaves.take(start, b"".join(piece.leaves))
+        self._latest = openings[-1][1].recorded_at
+        digests = b"".join(piece.digests).hex()
+        values = self._values(piece.raws)
+        for place, header in openings:
+            stop = place + int(header.records)
+            self._submitted(start + place, header, values[place:stop])
+            exact, at = header.exact == "true", header.recorded_at
+            for inner in range(place, stop):
+                name = digests[2 * HASH_SIZE * inner : 2 * HASH_SIZE * (inner + 1)]
+                event = self._event(start + inner, name, values[inner], at)
+                self.at = start + inner + 1
+                yield ValidEntry(event, None, exact, start + place)
 
-    def _valid(self, group: Group) -> Iterator[ValidEntry]:
-        first = group.entries[0]
-        submission = submission_of(first.header, self._founding.genesis)
-        self.streams.take(group, submission)
-        for entry in group.entries:
-            record = entry.record
-            if record is None:
-                raise UnusualError
-            imports = self._founding.imports(record.by, entry.index)
-            imported = self.references.imported(record, imports=imports)
-            self.references.add(entry.index, entry.digest, record, imported=imported)
-            event = Event(
-                index=entry.index,
-                digest=entry.digest,
-                record=entry.value,
-                recorded_at=entry.header.recorded_at,
-                identity=self._founding.identity(record.by, entry.index),
-                imported=imported,
-            )
-            yield ValidEntry(event, record, submission.exact, first.index)
+    def _values(self, raws: Sequence[bytes]) -> list[_Read]:
+        """Read records whose bytes are, or will be, proved to be strict JSON."""
+        try:
+            return list(map(orjson.loads, raws))
+        except orjson.JSONDecodeError as error:
+            raise UnusualError from error
+
+    def _submitted(self, first: int, header: Opening, values: Sequence[_Read]) -> None:
+        """Continue the stream of a submission: its link was compared by the proof."""
+        closed = any(value["kind"] == "stream-close" for value in values)
+        said = (header.key, header.stream, int(header.number), header.previous)
+        seen = (int(header.seen_size), header.seen_leaf, header.exact == "true")
+        self.streams.take_at(
+            first, Signed(first, *said, *seen, "", closed, None), "", closed=closed
+        )
+
+    def _event(self, index: int, digest: str, value: _Read, at: str) -> Event:
+        if not self._founding.known_ahead(index, digest, value["kind"]):
+            raise UnusualError
+        identity, imported = self._imported.of(index, digest, value)
+        return Event(index, digest, value, at, identity, imported)
+
+
+class _Streams(Streams):
+    """Streams whose leaves lie elsewhere."""
+
+    def __init__(self, genesis: str, leaves: Leaves) -> None:
+        super().__init__(genesis)
+        self._held = leaves
+
+    def leaf(self, index: int) -> str:
+        """Return the leaf hash of an entry, in hex."""
+        return self._held.leaf(index).hex()
 
 
 def _never(_mark: Mark) -> None:

@@ -168,7 +168,7 @@ class SpanReader:
         Raises:
             UnusualError: These are no such rows, or something is not as it ordinarily is.
         """
-        piece = _Piece(rows, self.span.stop)
+        piece = Piece(rows, self.span.stop)
         openings = piece.openings(self._prev, self.span.latest)
         kinds = kinds_of(piece.raws)
         self._leaves += piece.leaves
@@ -190,7 +190,7 @@ class SpanReader:
         return self.span
 
     def _sign(
-        self, piece: "_Piece", openings: Sequence[tuple[int, Opening]], closing: set[int]
+        self, piece: "Piece", openings: Sequence[tuple[int, Opening]], closing: set[int]
     ) -> None:
         """Step 5, as far as the submissions alone say it."""
         nodes = [sha256(b"\x00" + one).digest() for one in piece.digests]
@@ -230,7 +230,7 @@ class SpanReader:
         return check
 
     def _spoke(
-        self, piece: "_Piece", openings: Mapping[int, Opening], kinds: Mapping[str, Kind]
+        self, piece: "Piece", openings: Mapping[int, Opening], kinds: Mapping[str, Kind]
     ) -> None:
         """Note who spoke, by kind: where and when first, and last."""
         keys = [openings[place].key for place in piece.begins]
@@ -259,7 +259,7 @@ class SpanReader:
                 )
 
 
-class _Piece:
+class Piece:
     """Some whole submissions, as columns.
 
     Args:

@@ -166,7 +166,7 @@ class SpillingLineage(Lineage):
 def _named(event: Event) -> Iterator[str]:
     """Yield what an entry names, or may be looked up for it."""
     record = event.record
-    for name in ("run", "action", "resumes"):
+    for name in ("run", "action", "resumes", "parent"):
         if name in record:
             yield record[name]
     yield from record.get("evidence", ())

@@ -43,6 +43,12 @@ class _Part:
         if len(self._waiting) > _WAITING:
             self.spill()
 
+    def end(self) -> None:
+        """Write what waits, where there is anything."""
+        if self._waiting or self._file is not None:
+            self.spill()
+            cast("BinaryIO", self._file).flush()
+
     def spill(self) -> int:
         """Write what waits, and return how long the file is now."""
         if self._file is None:
@@ -62,6 +68,11 @@ class _Part:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+
+def part_of(digest: bytes) -> int:
+    """Return the part that a digest lies in."""
+    return digest[0] >> _SHIFT
 
 
 class Tables:
@@ -97,6 +108,12 @@ class Tables:
         known = {f"known-{at:02}": part.spill() for at, part in enumerate(self._known)}
         return {"leaves": self._leaves.seek(0, 2), **known}
 
+    def end(self) -> None:
+        """Have all in the files that others read."""
+        self._leaves.flush()
+        for part in self._known:
+            part.end()
+
     def leaves(self) -> Iterator[bytes]:
         """Yield all leaf hashes that were taken in, some at a time."""
         self._go_to(0)
@@ -112,7 +129,7 @@ class Tables:
             self._known[part].add(entries)
         for digest, kind, index, run, leaf in pending:
             asked = b"%b%c%b%b%b" % (digest, kind, index.to_bytes(8, "big"), run, leaf)
-            self._pending[digest[0] >> _SHIFT].add(asked)
+            self._pending[part_of(digest)].add(asked)
 
     def leaf(self, index: int) -> bytes:
         """Return the leaf hash of an entry that was taken in."""
