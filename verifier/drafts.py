@@ -39,6 +39,19 @@ class Draft:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class OutsideDraft(Draft):
+    """What a second source shows that the ledger does not, or otherwise.
+
+    Attributes:
+        tool: The tool that the source names, where the entry is not the call's own.
+        run: The run that it names, there.
+    """
+
+    tool: str = ""
+    run: str = ""
+
+
 # What each check of steps 0 to 9 asks for. Source: docs/spec/report.md, *Codes*.
 CHECKS = {
     "trust": "the genesis record and the origin that the trust file pins",

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from contracts.history import Event
 from contracts.loading import load_contract
@@ -34,6 +34,7 @@ from verifier.integrity import Progress, Reading
 from verifier.onward import Decided, How, decided
 from verifier.ordinary import Proved, proved
 from verifier.places import Places, placed
+from verifier.reconciled import reconciled
 from verifier.report import (
     Conformance,
     Integrity,
@@ -48,6 +49,10 @@ from verifier.tiled import check_tiles
 from verifier.tiles_alone import is_tiles, verify_tiles
 from verifier.trust import Pin, Trust
 from verifier.witnessed import written
+
+if TYPE_CHECKING:
+    # The database is loaded by whoever compares.
+    from verifier.reconciling.reconciliation import Reconciliation
 
 PINNED = "pinned"
 SELF_ASSERTED = "self-asserted"
@@ -152,6 +157,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
     engines: Engines = Engines.AUTO,
     asking: Asking | None = None,
     samples: Samples | None = None,
+    against: "Reconciliation | None" = None,
 ) -> Report:
     """Verify a ledger: its integrity, and every record in it decided again.
 
@@ -168,6 +174,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
         engines: Which engine decides again; both say the same.
         asking: Whoever asks CEL what no column says; by default this process alone.
         samples: Is told of every result that is counted. There is no state then.
+        against: Second sources that it is compared with.
 
     Raises:
         SourceError: There is no ledger, or it cannot be read at all, or the sealing key is another;
@@ -177,6 +184,9 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
     """
     if is_tiles(source):
         _refuse_with_tiles(source, state, sealed=opener is not None or bool(tuple(disclosures)))
+        if against is not None:
+            what = f"{source}: tiles hold no records, and so no calls to compare: ask for a bundle"
+            raise SourceError(what, code="against.tiles")
         return verify_tiles(source, trust, conformance=conformance, progress=progress)
     store = open_source(source)
     try:
@@ -192,6 +202,7 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
             engines=engines,
             asking=asking,
             samples=samples,
+            against=against,
         )
     finally:
         store.close()
@@ -218,15 +229,16 @@ def verify(  # noqa: PLR0913 - the same
     engines: Engines = Engines.AUTO,
     asking: Asking | None = None,
     samples: Samples | None = None,
+    against: "Reconciliation | None" = None,
 ) -> Report:
     """Verify an open store. Arguments and errors are those of `verify_ledger`."""
     pins = () if state is None else tuple(state.pins())
-    asked = _Asked(conformance, pins, engines, asking, samples)
+    asked = _Asked(conformance, pins, engines, asking, samples, against)
     # Samples are told of results once: there is no second way after a first one that failed.
     if isinstance(store, Store) and sealed is None and samples is None:
         report = _quickly(store, trust, state, asked, jobs, progress)
         if report is not None:
-            return report
+            return report if against is None else reconciled(store, trust, report, against)
         if state is not None:
             state.ordinary = False
     elif state is not None:
@@ -339,6 +351,7 @@ class _Asked:
     engines: Engines = Engines.AUTO
     asking: Asking | None = None
     samples: Samples | None = None
+    against: "Reconciliation | None" = None
 
     def judge(self, founding: Founding, reading: Reading) -> Judge | None:
         """Return what decides again, None where nothing is."""
@@ -362,18 +375,26 @@ def _verified(
         heads = Heads(store, founding, trust, asked.pins)
         reading = Reading(store, founding, heads, progress, sealed)
         judge = asked.judge(founding, reading)
+        listening = None if asked.against is None else asked.against.listen(reading)
         for valid in reading.entries():
             if judge is not None:
                 judge.observe(valid)
+            if listening is not None:
+                listening.observe(valid)
         check_tiles(store)
     except BrokenLedgerError as error:
-        return _Verified(_broken(error, founding, reading, trust), founding)
+        broken = _broken(error, founding, reading, trust)
+        if asked.against is not None:
+            broken = replace(broken, against=asked.against.unperformed())
+        return _Verified(broken, founding)
     except LedgerError as error:
         raise SourceError(str(error), code=error.code) from error
     again = reading.sealed.again(reading.size)
     if again is not None:
         return _verified(store, trust, progress, asked, again)
     judged, drafts = judge.finish() if judge is not None else (Conformance(performed=False), [])
+    compared, apart = ((), []) if asked.against is None else asked.against.finish()
+    drafts = [*drafts, *apart]
     places = Places(store, reading)
     counts = reading.sealed.finish(reading.size)
     findings = placed([*reading.drafts, *reading.sealed.drafts, *drafts], founding.genesis, places)
@@ -384,6 +405,7 @@ def _verified(
         ),
         conformance=judged,
         findings=findings,
+        against=compared,
     )
     contracts = judge.contracts if judge is not None else {}
     return _Verified(report, founding, contracts, reading.sealed.erasures)

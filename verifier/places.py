@@ -26,7 +26,7 @@ from ledger.records import (
     parse_record,
 )
 from ledger.source import Source
-from verifier.drafts import Draft
+from verifier.drafts import Draft, OutsideDraft
 from verifier.errors import SourceError
 from verifier.findings import Basis, Finding, finding_id, in_order, shortened
 from verifier.grouping import Streams
@@ -200,6 +200,9 @@ def placed(drafts: Iterable[Draft], genesis: str, places: Places | None) -> tupl
 def _finding(draft: Draft, genesis: str, places: Places | None) -> Finding:
     look = places.of if places else _nowhere
     place = look(draft.index)
+    if isinstance(draft, OutsideDraft) and draft.tool:
+        # It stands at an entry that is not its own: nobody in the ledger made the call.
+        place = Place(run=draft.run, action=draft.tool)
     rule = draft.rule or draft.code
     bases = tuple(_basis(index, look(index)) for index in sorted(set(draft.rests_on)))
     return Finding(

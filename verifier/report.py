@@ -148,6 +148,39 @@ class Conformance:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """A second source that a ledger was compared with.
+
+    Attributes:
+        name: What its map or profile calls it, else its kind.
+        kind: `transcript`, `otlp`, `csv` or `parquet`.
+        digest: SHA-256 of the file.
+        calls: Calls that it shows.
+        first: Time of the first of them, empty where it says none.
+        last: Time of the last.
+        performed: False where the ledger does not hold, and nothing was compared.
+        matched: Calls that a recorded action is.
+        missed: Recorded calls that it covers and does not show.
+        uncovered: Recorded calls that it does not show, and is not known to cover.
+        outside: Recorded calls that it does not show, and that its map says it does not cover.
+        runs: Whether it names runs of this ledger.
+    """
+
+    name: str
+    kind: str
+    digest: str
+    calls: int
+    first: str = ""
+    last: str = ""
+    performed: bool = False
+    matched: int = 0
+    missed: int = 0
+    uncovered: int = 0
+    outside: int = 0
+    runs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a verification found: equal for the same bytes and the same trust file."""
 
@@ -155,6 +188,7 @@ class Report:
     integrity: Integrity
     conformance: Conformance
     findings: tuple[Finding, ...]
+    against: tuple[Compared, ...] = ()
 
     @property
     def incidents(self) -> tuple[Incident, ...]:

@@ -60,7 +60,7 @@ def called_as(
     *,
     at: str | None,
     integrity: bool,
-    files: Mapping[str, Path | list[Path] | None],
+    files: Mapping[str, str | Path | list[Path] | None],
 ) -> Named:
     """Return how this report is made again."""
     from ledger.clock import format_time

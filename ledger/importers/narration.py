@@ -15,7 +15,7 @@ from ledger.importers.measures import Measures
 from ledger.importers.observing import Found, observed
 from ledger.importers.paths import ABSENT, Where, json_list, json_object, look
 from ledger.importers.problems import Reporter
-from ledger.importers.profile import Observes, Profile
+from ledger.importers.profile import Errors, Observes, Profile
 from ledger.importers.texts import held, holdable, is_raw, raw, read_json, text_of
 
 UNMATCHED = "unmatched-result"
@@ -169,7 +169,7 @@ class _Narration:
             self._draft.add("observation", unmatched, at)
             return
         action = self._actions[result.call]
-        failed = self._failed(result)
+        failed = says_error(result, self._profile.errors)
         outcome = {
             "action": action,
             "run": self._run,
@@ -214,14 +214,14 @@ class _Narration:
                     self._report("no-ref", message, "the observation, without ref")
                 yield rule, found
 
-    def _failed(self, result: Result) -> bool:
-        """Whether the source says that a result is an error: by a flag, or by its text."""
-        errors = self._profile.errors
-        if errors.key is not None:
-            flag = look(errors.key, json_object(result.message) or {})
-            if flag is not ABSENT and flag:
-                return True
-        return any(re.match(pattern, result.text or "") for pattern in errors.patterns)
+
+def says_error(result: Result, errors: Errors) -> bool:
+    """Return whether the source says that a result is an error: by a flag, or by its text."""
+    if errors.key is not None:
+        flag = look(errors.key, json_object(result.message) or {})
+        if flag is not ABSENT and flag:
+            return True
+    return any(re.match(pattern, result.text or "") for pattern in errors.patterns)
 
 
 def _value(text: str | None) -> tuple[object, object]:

@@ -75,6 +75,7 @@ def _document(
     yield "<main>"
     yield from _integrity(report)
     yield from _conformance(report)
+    yield from _compared(report)
     yield '<section aria-labelledby="findings"><h2 id="findings">Findings</h2>'
     yield from all_findings(report, in_full, called)
     yield "</section>"
@@ -193,6 +194,22 @@ def _integrity(report: Report) -> Iterator[str]:
 def _of_head(report: Report) -> str:
     size = report.ledger.checkpoint_size
     return f"of {size:,} entries" if size else "none that was confirmed"
+
+
+def _compared(report: Report) -> Iterator[str]:
+    """Yield what second sources it was compared with."""
+    if not report.against:
+        return
+    yield '<section aria-labelledby="against"><h2 id="against">Compared with</h2><ul>'
+    for one in report.against:
+        told = f"{one.matched:,} of its {one.calls:,} calls are recorded"
+        if one.missed or one.uncovered:
+            told += f"; recorded and not shown: {one.missed:,} that it covers"
+            told += f", {one.uncovered:,} that it may not cover"
+        if not one.performed:
+            told = "not compared: the ledger has to hold first"
+        yield f"<li>{value(one.name)} ({text(one.kind)}, {value(one.digest, 'code')}): {told}</li>"
+    yield "</ul></section>"
 
 
 def _conformance(report: Report) -> Iterator[str]:

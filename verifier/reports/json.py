@@ -9,7 +9,7 @@ from typing import Any
 
 from verifier.findings import Finding
 from verifier.incidents import Incident
-from verifier.report import Conformance, Integrity, Report, RuleCount
+from verifier.report import Compared, Conformance, Integrity, Report, RuleCount
 from verifier.reports.limits import not_proven
 
 SCHEMA = "writ/report/v1"
@@ -44,6 +44,7 @@ def report_body(report: Report, *, findings: bool = True) -> dict[str, Any]:
         },
         "integrity": _integrity(report.integrity),
         "conformance": _conformance(report.conformance),
+        "against": [_compared(one) for one in report.against],
         "findings": [finding_body(found) for found in report.findings] if findings else [],
         "incidents": [incident_body(one) for one in report.incidents],
         "not_proven": list(not_proven(report)),
@@ -154,6 +155,23 @@ def _conformance(conformance: Conformance) -> dict[str, Any]:
             "handled": total.handled,
         },
         "counts": [_count(count) for count in conformance.counts],
+    }
+
+
+def _compared(compared: Compared) -> dict[str, Any]:
+    return {
+        "name": compared.name,
+        "kind": compared.kind,
+        "digest": compared.digest,
+        "performed": compared.performed,
+        "calls": compared.calls,
+        "matched": compared.matched,
+        "missed": compared.missed,
+        "uncovered": compared.uncovered,
+        "outside": compared.outside,
+        "runs": compared.runs,
+        "first": compared.first,
+        "last": compared.last,
     }
 
 

@@ -43,6 +43,7 @@ def jsonl_lines(
         "ledger": body["ledger"],
         "integrity": body["integrity"],
         "conformance": {name: part for name, part in conformance.items() if name != "counts"},
+        "against": body["against"],
         "findings": len(body["findings"]),
     }
     yield from ({"type": "rule", **count} for count in conformance["counts"])

@@ -151,6 +151,20 @@ CONFORMANCE: Final[Members] = {
     **_CONFORMANCE_HEAD,
     "counts": ("The results of each rule of each contract.", _list("Rule")),
 }
+COMPARED: Final[Members] = {
+    "name": ("What its map or profile calls it, else its kind.", TEXT),
+    "kind": ("Its form.", {"enum": ["transcript", "otlp", "csv", "parquet"]}),
+    "digest": ("SHA-256 of the file.", DIGEST),
+    "performed": ("False where the ledger does not hold.", YES_OR_NO),
+    "calls": ("Calls that it shows.", COUNT),
+    "matched": ("Those that a recorded action is.", COUNT),
+    "missed": ("Recorded calls that it covers and does not show.", COUNT),
+    "uncovered": ("Recorded calls that it does not show, and may not cover.", COUNT),
+    "outside": ("Recorded calls that its map says it does not cover.", COUNT),
+    "runs": ("Whether it names runs of this ledger.", YES_OR_NO),
+    "first": ("Time of its first call; empty where it says none.", TEXT),
+    "last": ("Time of its last call; empty where it says none.", TEXT),
+}
 BASIS: Final[Members] = {
     "index": ("The entry.", COUNT),
     "kind": ("Its record's kind; empty where it cannot be read.", TEXT),
@@ -216,6 +230,7 @@ REPORT: Final[Members] = {
     "ledger": ("What was verified.", _ref("Ledger")),
     "integrity": ("Steps 0 to 9.", _ref("Integrity")),
     "conformance": ("Every record decided again.", _ref("Conformance")),
+    "against": ("Second sources that it was compared with, by digest.", _list("Compared")),
     "findings": ("By entry, code and rule.", _list("Finding")),
     "incidents": ("Findings that belong together, by the first.", _list("Incident")),
     "not_proven": ("What the report leaves open.", TEXTS),
@@ -224,6 +239,7 @@ REPORT: Final[Members] = {
 HEAD_LINE: Final[Members] = {
     **{name: REPORT[name] for name in ("schema", "exit_code", "ledger", "integrity")},
     "conformance": ("Every record decided again, without the rules.", _ref("ConformanceHead")),
+    "against": REPORT["against"],
     "findings": ("How many findings follow.", COUNT),
 }
 
@@ -260,6 +276,7 @@ def report_schema() -> dict[str, Any]:
             "Contract": _object("A contract that was in force.", CONTRACT),
             "Rule": _object("The results of a rule of a contract.", RULE),
             "Finding": _object("A finding.", FINDING),
+            "Compared": _object("A second source.", COMPARED),
             "Explanation": _object("Why a finding is what it is.", EXPLANATION),
             "Fact": _object("What was read of a record or of history.", FACT),
             "Incident": _object("Findings that belong together.", INCIDENT),

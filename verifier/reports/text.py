@@ -44,6 +44,7 @@ def _lines(report: Report, in_full: int) -> Iterator[str]:
     yield verdict_line(report)
     yield from _integrity(report)
     yield from _conformance(report)
+    yield from _compared(report)
     yield f"Answer: {answer(report)}"
     yield from _incidents(report)
     for title, chosen in _groups(report.findings):
@@ -92,6 +93,21 @@ def _conformance(report: Report) -> Iterator[str]:
     for judged in conformance.contracts:
         name = f"{judged.name} {judged.version} for {judged.service}"
         yield f"  {name}: {judged.judged:,} records judged"
+
+
+def _compared(report: Report) -> Iterator[str]:
+    for one in report.against:
+        yield f"Compared with {one.name} · {one.kind} · sha256 {one.digest}"
+        span = f"from {one.first} to {one.last}" if one.first else "without times"
+        if not one.performed:
+            yield f"  NOT COMPARED · the ledger has to hold first · {one.calls:,} calls {span}"
+            continue
+        yield f"  {one.matched:,} of its {one.calls:,} calls are recorded · {span}"
+        if one.missed or one.uncovered or one.outside:
+            yield (
+                f"  recorded, and not shown: {one.missed:,} that it covers, {one.uncovered:,} that "
+                f"it may not cover, {one.outside:,} that it does not"
+            )
 
 
 def not_judged(report: Report) -> str:

@@ -25,6 +25,7 @@ from writ.attesting import (
     check,
     check_text,
 )
+from writ.commands.against import compared_with
 from writ.errors import CommandError, UsageError
 from writ.opening import Opened, opened
 from writ.output import data, message, progress
@@ -33,6 +34,9 @@ from writ.sampling import SampleOption, Sampling, SeedOption, write_pack
 from writ.settings import Settings, current, writ_version
 from writ.verify_options import (
     FORMATS,
+    AgainstMapOption,
+    AgainstOption,
+    AgainstWithinOption,
     DisclosuresOption,
     EngineOption,
     FormatOption,
@@ -47,6 +51,7 @@ from writ.verify_options import (
 
 if TYPE_CHECKING:
     from ledger.signing import Signer
+    from verifier.reconciling.reconciliation import Reconciliation
     from verifier.sampling import Samples
 
 LedgerArgument = Annotated[
@@ -92,6 +97,9 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     attest_key: AttestKeyOption = None,
     sample: SampleOption = None,
     seed: SeedOption = None,
+    against: AgainstOption = None,
+    against_map: AgainstMapOption = None,
+    against_within: AgainstWithinOption = "5m",
 ) -> None:
     """Check every byte of a ledger and decide every record in it again.
 
@@ -103,7 +111,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     named = trust_file(trust, settings)
     pinned = with_time(None if named is None else named[0], at, checkpoint or ())
     attesting = Attesting(attest_ or (), attestation, check_attestation, attest_key or ())
-    opening = {"unseal": unseal, "disclosures": disclosures}
+    opening = {"unseal": unseal, "disclosures": disclosures, "against": against or None}
     attesting.refuse(named, at=at, checkpoint=checkpoint, receipts=receipts, **opening)
     keys = attesting.signers()
     opening |= {"state": state, "check-attestation": check_attestation}
@@ -117,6 +125,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
         state=state,
         engines=engine,
         samples=samples,
+        against=compared_with(against or (), against_map or (), against_within),
     )
     if attesting.check is not None and named is not None:
         found = check(attesting, ledger, named, verify_under, conformance=not integrity)
@@ -126,9 +135,16 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     if pinned is not None and checkpoint and report.integrity.verdict == "broken":
         _say_contained(ledger, pinned)
     dropped = 0 if receipts is None else _dropped(ledger, receipts)
-    files = {"--checkpoint": checkpoint, "--unseal": unseal, "--disclosures": disclosures}
+    given: dict[str, str | Path | list[Path] | None] = {
+        "--checkpoint": checkpoint,
+        "--unseal": unseal,
+        "--disclosures": disclosures,
+        "--against": against,
+        "--against-map": against_map,
+        "--against-within": against_within if against else None,
+    }
     trusted = settings.get("trust", str(trust) if trust else None).value
-    called = called_as(ledger, trusted, pinned, at=at, integrity=integrity, files=files)
+    called = called_as(ledger, trusted, pinned, at=at, integrity=integrity, files=given)
     data(written(report, chosen, settings, called), None if samples else out)
     if named is not None:
         _write_beside(report, ledger, named, (samples, out), (keys, attesting.out))
@@ -276,7 +292,7 @@ def _say_contained(ledger: str, trust: Trust) -> None:
         message(f"writ: {pin.name}, of {head.size:,} entries: {how}")
 
 
-def verified(
+def verified(  # noqa: PLR0913 - each is something that may be asked for
     ledger: str,
     pinned: Trust | None,
     *,
@@ -286,6 +302,7 @@ def verified(
     state: Path | None = None,
     engines: Engines = Engines.AUTO,
     samples: "Samples | None" = None,
+    against: "Reconciliation | None" = None,
 ) -> Report:
     """Verify a ledger, with a progress bar where somebody is watching.
 
@@ -315,6 +332,7 @@ def verified(
             engines=engines,
             asking=asking,
             samples=samples,
+            against=against,
         )
     if kept is not None:
         message(f"writ: {kept.said()}")
