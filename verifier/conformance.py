@@ -230,7 +230,7 @@ class Judge:
             if mine:
                 self._take(judging, mine)
         self._follow(valid, placed, current, against)
-        self._drafts.extend(self._people.observe(valid, self._governing(placed)))
+        self._drafts.extend(self._people.observe(valid, self._governing(placed, current)))
 
     def withheld(self, mark: Mark) -> None:
         """Take note of an entry whose record is held back."""
@@ -362,8 +362,10 @@ class Judge:
         )
         return None if found is None else found.digest
 
-    def _governing(self, placed: Placed) -> Contract | None:
-        """Return the contract in force for the service that a run or a switch is about."""
+    def _governing(self, placed: Placed, current: Judging | None) -> Contract | None:
+        """Return the contract in force for the service that a run, switch or action is about."""
+        if placed.subject == "action":
+            return None if current is None else current.contract
         service = governed(placed.event.record)
         found = self._activated(service, placed) if service else None
         judging = self._judging.get(found) if found else None

@@ -53,7 +53,10 @@ class Derived:
 
 @dataclass(slots=True)
 class _Held:
-    """An action that was proposed and not carried out, until somebody approves it."""
+    """An action that was proposed and not carried out, until somebody approves it.
+
+    `approvals` are the entries of those that hold, by who gave them and the rule that they name.
+    """
 
     index: int
     call: str
@@ -61,8 +64,25 @@ class _Held:
     params: Value
     target: str | None
     run: str
-    approved_at: list[int] = field(default_factory=list[int])
+    approvals: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     resumed_at: int | None = None
+
+    @property
+    def approved_at(self) -> tuple[int, ...]:
+        """The entries of the approvals that hold, in order."""
+        return tuple(sorted(self.approvals.values()))
+
+    def say(self, approval: Event) -> None:
+        """Take somebody's word: of what each said of a rule, or of none, the last one holds.
+
+        What somebody else says takes nothing back, and neither does a word on another rule.
+        """
+        by, rule = approval.record["by"], approval.record.get("rule") or ""
+        if not rule:
+            self.approvals = {key: at for key, at in self.approvals.items() if key[0] != by}
+        self.approvals.pop((by, rule), None)
+        if approval.record["verdict"] == "approve":
+            self.approvals[by, rule] = approval.index
 
 
 class Decisions:
@@ -83,7 +103,7 @@ class Decisions:
                 packed(one.params),
                 one.target,
                 one.run,
-                list(one.approved_at),
+                [[*key, at] for key, at in one.approvals.items()],
                 one.resumed_at,
             ]
             for digest, one in self._held.items()
@@ -94,9 +114,10 @@ class Decisions:
     def take_up(self, rows: Mapping[str, Any]) -> None:
         """Know of these actions, and of no others."""
         self._held = {}
-        for digest, index, call, tool, params, target, run, approved_at, resumed_at in rows["held"]:
+        for digest, index, call, tool, params, target, run, approvals, resumed_at in rows["held"]:
+            given = {(by, rule): at for by, rule, at in approvals}
             self._held[digest] = _Held(
-                index, call, tool, unpacked(params), target, run, list(approved_at), resumed_at
+                index, call, tool, unpacked(params), target, run, given, resumed_at
             )
         self._denied = {digest: (index, effect) for digest, index, effect in rows["denied"]}
 
@@ -120,12 +141,8 @@ class Decisions:
     def approval(self, event: Event) -> None:
         """Take note of somebody's word on a proposed action."""
         held = self._held.get(event.record["action"])
-        if held is None:
-            return
-        if event.record["verdict"] == "approve":
-            held.approved_at.append(event.index)
-        else:
-            held.approved_at.clear()
+        if held is not None:
+            held.say(event)
 
     def outcome(self, event: Event) -> list[Draft]:
         """Return what is wrong when a tool was called although its action was not allowed."""

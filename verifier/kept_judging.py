@@ -18,7 +18,7 @@ from verifier.proven import ProvenReading
 
 # The version says what is kept, and what was found: whoever changes what is judged, or any word of
 # a finding, raises it.
-FORMAT: Final = "writ/judged/v1"
+FORMAT: Final = "writ/judged/v2"
 _ERRORS: Final = (LookupError, TypeError, ValueError, AttributeError)
 
 

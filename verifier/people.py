@@ -77,11 +77,12 @@ class People:
 
         Args:
             valid: The entry.
-            current: The contract in force here for the service that `governed` names.
+            current: The contract in force here for the service that `governed` names; for an
+                action the one that judges it.
         """
         kind, index = valid.event.record["kind"], valid.event.index
         if kind == "action":
-            return list(self._beyond_grant(valid.event))
+            return list(self._beyond_grant(valid.event, current))
         if valid.event.record.get("phase") == "opened":
             return [*self._speaks(valid.event, current), *self._granted(valid.event, current)]
         record = valid.record if kind in _FEW else None
@@ -115,12 +116,12 @@ class People:
             found = f"also {', '.join(beyond)}" if beyond else "no grant is stated"
             yield _draft(GRANT, event.index, current, expected, found)
 
-    def _beyond_grant(self, event: Event) -> Iterator[Draft]:
+    def _beyond_grant(self, event: Event, current: Contract | None) -> Iterator[Draft]:
         """Hold the tool of a live action against what its run was granted."""
         granted, tool = self._grant(event.record["run"]), event.record["tool"]
         if granted is not None and tool not in granted and not event.imported:
             expected = f"a tool that the run was granted: {', '.join(granted) or 'none'}"
-            yield _draft(GRANT, event.index, None, expected, tool)
+            yield _draft(GRANT, event.index, current, expected, tool)
 
     def _person(self, name: str, index: int) -> str:
         """Return who answers for an identity; of what is none it is a person's own name."""

@@ -51,3 +51,5 @@ def test_who_passes_the_guard_over_is_found(shop: Shop) -> None:
     assert codes(report, "identity.grant") == ["identity.grant"] * 4
     said = {one.recorded for one in report.findings if one.code == "identity.grant"}
     assert said == {"also cases.open", "no grant is stated", "cases.open"}
+    contracts = {one.contract for one in report.findings if one.code == "identity.grant"}
+    assert contracts == {report.conformance.contracts[0].digest}

@@ -247,6 +247,15 @@ def test_nobody_approved(verdict: str | None, tmp_path: Path) -> None:
     assert codes(judged(desk, tmp_path), "decision") == ["decision.executed-without-approval"]
 
 
+def test_what_another_says_takes_no_approval_back(tmp_path: Path) -> None:
+    """Of what each said the last word holds: a second person's refusal is not the first one's."""
+    desk = Held()
+    desk.say("approve")
+    desk.say("refuse", "activator")
+    desk.resume()
+    assert codes(judged(desk, tmp_path), "decision") == []
+
+
 def test_another_payment_than_the_approved_one(tmp_path: Path) -> None:
     """What is resumed is what was proposed, to the parameter."""
     desk = Held()
