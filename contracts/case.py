@@ -23,10 +23,11 @@ from contracts.instants import for_cel
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Limits
 from contracts.operations import UNSURE, settled
+from contracts.run_views import identity_view, run_view
 from contracts.scanning import NOTHING, Reads
 from contracts.shortcuts import Key
 from contracts.unseen import Touch, cut
-from contracts.view import ABSENT, Absent, Views, identity_view, run_view
+from contracts.view import ABSENT, Absent, Views
 from contracts.withholding import Hidden, Withholding
 
 OWN_SCOPES = ("run", "service")

@@ -54,12 +54,14 @@ def decide(
     Returns:
         `allow` where nothing stands against it. A warning is a reason and never more.
     """
-    order = {rule.id: number for number, rule in enumerate(contract.rules)}
     reasons = [
         Reason(result.rule.id, result.verdict, _effect(result, lifted))
         for result in results
         if result.verdict is not Verdict.SATISFIED and result.rule.expect is None
     ]
+    if not reasons:
+        return Decision(Effect.ALLOW)
+    order = {rule.id: number for number, rule in enumerate(contract.rules)}
     reasons.sort(key=lambda reason: order.get(reason.rule, len(order)))
     effects = [reason.effect for reason in reasons if reason.effect is not Effect.WARN]
     worst = max(effects, key=_WORST_LAST.index, default=Effect.ALLOW)

@@ -27,6 +27,7 @@ class VersionHistory:
 
     def __init__(self, lineage: Lineage | None = None) -> None:
         self._lineage = Lineage() if lineage is None else lineage
+        self._alone = lineage is None
         self._published: dict[tuple[str, str], str] = {}
         self._activations: dict[str, list[Activation]] = {}
 
@@ -37,8 +38,9 @@ class VersionHistory:
             self._publish(event)
         elif kind == "activation":
             self._activate(event)
-        elif kind == "run":
-            # A run says whether the claimed times of its records can be used.
+        elif kind == "run" and not (self._alone and _is_live_opening(event)):
+            # A run says whether the claimed times of its records can be used; one that is live has
+            # none, and there are many.
             self._lineage.remember(self._lineage.place(event))
 
     def _publish(self, event: Event) -> None:
@@ -107,7 +109,7 @@ class VersionHistory:
             service: The service of the action's run.
             action: The action's entry; activations at or after its index play no part.
         """
-        time = self._lineage.place(action).time
+        time = self._time(action)
         chosen = self.in_force_at(service, action.index, time, imported=action.imported)
         return None if chosen is None else (chosen.version, chosen.digest)
 
@@ -128,6 +130,16 @@ class VersionHistory:
             if marked:
                 return marked[-1]
         return _latest([one for one in before if not one.imported], time)
+
+    def _time(self, action: Event) -> int | None:
+        """Return the event time of an action; of a live one it is not asked where it stands."""
+        if action.imported:
+            return self._lineage.place(action).time
+        return micros(action.recorded_at)
+
+
+def _is_live_opening(event: Event) -> bool:
+    return event.record["phase"] == "opened" and "import" not in event.record
 
 
 def _latest(activations: Sequence[Activation], time: int | None) -> Activation | None:

@@ -5,9 +5,9 @@ Only members that some condition reads are made: the digest of a call or the che
 costs more than most rules. Source: docs/spec/contract-language.md, *Views*.
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from contracts.coercion import (
     MAX_LIST,
@@ -23,12 +23,14 @@ from contracts.coercion import (
 )
 from contracts.evaluation import Condition, Evaluator, Undecidable, condition, shared_evaluator
 from contracts.instants import SECOND, moment, moment_of
-from contracts.lineage import Placed, Run
+from contracts.lineage import Placed
 from contracts.model import Contract, Tool
 from contracts.operations import UNSURE, settled
+from contracts.run_views import RUN_MEMBERS, run_field, run_view
 from contracts.schema_checks import validator
 from contracts.selectors import Selectors
 from contracts.shortcuts import OnlyViews
+from contracts.stated_members import STATED, Stated
 from contracts.unseen import unseen_in
 from contracts.withholding import Hidden
 from ledger.encoding import call_digest
@@ -59,6 +61,7 @@ def _field(name: str) -> Member:
             return value
         return ABSENT if value is None else plain(value)
 
+    STATED[member] = Stated(name)
     return member
 
 
@@ -72,6 +75,7 @@ def _open(name: str) -> Member:
         value = placed.event.record.get(name)
         return ABSENT if value is None or holds_raw(value) else plain(value)
 
+    STATED[member] = Stated(name, open=True)
     return member
 
 
@@ -81,6 +85,7 @@ def _instant(name: str) -> Member:
     def member(placed: Placed) -> Value:
         return moment_of(placed.event.record.get(name)) or ABSENT
 
+    STATED[member] = Stated(name, instant=True)
     return member
 
 
@@ -105,10 +110,6 @@ def _call(placed: Placed) -> Value:
     params = placed.record["params"]
     unseen = _unseen(placed, params)
     return call_digest(placed.record["tool"], params) if unseen is None else unseen
-
-
-def _or_absent(value: Value) -> Value:
-    return ABSENT if value is None else value
 
 
 def _unseen(placed: Placed, value: Value) -> Unseen | None:
@@ -214,67 +215,11 @@ _RECORDS: dict[str, dict[str, Member]] = {
     "switch": _SWITCH,
 }
 
-_RUN_FIELDS = (
-    "ref",
-    "service",
-    "goal",
-    "channel",
-    "workflow",
-    "domain",
-    "requester",
-    "parent",
-    "model",
-    "prompt_digest",
-    "policy",
-)
-
 
 def _chosen(table: Mapping[str, Member], members: Members, placed: Placed) -> dict[str, Value]:
     names = table if members is None else members
     made = {name: table[name](placed) for name in names if name in table}
     return {name: value for name, value in made.items() if not isinstance(value, Absent)}
-
-
-def run_view(run: Run, members: Members = None) -> dict[str, Any]:
-    """Return the variable `run`, as of the place at which `run` is the run's state."""
-    names = _RUN if members is None else members
-    made = {name: _RUN[name](run) for name in names if name in _RUN}
-    return {name: value for name, value in made.items() if value is not None}
-
-
-def _opened(name: str) -> Callable[[Run], Any]:
-    return lambda run: plain(run.opened.get(name))
-
-
-def _closed(name: str) -> Callable[[Run], Any]:
-    return lambda run: None if run.closed is None else plain(run.closed.get(name))
-
-
-def _attributes(run: Run) -> Value:
-    attributes = run.opened.get("attributes")
-    return None if holds_raw(attributes) else plain(attributes)
-
-
-_RUN: dict[str, Callable[[Run], Any]] = {
-    "id": lambda run: run.digest,
-    "imported": lambda run: run.imported,
-    "time": lambda run: None if run.time is None else moment(run.time),
-    "attributes": _attributes,
-    "outcome": _closed("outcome"),
-    "value": _closed("value"),
-    **{name: _opened(name) for name in _RUN_FIELDS},
-}
-
-
-def identity_view(identity: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the variable `identity` from what the authority says of who wrote the record."""
-    view: dict[str, Any] = plain(dict(identity))
-    view["registered"] = identity.get("registered") is True
-    if is_map(delegated := view.get("delegated")):
-        for name in ("since", "until"):
-            at = moment_of(delegated.pop(name, None))
-            delegated.update({} if at is None else {name: at})
-    return view
 
 
 class ToolView:
@@ -293,6 +238,11 @@ class ToolView:
         self._computed: dict[str, Condition] = {
             name: condition(evaluator, text, 0) for name, text in texts.items() if text
         }
+
+    @property
+    def computes(self) -> Collection[str]:
+        """What it makes of parameters: any of `target`, `cost` and `value`."""
+        return self._computed
 
     def params(self, recorded: Value) -> Value:
         """Return parameters as a condition sees them."""
@@ -392,7 +342,7 @@ class Views:
         elif root == placed.subject:
             table = _RECORDS[root]
         elif root == "run" and placed.run is not None:
-            value = _RUN[name](placed.run) if name in _RUN else None
+            value = run_field(name)(placed.run)
             return ABSENT if value is None else value
         else:
             return Absent(f"there is no {root} for {placed.subject}")
@@ -403,21 +353,13 @@ class Views:
         """Return the variable `evidence`: the observations that an action cites."""
         return [self.observed(placed) for placed in observations]
 
-    def column(self, root: str, name: str, placed: Iterable[Placed]) -> list[Value]:
-        """Return what `part` says of many records that all have the variable."""
-        if root == "run":
-            made = _RUN.get(name)
-            return [
-                _or_absent(None if made is None else made(cast("Run", one.run))) for one in placed
-            ]
-        if root == "action":
-            member = self._action.get(name)
-            return [
-                ABSENT if member is None else member(cast("Placed", one.its_action))
-                for one in placed
-            ]
-        member = _RECORDS[root].get(name)
-        return [ABSENT if member is None else member(one) for one in placed]
+    def member(self, root: str, name: str) -> Member | None:
+        """Return what makes a member of `action` or of a record's own variable."""
+        return (self._action if root == "action" else _RECORDS[root]).get(name)
+
+    def tool(self, name: str) -> ToolView | None:
+        """Return what the contract makes of a tool's calls, None where it does not know it."""
+        return self._tools.get(name)
 
     def observed(self, observation: Placed, members: Members = None) -> dict[str, Value]:
         """Return one element of `evidence`."""
@@ -426,7 +368,7 @@ class Views:
     def members_of(self, root: str) -> frozenset[str]:
         """Return the members that a variable which is made member by member can have."""
         if root == "run":
-            return frozenset(_RUN)
+            return RUN_MEMBERS
         return frozenset(self._action if root == "action" else _RECORDS.get(root, ()))
 
     def _selected(self, placed: Placed) -> Value:

@@ -142,6 +142,11 @@ def call_digest(tool: str, params: object) -> str:
     return digest(encode({"params": params, "tool": tool}))
 
 
+def call_digest_checked(tool: str, params: object) -> str:
+    """Return the same of a call all parts of which were checked, or that was read."""
+    return digest(encode_checked({"params": params, "tool": tool}))
+
+
 def representable(value: object) -> object:
     """Return `value` if strict JSON can hold it, else `{"raw": base64}` of its JSON text.
 

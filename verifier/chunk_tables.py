@@ -28,7 +28,8 @@ from verifier.columns import MISSING, Held, arrow_type, column_of, longest_of, p
 from verifier.fact_columns import GroupRun
 from verifier.fact_sources import tools_sql
 from verifier.fact_state import RowsNeededError, Subject, plain_values
-from verifier.rows import Chunk, Viewed
+from verifier.record_tables import Viewed
+from verifier.rows import Chunk
 from verifier.workspace import arrow_of
 
 _NOTHING: Final = Joined((), "CAST(NULL AS BOOLEAN)")
@@ -89,12 +90,10 @@ class ChunkTables:
         times = np.array([-1 if one is None else one for one in live], np.int64)
         if (np.diff(self._indexes) <= 0).any() or (np.diff(times) < 0).any() or (times < 0).any():
             raise RowsNeededError  # the engine says what is wrong
-        for name in self._setup.subjects:
-            if self._chunk.positions[name]:
-                viewed = self._setup.tables.viewed(self._chunk, name, self._judged)
-                self.viewed[name] = viewed
-                self.subjects[name] = Subject(name, viewed.table, dict(viewed.shapes))
-                self.register(name)
+        for name, viewed in self._setup.tables.viewed(self._chunk, self._judged):
+            self.viewed[name] = viewed
+            self.subjects[name] = Subject(name, viewed.table, dict(viewed.shapes))
+            self.register(name)
 
     def compute(self) -> None:
         """Make every condition and every fact a column.
@@ -206,13 +205,15 @@ class ChunkTables:
         shapes["facts"] = record(known, whole=False)
         return shapes
 
-    def _from(self, subject: Subject, some: Iterable[Asked]) -> str:
-        """Return the subject's table, in one variable the facts that some conditions read."""
+    def _from(self, subject: Subject, some: Sequence[Asked]) -> str:
+        """Return what some conditions read of the subject's table, the facts in one variable."""
         reads = frozenset[str]().union(*(one.condition.reads.facts for one in some))
+        roots = {"idx", "tool"}.union(*(one.condition.reads.members for one in some))
+        columns = ", ".join(f'"{one}"' for one in subject.table.column_names if one in roots)
         known = sorted(reads & self._fact_shapes[subject.name].keys())
         held = ", ".join(f'"{field_name(name)}" := "{fact_column(name)}"' for name in known)
         facts = f"struct_pack({held})" if held else "CAST(ROW(true) AS STRUCT(_ BOOLEAN))"
-        return f"SELECT *, {facts} AS facts FROM {subject.source}"
+        return f"SELECT {columns}, {facts} AS facts FROM {subject.source}"
 
     def longest(self, subject: Subject, asked: Asked) -> int:
         """Return a length that no list or map exceeds which a condition may walk."""

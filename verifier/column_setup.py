@@ -1,6 +1,6 @@
 """What a contract needs to be judged by column, from its first chunk to its last."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from contracts.column_plan import Asked, ColumnPlan
 from contracts.column_shapes import NEVER, Shape, is_whole
@@ -9,7 +9,7 @@ from contracts.engine import Engine
 from verifier.asking import Asking
 from verifier.fact_feed import Reasons
 from verifier.fact_state import GroupState
-from verifier.rows import Tables
+from verifier.record_tables import Tables
 from verifier.workspace import Workspace
 
 
@@ -31,9 +31,8 @@ class ColumnSetup:
         self.asking = asking
         self.engine = engine
         self.plan = ColumnPlan(engine.world, engine.rules, engine.waiting)
-        self._named = self.plan.named()
         self.tables = Tables(
-            engine.contract, engine.world.views, self._named, self.plan.member_names()
+            engine.contract, engine.world.views, self.plan.named(), self.plan.member_names()
         )
         self._workspace = Workspace(threads)
         self.database = self._workspace.database
@@ -45,11 +44,6 @@ class ColumnSetup:
             for number, group in enumerate(every)
         }
         self.reasons = Reasons()
-
-    @property
-    def subjects(self) -> Iterable[str]:
-        """The subjects of which something is asked."""
-        return self._named
 
     def scopes(self, over: str, runs: Mapping[int, str]) -> Callable[[int], str]:
         """Return what says which scope a number stands for.

@@ -284,10 +284,10 @@ class _Maker:
             members[name], arrays[name] = self.make(inner, rows)
         shape = record(members, whole=self.named is None)
         mask = pa.array([one is MISSING for one in values], pa.bool_())
-        return shape, _struct([(name, arrays[name]) for name, _ in shape.members], mask)
+        return shape, struct([(name, arrays[name]) for name, _ in shape.members], mask)
 
 
-def _struct(members: Sequence[tuple[str, Held]], mask: Held) -> Held:
+def struct(members: Sequence[tuple[str, Held]], mask: Held) -> Held:
     """Return maps with these members as they are stored."""
     if not members:
         return pa.StructArray.from_arrays([pa.array([True] * len(mask))], [EMPTY], mask=mask)
@@ -307,7 +307,7 @@ def members_column(
     """
     shape = record({name: part.shape for name, part in parts.items()}, whole=whole)
     mask = pa.array([not one for one in there], pa.bool_())
-    return shape, _struct([(name, parts[name].array) for name, _ in shape.members], mask)
+    return shape, struct([(name, parts[name].array) for name, _ in shape.members], mask)
 
 
 def lists(offsets: Places, items: Held, missing: Sequence[bool]) -> Held:

@@ -176,8 +176,12 @@ class Judge:
         if len(self._waiting) == (ON_COUNTERS if self._engines is Engines.ROWS else CHUNK):
             self._judge_waiting()
 
-    def _judge_waiting(self) -> None:
-        """Judge the entries that wait, all of them, and follow what was done, one by one."""
+    def _judge_waiting(self, *, last: bool = False) -> None:
+        """Judge the entries that wait, all of them, and follow what was done, one by one.
+
+        Args:
+            last: There are no more of them: nothing needs to be kept for later ones.
+        """
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
@@ -203,7 +207,7 @@ class Judge:
                     results.append((judging, each.results[position]))
             if results or row.placed.subject not in PASSED_OVER:
                 self._judged(valid, row.placed, current[position], results)
-        if self._long:
+        if self._long and not last:
             self._lineage.spill()
 
     def _note_under(self, waiting: Sequence[ValidEntry], current: Sequence[Judging | None]) -> None:
@@ -224,11 +228,11 @@ class Judge:
         index = valid.event.index
         against: list[RuleResult] = []
         for judging, mine in results:
+            rest = mine
             if judging is current and _decision_counts(valid):
                 against = [result for result in mine if _stands_against(result, index)]
-                mine = [result for result in mine if not _stands_against(result, index)]
-            if mine:
-                self._take(judging, mine)
+                rest = [result for result in mine if not _stands_against(result, index)]
+            self._take(judging, rest)
         self._follow(valid, placed, current, against)
         self._drafts.extend(self._people.observe(valid, self._governing(placed, current)))
 
@@ -242,7 +246,7 @@ class Judge:
 
     def finish(self) -> tuple[Conformance, list[Draft]]:
         """Return what was counted and found, once every entry was observed."""
-        self._judge_waiting()
+        self._judge_waiting(last=True)
         for judging in self._judging.values():
             self._take(judging, judging.engine.finish())
         self._settle(self._handling.finish(self._may_have_outcome))

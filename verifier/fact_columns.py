@@ -24,17 +24,11 @@ from contracts.column_facts import (
     notes_sql,
     own_sql,
 )
-from contracts.column_shapes import (
-    BOOL,
-    INT,
-    INT_MAX,
-    ListOf,
-    Shape,
-)
+from contracts.column_shapes import BOOL, INT, INT_MAX, ListOf, Shape
 from contracts.counters import kind_of
 from contracts.facts import FactMemory, is_nan
 from verifier.columns import MISSING, Held, Places, lists, taken
-from verifier.fact_sources import is_list_sql, sources_of, tools_sql
+from verifier.fact_sources import is_list_sql, narrowed, read_by, sources_of, tools_sql
 from verifier.fact_state import (
     DEFAULT,
     EXTREMES,
@@ -94,7 +88,10 @@ class GroupRun:
         self._group = group = state.group
         self._state = state
         self.spoiling: dict[int, list[FactMemory]] = {}
-        self._subjects = subjects
+        self._subjects = narrowed(group, subjects, state.table)
+        self._read = read_by(group) & subjects.keys()
+        for name in self._read:
+            database.register(self._subjects[name].source, self._subjects[name].table)
         self._known_before = known_before
         self._form = Grouping(
             f"in_{group.over}", group.within, group.over == "run", group.reference
@@ -133,6 +130,8 @@ class GroupRun:
     def keep(self) -> None:
         """Remember what the chunk noted."""
         self._state.keep(f"fresh_{self._state.table}", self._sources_of_values())
+        for name in self._read:
+            self._database.unregister(self._subjects[name].source)
 
     def wanted(self) -> pa.Table:
         """Return the notes under the keys that the records in the table `wanted` ask for."""
@@ -161,7 +160,7 @@ class GroupRun:
                 f"(coalesce(e{number} > 0, false) OR coalesce(lasts{number}, false){held})"
             )
         rows = self._run(
-            f"SELECT DISTINCT idx, {', '.join(tests)} FROM fresh WHERE {' OR '.join(tests)}"
+            f"SELECT idx, {', '.join(tests)} FROM fresh WHERE {' OR '.join(tests)}"
         ).fetchall()
         for index, *flags in rows:
             found = self.spoiling.setdefault(index, [])
@@ -272,6 +271,8 @@ class GroupRun:
 
     def _spread(self) -> None:
         """Put what spoils a fact under every key under each key that is asked for."""
+        if not self._one('SELECT count(*) FROM noted WHERE "key" IS NULL'):
+            return
         keyless = 'SELECT scope, count(*) AS notes FROM noted WHERE "key" IS NULL GROUP BY scope'
         asked = 'SELECT scope, count(DISTINCT "key") AS keys FROM asking GROUP BY scope'
         spread = self._one(

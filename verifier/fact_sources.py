@@ -1,12 +1,30 @@
 """Which records count for a group of facts, as SQL over the tables of a chunk."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from contracts.column_facts import Noting, Source, int_sql, keys_sql
 from contracts.column_names import text_literal
 from contracts.column_plan import FactAsked, FactGroup
 from contracts.column_shapes import Kind, ListOf, Shape, Tagged, options_of
 from verifier.fact_state import EXTREMES, Subject
+
+_PLACING: Final = frozenset({"idx", "time", "imported", "allowed", "in_no_run", "tool", "act"})
+"""The columns that say where a record stands, beside its scope."""
+
+
+def narrowed(group: FactGroup, subjects: Mapping[str, Subject], of: str) -> dict[str, Subject]:
+    """Return the tables with what a group of facts reads of them, under names of their own."""
+    columns = {*_PLACING, f"in_{group.over}", group.at, group.by}
+    for one in group.facts:
+        columns |= {one.where, one.value, one.reserve}
+    return {name: one.narrowed(of, columns) for name, one in subjects.items()}
+
+
+def read_by(group: FactGroup) -> set[str]:
+    """Return the subjects that ask for a group's facts, or count for them."""
+    read = {*group.need.subjects, *(one.memory.fact.source for one in group.facts)}
+    return read | ({"action", "outcome"} if any(one.reserve for one in group.facts) else set())
 
 
 def tools_sql(tools: Iterable[str] | None) -> str:

@@ -6,7 +6,7 @@ window, and of counts and sums all but their total and what a result names. The 
 disk what does not fit in memory.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,16 +45,28 @@ class RowsNeededError(Exception):
 
 @dataclass(slots=True)
 class Subject:
-    """The records of one subject: their table as far as it is made, and its columns' shapes."""
+    """The records of one subject: their table as far as it is made, and its columns' shapes.
+
+    `of`: What the table is for: every condition, or one group of facts.
+    """
 
     name: str
     table: pa.Table
     shapes: dict[str, Shape]
+    of: str = "records"
 
     @property
     def source(self) -> str:
         """The name under which the database knows the table."""
-        return f"records_{self.name.replace('.', '_')}"
+        return f"{self.of}_{self.name.replace('.', '_')}"
+
+    def narrowed(self, of: str, columns: Iterable[str]) -> "Subject":
+        """Return the same records with these columns alone, as far as there are such.
+
+        A statement costs time for each column that a table has, whether it is read or not.
+        """
+        kept = [name for name in self.table.column_names if name in {*columns}]
+        return Subject(self.name, self.table.select(kept), self.shapes, of)
 
     @property
     def indexes(self) -> Places:

@@ -1,30 +1,18 @@
-"""A chunk of history as tables: one a subject, one row a record, with what conditions read of it.
+"""A chunk of history: consecutive records, each at its place.
 
-Placing a record (its run, its action, its time) is the same for both engines, and so are its views:
-`contracts.lineage` and `contracts.view` say what they are. Here they become columns.
+Placing a record (its run, its action, its time) is the same for both engines: `contracts.lineage`
+says what it is.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 
-import pyarrow as pa
-
-from contracts.case import MADE_WHOLE
-from contracts.coercion import Value
-from contracts.column_facts import NOWHERE
-from contracts.column_shapes import NEVER, Shape
 from contracts.engine import Engine
-from contracts.evaluation import VARIABLES
 from contracts.history import Event
 from contracts.lineage import Lineage, Placed
-from contracts.model import Contract, Verdict
+from contracts.model import Verdict
 from contracts.results import RuleResult
-from contracts.view import OBSERVATION_MEMBERS, Absent, Views, identity_view
-from verifier.columns import MISSING, Held, Instant, Made, column_of, members_column
-
-Named = Mapping[str, frozenset[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,198 +124,6 @@ def judged_by_rows(
         if kept:
             found.results[position] = kept
     return found
-
-
-class Interned:
-    """Texts as numbers, the same text as the same number ever after."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._texts: list[str] = []
-
-    def number(self, text: str | None) -> int | None:
-        """Return a text's number."""
-        if text is None:
-            return None
-        found = self._numbers.get(text)
-        if found is None:
-            found = self._numbers[text] = len(self._texts)
-            self._texts.append(text)
-        return found
-
-    def text(self, number: int) -> str:
-        """Return a number's text."""
-        return self._texts[number]
-
-
-@dataclass(frozen=True, slots=True)
-class Viewed:
-    """The records of one subject in a chunk, as a table.
-
-    Attributes:
-        positions: Of each row the position of its record in the chunk.
-        table: `idx`, `time`, the scopes, and a column a variable.
-        shapes: The shape of every variable.
-        odd: The rows that hold what no column can.
-        longest: The length of the longest list or map in any row.
-    """
-
-    positions: Sequence[int]
-    table: pa.Table
-    shapes: Mapping[str, Shape]
-    odd: frozenset[int]
-    longest: int
-
-
-class Tables:
-    """Makes tables of chunks, for one contract.
-
-    Args:
-        contract: The contract.
-        views: Its views.
-        named: For each subject, which members of which variables its conditions read; None for
-            all of them.
-        members: Every name that may be a member of a map in some condition.
-    """
-
-    def __init__(
-        self,
-        contract: Contract,
-        views: Views,
-        named: Mapping[str, Named],
-        members: frozenset[str],
-    ) -> None:
-        self._service = contract.service
-        expected = [rule.expect.over for rule in contract.rules if rule.expect]
-        self._overs = {*(fact.over for fact in contract.facts), *expected} - {"run"}
-        self._views = views
-        self._named = named
-        self._members = members
-        self.scopes = Interned()
-
-    def viewed(self, chunk: Chunk, subject: str, judged: Sequence[bool]) -> Viewed:
-        """Return the table of the records of one subject."""
-        positions = chunk.positions[subject]
-        rows = [chunk.rows[position] for position in positions]
-        columns = dict(self._placing(rows))
-        # A contract's rules are for the runs of its own service.
-        runs = [row.placed.run for row in rows]
-        asked = [
-            judged[position] and run is not None and run.opened.get("service") == self._service
-            for position, run in zip(positions, runs, strict=True)
-        ]
-        columns["judged"] = pa.array(asked, pa.bool_())
-        shapes: dict[str, Shape] = dict.fromkeys(VARIABLES, NEVER)
-        odd: set[int] = set()
-        longest = 0
-        with self._views.remembering():
-            for root, members in self._named[subject].items():
-                for shape, array, parts in self._variable(subject, root, members, rows):
-                    shapes[root], columns[root] = shape, array
-                    odd.update(*(part.odd for part in parts))
-                    longest = max([longest, *(part.longest for part in parts)])
-        return Viewed(positions, pa.table(columns), shapes, frozenset(odd), longest)
-
-    def _placing(self, rows: Sequence[Row]) -> Iterator[tuple[str, Held]]:
-        """Yield where records stand: what facts are taken over."""
-        placed = [row.placed for row in rows]
-        events = [one.event for one in placed]
-        actions = [one.its_action for one in placed]
-        runs = [one.run for one in placed]
-        yield "idx", pa.array([one.index for one in events], pa.int64())
-        yield "time", pa.array([one.time for one in placed], pa.int64())
-        yield "imported", pa.array([one.imported for one in events], pa.bool_())
-        yield "allowed", pa.array([_allowed(one) for one in actions], pa.bool_())
-        yield "closed", pa.array([one is not None and one.closed is not None for one in runs])
-        yield "in_no_run", pa.array([one is None for one in runs], pa.bool_())
-        tools = ["" if one is None else one.event.record["tool"] for one in actions]
-        yield "tool", pa.array(tools, pa.string())
-        acts = [None if one is None else one.event.index for one in actions]
-        yield "act", pa.array(acts, pa.int64())
-        yield "in_run", pa.array([None if one is None else one.index for one in runs], pa.int64())
-        number = self.scopes.number
-        for over in self._overs:
-            scopes = [number(one.scope(over)) for one in placed]
-            yield f"in_{over}", pa.array(scopes, pa.int64())
-
-    def scope_text(self, number: int, over: str, runs: Mapping[int, str]) -> str:
-        """Return the scope that a number stands for."""
-        if over == "run":
-            return "" if number == NOWHERE else runs[number]
-        return self.scopes.text(number)
-
-    # ------------------------------------------------------------------------- variables
-
-    def _variable(
-        self, subject: str, root: str, members: frozenset[str] | None, rows: Sequence[Row]
-    ) -> Iterator[tuple[Shape, Held, list[Made]]]:
-        """Yield a variable's column, if the records of the subject have it at all."""
-        if root in MADE_WHOLE:
-            made = column_of(list(self._wholes(root, subject, rows)), self._members)
-            yield made.shape, made.array, [made]
-            return
-        placed = [row.placed for row in rows]
-        there = [_has(root, subject, one) for one in placed]
-        if not any(there):
-            return
-        names = self._views.members_of(root) if members is None else sorted(members)
-        parts = {name: self._part(root, name, placed, there) for name in names}
-        shape, array = members_column(parts, there, whole=members is None)
-        yield shape, array, list(parts.values())
-
-    def _part(self, root: str, name: str, placed: Sequence[Placed], there: Sequence[bool]) -> Made:
-        if name == "time" and root != "run":
-            values: list[Value] = [_instant(root, one) for one in placed]
-        else:
-            those = placed if all(there) else list(compress(placed, there))
-            found = [_known(one) for one in self._views.column(root, name, those)]
-            values = found if those is placed else _spread(found, there)
-        return column_of(values, self._members)
-
-    def _wholes(self, root: str, subject: str, rows: Sequence[Row]) -> Iterable[Value]:
-        """Return a variable that is made as a whole, of each record."""
-        if root == "params":
-            return [_known(self._views.params(row.placed)) for row in rows]
-        if root == "identity":
-            # Who wrote is said in few ways, each the same object over and over.
-            said = {id(row.placed.event.identity): row.placed.event.identity for row in rows}
-            seen = {name: identity_view(identity) for name, identity in said.items()}
-            return [seen[id(row.placed.event.identity)] for row in rows]
-        if subject != "action":
-            return [MISSING] * len(rows)
-        names = [name for name in OBSERVATION_MEMBERS if name in self._members]
-        cited = {id(one): one for row in rows for one in row.cited}
-        shown = {name: self._views.observed(one, names) for name, one in cited.items()}
-        return [[shown[id(one)] for one in row.cited] for row in rows]
-
-
-def _allowed(action: Placed | None) -> bool:
-    return action is None or action.counts_as_allowed
-
-
-def _has(root: str, subject: str, placed: Placed) -> bool:
-    """Return whether a record has a variable that is made member by member."""
-    if root == "action":
-        return placed.its_action is not None
-    if root == "run":
-        return placed.run is not None
-    return root == subject
-
-
-def _instant(root: str, placed: Placed) -> Value:
-    """Return the event time of a record, or of its action."""
-    holder = placed.its_action if root == "action" else placed
-    return MISSING if holder is None or holder.time is None else Instant(holder.time)
-
-
-def _known(value: Value) -> Value:
-    return MISSING if isinstance(value, Absent) else value
-
-
-def _spread(values: Iterable[Value], there: Iterable[bool]) -> list[Value]:
-    """Return values one a row, where they are there."""
-    rest = iter(values)
-    return [next(rest) if has else MISSING for has in there]
 
 
 def runs_of(chunk: Chunk) -> Mapping[int, str]:

@@ -5,22 +5,19 @@ was closed long ago. So those are written to a database, and read again where a 
 Reference data, which stand in no run, stay in memory.
 """
 
-import pickle
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from contracts.history import Event
-from contracts.lineage import RUN_CLOSED, Lineage, Placed, Remembered, Run
+from contracts.lineage import RUN_CLOSED, Lineage, Placed, Remembered
+from verifier.bundles import Bundle, packed, unpacked
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from verifier.workspace import Workspace
-
-Bundle: TypeAlias = tuple[Run, dict[str, Placed], dict[str, Placed]]
-"""A run with its actions and observations, by their digests."""
 
 
 class SpillingLineage(Lineage):
@@ -77,7 +74,7 @@ class SpillingLineage(Lineage):
             actions, observations = self._of_run.pop(digest, ({}, {}))
             bundle: Bundle = (run, actions, observations)
             runs.append(digest)
-            bodies.append(pickle.dumps(bundle, protocol=5))
+            bodies.append(packed(bundle))
             for name, index in self._forgotten(bundle):
                 members["digest"].append(name)
                 members["idx"].append(index)
@@ -144,7 +141,7 @@ class SpillingLineage(Lineage):
                 yield digest, placed.event.index
 
     def _take_up(self, run: str, body: bytes) -> str:
-        bundle: Bundle = pickle.loads(body)  # noqa: S301 - written by `spill`, in a private file
+        bundle = unpacked(body)
         self._runs[run] = bundle[0]
         self._of_run[run] = bundle[1], bundle[2]
         self._actions.update(bundle[1])

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from contracts import column_facts
+from contracts import column_facts, member_columns
 from contracts.column_facts import Counted
 from contracts.history import Event
 from contracts.model import Contract
@@ -20,7 +20,7 @@ from tests.reference.column_attacks import ATTACKS
 from tests.reference.histories import events_of
 from tests.reference.random_columns import wide_case
 from tests.reference.test_vectors import asked
-from verifier import chunk_results, chunk_verdicts, column_setup, fact_columns, fact_state, rows
+from verifier import chunk_results, chunk_verdicts, column_setup, fact_columns, fact_state
 from verifier.chunk_results import ChunkResults
 from verifier.chunk_tables import ChunkTables
 from verifier.columns import MISSING
@@ -146,7 +146,7 @@ PLANTS: Final[Mapping[str, tuple[Any, str, Callable[[Any], Any]]]] = {
     ),
     "no default": (fact_columns, "Pool", instead(_NoDefault)),
     "no unknown: skip": (fact_state, "Counted", instead(_no_skip)),
-    "attempts that were refused": (rows, "_allowed", instead(_yes)),
+    "attempts that were refused": (member_columns, "_allowed", instead(_yes)),
     "the least of several types": (
         GroupRun,
         "_summed",

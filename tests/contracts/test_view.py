@@ -9,7 +9,8 @@ import pytest
 from contracts.coercion import coercion, holds_long_list, holds_raw, plain
 from contracts.instants import for_cel, micros, moment, moment_of, written
 from contracts.lineage import Lineage, Placed
-from contracts.view import Absent, Views, identity_view, run_view
+from contracts.run_views import identity_view, run_view
+from contracts.view import Absent, Views
 from ledger.encoding import call_digest
 from tests.reference.histories import SERVICE, contract_of, digest_of, events_of
 
