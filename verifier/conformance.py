@@ -8,9 +8,8 @@ Source: docs/spec/contract-language.md, *Version in force*, *Rules*, *Decision*.
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from contracts.coercion import Value
 from contracts.errors import ContractErrors
@@ -24,19 +23,20 @@ from contracts.versions import VersionHistory
 from contracts.withholding import Hidden, Mark, Withholding
 from verifier.asking import Asking
 from verifier.coverage import Coverage, gaps, unclosed
-from verifier.decisions import Decisions, Derived, reasoned, weaker
+from verifier.decisions import Decisions, Derived, reasoned
 from verifier.disparity import Disparities, Grounds
 from verifier.drafts import Draft
 from verifier.engines import Engines
 from verifier.entries import ValidEntry
 from verifier.findings import Result, shortened
-from verifier.grouping import Streams
 from verifier.handling import Handling, doubtful
+from verifier.judged import Published, Read
 from verifier.judging import CHUNK, LONG, ON_COUNTERS, Judging
 from verifier.kept_drafts import DraftReader, DraftWriter
-from verifier.people import Owners, People, governed
+from verifier.people import People, governed
 from verifier.privileges import Privileges
-from verifier.report import Conformance, JudgedContract, RuleCount
+from verifier.rederiving import DOUBTED, decision_counts, derived_again, over_sealed, stands_against
+from verifier.report import Conformance
 from verifier.rows import Chunk, Clocks, Judged
 from verifier.rule_drafts import no_contract, undecided, unreadable
 from verifier.sampling import Samples
@@ -50,42 +50,6 @@ PASSED_OVER = frozenset({"message"})
 VERSIONED = frozenset({"contract", "activation"})
 # The rule that says what `coverage.outcome-missing` says, where a contract has it.
 OUTCOME_RULE = "recovery.outcome"
-# Findings on a decision that hang on what it was derived from.
-DOUBTED = frozenset(
-    f"decision.{what}"
-    for what in ("false-allow", "false-deny", "reasons-differ", "executed-without-approval")
-)
-# Findings on a decision that hang on the values that rules read.
-OVER_SEALED = frozenset(
-    f"decision.{what}" for what in ("false-allow", "false-deny", "reasons-differ")
-)
-
-
-class Published(Owners, Protocol):
-    """The contracts of a ledger: their texts, and where each was first activated, by digest.
-
-    And who answers for whom in it.
-    """
-
-    @property
-    def texts(self) -> Mapping[str, str]:
-        """Texts by digest."""
-        ...
-
-    @property
-    def activated(self) -> Mapping[str, int]:
-        """Indexes of the first activations by digest."""
-        ...
-
-
-class Read(Protocol):
-    """The reading whose entries are judged: its streams, and what it left out."""
-
-    size: int
-    streams: Streams
-    when_withheld: Callable[[Mark], None]
-
-
 _Results: TypeAlias = tuple[Judging, list[RuleResult]]
 """What a contract says of an entry."""
 
@@ -201,12 +165,12 @@ class Judge:
             judging.judged += sum(judged)
             found.append((judging, judging.judge(chunk, judged, long=self._long)))
         for position, valid in enumerate(waiting):
-            row, results = chunk.rows[position], list[_Results]()
-            for judging, each in found:
-                if position in each.results:
-                    results.append((judging, each.results[position]))
-            if results or row.placed.subject not in PASSED_OVER:
-                self._judged(valid, row.placed, current[position], results)
+            placed = chunk.rows[position].placed
+            results = [
+                (one, each.results[position]) for one, each in found if position in each.results
+            ]
+            if results or placed.subject not in PASSED_OVER:
+                self._judged(valid, placed, current[position], results)
         if self._long and not last:
             self._lineage.spill()
 
@@ -229,9 +193,9 @@ class Judge:
         against: list[RuleResult] = []
         for judging, mine in results:
             rest = mine
-            if judging is current and _decision_counts(valid):
-                against = [result for result in mine if _stands_against(result, index)]
-                rest = [result for result in mine if not _stands_against(result, index)]
+            if judging is current and decision_counts(valid):
+                against = [result for result in mine if stands_against(result, index)]
+                rest = [result for result in mine if not stands_against(result, index)]
             self._take(judging, rest)
         self._follow(valid, placed, current, against)
         self._drafts.extend(self._people.observe(valid, self._governing(placed, current)))
@@ -260,8 +224,8 @@ class Judge:
         judged = [judging for judging in self._judging.values() if judging.judged]
         conformance = Conformance(
             performed=True,
-            contracts=tuple(_named(judging) for judging in judged),
-            counts=tuple(count for judging in judged for count in _counted(judging)),
+            contracts=tuple(judging.named() for judging in judged),
+            counts=tuple(count for judging in judged for count in judging.rule_counts()),
             records=dict(sorted(self._kinds.items())),
         )
         return conformance, self._drafts
@@ -439,9 +403,9 @@ class Judge:
         """Decide an action with a decision again, and settle what stands against it."""
         derived: Derived | None = None
         drafts: list[Draft] = []
-        if current is not None and _decision_counts(valid):
+        if current is not None and decision_counts(valid):
             contract = current.contract
-            derived = _derived(valid, current, against)
+            derived = derived_again(valid, current, against)
             drafts = [current.draft(result) for result in against]
             lifted = self._handling.lifted(placed, contract, derived.decision)
             if self._approvals_doubted(placed):
@@ -455,7 +419,7 @@ class Judge:
         if current is not None:
             self._privileges.action(valid.event, current.contract)
         if current is not None and derived is not None:
-            found = _over_sealed(found, valid, current, against)
+            found = over_sealed(found, valid, current, against)
             if not any(one.hidden for one in against):
                 self._compare(placed, derived)
         self._drafts.extend(undecided(one) if one.hidden is Hidden.SEALED else one for one in found)
@@ -484,73 +448,3 @@ class Judge:
 
     def _rests_on_withheld(self, against: list[RuleResult]) -> bool:
         return bool(self._withholding) and any(one.hidden is Hidden.WITHHELD for one in against)
-
-
-def _over_sealed(
-    found: list[Draft], valid: ValidEntry, current: Judging, against: list[RuleResult]
-) -> list[Draft]:
-    """Mark what hangs on sealed values that a rule reads, and on nothing else.
-
-    Whoever acts chooses what is sealed: what stands against an action without the rules over sealed
-    values stands, and an action that it should not have been allowed by is wrong for certain.
-    """
-    plain = [result for result in against if result.hidden is not Hidden.SEALED]
-    if len(plain) == len(against):
-        return found
-    least = current.engine.decide(valid.event, plain).effect
-    effect = valid.event.record["decision"]["effect"]
-    sure = "decision.false-allow" if weaker(effect, least) else ""
-    return [
-        replace(one, hidden=Hidden.SEALED) if one.code in OVER_SEALED - {sure} else one
-        for one in found
-    ]
-
-
-def _decision_counts(valid: ValidEntry) -> bool:
-    """Return whether this is a live action with a decision: others were decided elsewhere."""
-    event = valid.event
-    return event.record["kind"] == "action" and "decision" in event.record and not event.imported
-
-
-def _stands_against(result: RuleResult, index: int) -> bool:
-    """Return whether a result takes part in the decision on the action at `index`."""
-    return (
-        result.index == index
-        and result.rule.expect is None
-        and result.verdict is not Verdict.SATISFIED
-    )
-
-
-def _derived(valid: ValidEntry, current: Judging, against: list[RuleResult]) -> Derived:
-    """Return the decision on a live action, derived again."""
-    rests_on = {index for result in against for index in result.rests_on}
-    contract = current.contract
-    decision = current.engine.decide(valid.event, against)
-    return Derived(decision, contract.version, contract.digest, tuple(sorted(rests_on)))
-
-
-def _named(judging: Judging) -> JudgedContract:
-    contract = judging.contract
-    return JudgedContract(
-        name=contract.name,
-        version=contract.version,
-        digest=contract.digest,
-        service=contract.service,
-        judged=judging.judged,
-    )
-
-
-def _counted(judging: Judging) -> list[RuleCount]:
-    return [
-        RuleCount(
-            contract=judging.contract.digest,
-            rule=rule.id,
-            clause=rule.clause,
-            effect=rule.effect.value,
-            line=judging.contract.line_of(rule.position),
-            says=rule.says,
-            tally=judging.counts[rule.id].tally(),
-            cites=rule.cites,
-        )
-        for rule in judging.contract.rules
-    ]

@@ -19,7 +19,7 @@ from contracts.snapshots import engine_rows, take_up_engine
 from verifier.asking import Asking
 from verifier.drafts import Draft
 from verifier.engines import Engines
-from verifier.report import Tally
+from verifier.report import JudgedContract, RuleCount, Tally
 from verifier.rows import Chunk, Judged, judged_by_rows
 from verifier.rule_drafts import broken_rule
 
@@ -91,6 +91,33 @@ class Judging:
     def draft(self, result: RuleResult) -> Draft:
         """Return a result that is not satisfied as a finding under this contract."""
         return broken_rule(result, self.contract, self.activated)
+
+    def named(self) -> JudgedContract:
+        """Return the contract as the report names it."""
+        contract = self.contract
+        return JudgedContract(
+            name=contract.name,
+            version=contract.version,
+            digest=contract.digest,
+            service=contract.service,
+            judged=self.judged,
+        )
+
+    def rule_counts(self) -> list[RuleCount]:
+        """Return the results of each rule, in the contract's order."""
+        return [
+            RuleCount(
+                contract=self.contract.digest,
+                rule=rule.id,
+                clause=rule.clause,
+                effect=rule.effect.value,
+                line=self.contract.line_of(rule.position),
+                says=rule.says,
+                tally=self.counts[rule.id].tally(),
+                cites=rule.cites,
+            )
+            for rule in self.contract.rules
+        ]
 
     def kept(self, writer: PlacedWriter) -> dict[str, Value]:
         """Return what was counted, and what the counters hold; columns hand it to them first.
