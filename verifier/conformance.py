@@ -24,6 +24,7 @@ from contracts.withholding import Hidden, Mark, Withholding
 from verifier.asking import Asking
 from verifier.coverage import Coverage, gaps, unclosed
 from verifier.decisions import Decisions, Derived, reasoned
+from verifier.deriving import decision_counts, derive, over_sealed, stands_against
 from verifier.disparity import Disparities, Grounds
 from verifier.drafts import Draft
 from verifier.engines import Engines
@@ -35,7 +36,6 @@ from verifier.judging import CHUNK, LONG, ON_COUNTERS, Judging
 from verifier.kept_drafts import DraftReader, DraftWriter
 from verifier.people import People, governed
 from verifier.privileges import Privileges
-from verifier.rederiving import DOUBTED, decision_counts, derived_again, over_sealed, stands_against
 from verifier.report import Conformance
 from verifier.rows import Chunk, Clocks, Judged
 from verifier.rule_drafts import no_contract, undecided, unreadable
@@ -50,6 +50,12 @@ PASSED_OVER = frozenset({"message"})
 VERSIONED = frozenset({"contract", "activation"})
 # The rule that says what `coverage.outcome-missing` says, where a contract has it.
 OUTCOME_RULE = "recovery.outcome"
+# Findings on a decision that hang on what it was derived from.
+DOUBTED = frozenset(
+    f"decision.{what}"
+    for what in ("false-allow", "false-deny", "reasons-differ", "executed-without-approval")
+)
+
 _Results: TypeAlias = tuple[Judging, list[RuleResult]]
 """What a contract says of an entry."""
 
@@ -149,12 +155,7 @@ class Judge:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        chunk, current = Chunk(), list[Judging | None]()
-        self._lineage.expect(valid.event for valid in waiting)
-        for valid in waiting:
-            placed = chunk.add(valid.event, self._lineage, self._clocks).placed
-            current.append(self._in_force(placed))
-        self._note_under(waiting, current)
+        chunk, current = self._placed(waiting)
         # What was imported has clocks of its own and large observations: the counters are quicker.
         live = sum(not valid.event.imported for valid in waiting)
         self._long = self._long or live >= LONG
@@ -174,12 +175,18 @@ class Judge:
         if self._long and not last:
             self._lineage.spill()
 
-    def _note_under(self, waiting: Sequence[ValidEntry], current: Sequence[Judging | None]) -> None:
-        """Note which contract is in force for each entry."""
+    def _placed(self, waiting: Sequence[ValidEntry]) -> tuple[Chunk, Sequence[Judging | None]]:
+        """Return entries at their places, with the contract in force for each; note that too."""
+        chunk, current = Chunk(), list[Judging | None]()
+        self._lineage.expect(valid.event for valid in waiting)
+        for valid in waiting:
+            placed = chunk.add(valid.event, self._lineage, self._clocks).placed
+            current.append(self._in_force(placed))
         self._under.frombytes(bytes(2 * (waiting[-1].event.index + 1 - len(self._under))))
         for valid, judging in zip(waiting, current, strict=True):
             if judging is not None:
                 self._under[valid.event.index] = judging.number
+        return chunk, current
 
     def _judged(
         self,
@@ -192,11 +199,11 @@ class Judge:
         index = valid.event.index
         against: list[RuleResult] = []
         for judging, mine in results:
-            rest = mine
             if judging is current and decision_counts(valid):
                 against = [result for result in mine if stands_against(result, index)]
-                rest = [result for result in mine if not stands_against(result, index)]
-            self._take(judging, rest)
+                self._take(judging, [one for one in mine if not stands_against(one, index)])
+            else:
+                self._take(judging, mine)
         self._follow(valid, placed, current, against)
         self._drafts.extend(self._people.observe(valid, self._governing(placed, current)))
 
@@ -225,7 +232,7 @@ class Judge:
         conformance = Conformance(
             performed=True,
             contracts=tuple(judging.named() for judging in judged),
-            counts=tuple(count for judging in judged for count in judging.rule_counts()),
+            counts=tuple(count for judging in judged for count in judging.counted()),
             records=dict(sorted(self._kinds.items())),
         )
         return conformance, self._drafts
@@ -405,7 +412,7 @@ class Judge:
         drafts: list[Draft] = []
         if current is not None and decision_counts(valid):
             contract = current.contract
-            derived = derived_again(valid, current, against)
+            derived = derive(valid, current, against)
             drafts = [current.draft(result) for result in against]
             lifted = self._handling.lifted(placed, contract, derived.decision)
             if self._approvals_doubted(placed):

@@ -61,7 +61,7 @@ class ValidEntry:
     __slots__ = ("_record", "event", "exact", "submission")
 
     def __init__(
-        self, event: Event, record: AnyRecord | None, exact: bool, submission: int
+        self, event: Event, record: AnyRecord | None, *, exact: bool, submission: int
     ) -> None:
         self.event = event
         self.exact = exact

@@ -303,7 +303,7 @@ class Reading:
             imported=imported,
             unseen=shown is not None and any(unseen_in(shown)),
         )
-        return ValidEntry(event, record, submission.exact, first)
+        return ValidEntry(event, record, exact=submission.exact, submission=first)
 
     def _withhold(self, entry: Entry) -> None:
         """Take note of a record that is held back, or that rests on one and so cannot be judged."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LONG: Final = 15_000
 """From so many entries on, columns are worth their planning."""
-CHUNK: Final = 60_000
+CHUNK: Final = 100_000
 """How many entries are judged at a time, by column: each of them is held in memory till then."""
 ON_COUNTERS: Final = 1_000
 """How many are, where only counters judge."""
@@ -92,33 +92,6 @@ class Judging:
         """Return a result that is not satisfied as a finding under this contract."""
         return broken_rule(result, self.contract, self.activated)
 
-    def named(self) -> JudgedContract:
-        """Return the contract as the report names it."""
-        contract = self.contract
-        return JudgedContract(
-            name=contract.name,
-            version=contract.version,
-            digest=contract.digest,
-            service=contract.service,
-            judged=self.judged,
-        )
-
-    def rule_counts(self) -> list[RuleCount]:
-        """Return the results of each rule, in the contract's order."""
-        return [
-            RuleCount(
-                contract=self.contract.digest,
-                rule=rule.id,
-                clause=rule.clause,
-                effect=rule.effect.value,
-                line=self.contract.line_of(rule.position),
-                says=rule.says,
-                tally=self.counts[rule.id].tally(),
-                cites=rule.cites,
-            )
-            for rule in self.contract.rules
-        ]
-
     def kept(self, writer: PlacedWriter) -> dict[str, Value]:
         """Return what was counted, and what the counters hold; columns hand it to them first.
 
@@ -168,3 +141,30 @@ class Judging:
         for number, count in found.satisfied.items():
             self.counts[self.contract.rules[number].id].results["satisfied"] += count
         return found
+
+    def named(self) -> JudgedContract:
+        """Return the contract, as a report names it."""
+        contract = self.contract
+        return JudgedContract(
+            name=contract.name,
+            version=contract.version,
+            digest=contract.digest,
+            service=contract.service,
+            judged=self.judged,
+        )
+
+    def counted(self) -> list[RuleCount]:
+        """Return how each rule came out."""
+        return [
+            RuleCount(
+                contract=self.contract.digest,
+                rule=rule.id,
+                clause=rule.clause,
+                effect=rule.effect.value,
+                line=self.contract.line_of(rule.position),
+                says=rule.says,
+                tally=self.counts[rule.id].tally(),
+                cites=rule.cites,
+            )
+            for rule in self.contract.rules
+        ]

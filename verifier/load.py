@@ -300,10 +300,10 @@ def _shared(progress: Progress | None) -> tuple[Progress | None, Progress | None
         return None, None
 
     def first(done: int, total: int) -> None:
-        progress(int(done * PROOF), total)
+        progress(round(done * PROOF), total)
 
     def then(done: int, total: int) -> None:
-        progress(int(total * PROOF + done * (1 - PROOF)), total)
+        progress(round(total * PROOF + done * (1 - PROOF)), total)
 
     return first, then
 

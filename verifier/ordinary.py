@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
 from contracts.governance import Governance
 from ledger.authority import Standing
@@ -125,9 +124,9 @@ def proved(
                         reading.take(found)
                         if progress is not None:
                             progress(reading.size, reading.total)
-                found = reading.finish()
+                ended = reading.finish()
                 tables.end()
-                return found
+                return ended
         except StateError:
             raise
         except (UnusualError, VerifierError, LedgerError, BrokenProcessPool):
@@ -151,9 +150,10 @@ def uncollected() -> Generator[None]:
 
 @contextmanager
 def _folder(state: State | None, given: Path | None) -> Generator[Path]:
-    """Give a folder for tables: that of the state, one that was given, or one for the time being."""
-    if state is not None or given is not None:
-        yield state.work if state is not None else cast("Path", given)
+    """Give a folder for tables: a state's, one that is given, or one for the time being."""
+    known = given if state is None else state.work
+    if known is not None:
+        yield known
         return
     with TemporaryDirectory(prefix="writ-") as folder:
         yield Path(folder)

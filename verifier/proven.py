@@ -68,7 +68,7 @@ class ProvenReading:
         self._latest = ""
         self.at = 0
         self.size = size
-        self.streams = _Streams(founding.genesis, leaves)
+        self.streams: Streams = _Streams(founding.genesis, leaves)
         self.references = pointed
         self.when_withheld: Callable[[Mark], None] = _never
 
@@ -141,7 +141,7 @@ class ProvenReading:
                 name = digests[2 * HASH_SIZE * inner : 2 * HASH_SIZE * (inner + 1)]
                 event = self._event(start + inner, name, values[inner], at)
                 self.at = start + inner + 1
-                yield ValidEntry(event, None, exact, start + place)
+                yield ValidEntry(event, None, exact=exact, submission=start + place)
 
     def _values(self, raws: Sequence[bytes]) -> list[_Read]:
         """Read records whose bytes are, or will be, proved to be strict JSON."""
@@ -155,9 +155,8 @@ class ProvenReading:
         closed = any(value["kind"] == "stream-close" for value in values)
         said = (header.key, header.stream, int(header.number), header.previous)
         seen = (int(header.seen_size), header.seen_leaf, header.exact == "true")
-        self.streams.take_at(
-            first, Signed(first, *said, *seen, "", closed, None), "", closed=closed
-        )
+        signed = Signed(first, *said, *seen, "", closed, None)
+        self.streams.take_at(first, signed, "", closed=closed)
 
     def _event(self, index: int, digest: str, value: _Read, at: str) -> Event:
         if not self._founding.known_ahead(index, digest, value["kind"]):

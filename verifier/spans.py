@@ -4,6 +4,7 @@ Source: docs/adr/0014.
 """
 
 import gc
+import sys
 import threading
 from collections.abc import Mapping
 from multiprocessing import get_all_start_methods
@@ -72,11 +73,12 @@ def read_elsewhere(genesis: str, keys: Mapping[str, bytes], start: int, stop: in
 def how_begun(store: Store) -> str:
     """Return how processes are begun: as copies of this one, where nothing in it hinders that.
 
-    A copy has everything loaded already. Other threads may hold locks that it would wait for, and
-    it must not have connections of ours: these are closed, and opened again when something is
-    asked.
+    A copy has everything loaded already. Other threads may hold locks that it would wait for, those
+    of a database that was loaded too, and it must not have connections of ours: these are closed,
+    and opened again when something is asked.
     """
-    if threading.active_count() > 1 or "fork" not in get_all_start_methods():
+    threads = threading.active_count() > 1 or "duckdb" in sys.modules
+    if threads or "fork" not in get_all_start_methods():
         return "spawn"
     store.close()
     return "fork"

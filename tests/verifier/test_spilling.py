@@ -136,3 +136,22 @@ def test_an_action_of_another_run_is_kept_with_what_names_it() -> None:
     again = unpacked(packed(bundle))
     assert again[2][SEEN].action is not None
     assert again[2][SEEN].tool == "pay"
+
+
+def test_a_run_that_is_written_twice_counts_as_it_was_last() -> None:
+    """What came after it was read again is in it, and the first writing is nothing any more."""
+    lineage = SpillingLineage()
+    remembering(lineage, OPENED, ACTED, CLOSED)
+    lineage.spill()
+    lineage.expect([OBSERVED])
+    remembering(lineage, OBSERVED)
+    lineage.spill()
+    assert digests(lineage) == [[], [], []]
+    assert lineage.runs_by_index() == {OPENED.index: OPENED.digest}
+    assert lineage.actions_by_index() == {ACTED.index: ACTED.digest}
+    lineage.expect([APPROVED])
+    assert [len(each) for each in digests(lineage)] == [1, 1, 1]
+    lineage.spill()
+    kept = lineage.kept()
+    assert [one.event.digest for one in kept.observations] == [OBSERVED.digest]
+    assert [run.closed for run in kept.runs] == [CLOSED.record]

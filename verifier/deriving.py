@@ -1,5 +1,9 @@
-"""Decisions derived again: which take part, on what they rest, and what of it is hidden."""
+"""The decision on a live action, derived again: what stands against it, and what hangs on that.
 
+Source: docs/spec/contract-language.md, *Decision*.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 
 from contracts.model import Verdict
@@ -10,11 +14,6 @@ from verifier.drafts import Draft
 from verifier.entries import ValidEntry
 from verifier.judging import Judging
 
-# Findings on a decision that hang on what it was derived from.
-DOUBTED = frozenset(
-    f"decision.{what}"
-    for what in ("false-allow", "false-deny", "reasons-differ", "executed-without-approval")
-)
 # Findings on a decision that hang on the values that rules read.
 OVER_SEALED = frozenset(
     f"decision.{what}" for what in ("false-allow", "false-deny", "reasons-differ")
@@ -22,7 +21,7 @@ OVER_SEALED = frozenset(
 
 
 def over_sealed(
-    found: list[Draft], valid: ValidEntry, current: Judging, against: list[RuleResult]
+    found: list[Draft], valid: ValidEntry, current: Judging, against: Sequence[RuleResult]
 ) -> list[Draft]:
     """Mark what hangs on sealed values that a rule reads, and on nothing else.
 
@@ -56,7 +55,7 @@ def stands_against(result: RuleResult, index: int) -> bool:
     )
 
 
-def derived_again(valid: ValidEntry, current: Judging, against: list[RuleResult]) -> Derived:
+def derive(valid: ValidEntry, current: Judging, against: Sequence[RuleResult]) -> Derived:
     """Return the decision on a live action, derived again."""
     rests_on = {index for result in against for index in result.rests_on}
     contract = current.contract
