@@ -15,31 +15,27 @@ from contracts.history import Event
 from contracts.loading import load_contract
 from contracts.model import Contract
 from ledger.bundle import Bundle, is_bundle
-from ledger.encoding import to_base64
 from ledger.errors import LedgerError, StoreError
 from ledger.sealed import Disclosure
 from ledger.source import Source
 from ledger.store import Store
 from verifier.asking import Asking
 from verifier.beside import decided_beside
+from verifier.concluding import broken, facts, integrity, sound
 from verifier.conformance import Judge
-from verifier.drafts import Draft, integrity_draft
 from verifier.engines import Engines
 from verifier.entries import BrokenLedgerError
 from verifier.errors import NotVerifiedError, SourceError
-from verifier.findings import Finding
 from verifier.founding import Founding
 from verifier.heads import Heads
 from verifier.integrity import Progress, Reading
 from verifier.onward import Decided, How, decided
-from verifier.ordinary import Proved, proved
+from verifier.ordinary import proved
 from verifier.places import Places, placed
 from verifier.reconciled import reconciled
 from verifier.report import (
     Conformance,
-    Integrity,
     IntegrityVerdict,
-    LedgerFacts,
     Report,
 )
 from verifier.sampling import Samples
@@ -48,14 +44,11 @@ from verifier.state import State
 from verifier.tiled import check_tiles
 from verifier.tiles_alone import is_tiles, verify_tiles
 from verifier.trust import Pin, Trust
-from verifier.witnessed import written
 
 if TYPE_CHECKING:
     # The database is loaded by whoever compares.
     from verifier.reconciling.reconciliation import Reconciliation
 
-PINNED = "pinned"
-SELF_ASSERTED = "self-asserted"
 
 MANY: Final = 20_000
 """From so many entries on, other processes prove them while this one judges."""
@@ -183,10 +176,8 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
         TrustError: The trust file cannot be used.
     """
     if is_tiles(source):
-        _refuse_with_tiles(source, state, sealed=opener is not None or bool(tuple(disclosures)))
-        if against is not None:
-            what = f"{source}: tiles hold no records, and so no calls to compare: ask for a bundle"
-            raise SourceError(what, code="against.tiles")
+        sealed = opener is not None or bool(tuple(disclosures))
+        _refuse_with_tiles(source, state, against, sealed=sealed)
         return verify_tiles(source, trust, conformance=conformance, progress=progress)
     store = open_source(source)
     try:
@@ -208,7 +199,12 @@ def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
         store.close()
 
 
-def _refuse_with_tiles(source: str | Path, state: State | None, *, sealed: bool) -> None:
+def _refuse_with_tiles(
+    source: str | Path, state: State | None, against: "Reconciliation | None", *, sealed: bool
+) -> None:
+    if against is not None:
+        what = f"{source}: tiles hold no records, and so no calls to compare: ask for a bundle"
+        raise SourceError(what, code="against.tiles")
     if state is not None:
         what = f"{source}: what is kept is of a store, and tiles are read whole"
         raise SourceError(what, code="state.source")
@@ -265,13 +261,13 @@ def _quickly(
             return None
         if state is not None and found.kept is not None:
             state.keep(*found.kept)
-        return _sound(store, found, trust)
+        return sound(store, found, trust)
     with ExitStack() as held:
         folder = held.enter_context(TemporaryDirectory(prefix="writ-")) if state is None else ""
         tables = Path(folder) if state is None else state.work
         if state is None and jobs > 1 and _many(store):
             how = How(asked.engines, asked.asking, progress)
-            beside = decided_beside(store, trust, jobs, tables, _sound, how)
+            beside = decided_beside(store, trust, jobs, tables, sound, how)
             return None if beside is None else _judged(*beside)
         first, then = _shared(progress)
         found = proved(store, trust, jobs=jobs, progress=first, state=state, folder=tables)
@@ -279,7 +275,7 @@ def _quickly(
             return None
         how = How(asked.engines, asked.asking, then)
         judged = decided(store, found, tables, state, how)
-        return None if judged is None else _judged(_sound(store, found, trust), judged)
+        return None if judged is None else _judged(sound(store, found, trust), judged)
 
 
 def _many(store: Store) -> bool:
@@ -383,10 +379,10 @@ def _verified(
                 listening.observe(valid)
         check_tiles(store)
     except BrokenLedgerError as error:
-        broken = _broken(error, founding, reading, trust)
+        ended = broken(error, founding, reading, trust)
         if asked.against is not None:
-            broken = replace(broken, against=asked.against.unperformed())
-        return _Verified(broken, founding)
+            ended = replace(ended, against=asked.against.unperformed())
+        return _Verified(ended, founding)
     except LedgerError as error:
         raise SourceError(str(error), code=error.code) from error
     again = reading.sealed.again(reading.size)
@@ -399,9 +395,9 @@ def _verified(
     counts = reading.sealed.finish(reading.size)
     findings = placed([*reading.drafts, *reading.sealed.drafts, *drafts], founding.genesis, places)
     report = Report(
-        ledger=_facts(founding, heads, reading),
+        ledger=facts(founding, heads, reading),
         integrity=replace(
-            _integrity(store, heads, reading, trust), sealed=counts if any(counts.values()) else {}
+            integrity(store, heads, reading, trust), sealed=counts if any(counts.values()) else {}
         ),
         conformance=judged,
         findings=findings,
@@ -409,119 +405,3 @@ def _verified(
     )
     contracts = judge.contracts if judge is not None else {}
     return _Verified(report, founding, contracts, reading.sealed.erasures)
-
-
-def _sound(store: Source, found: Proved, trust: Trust | None) -> Report:
-    """Return what the exact reading would say of a ledger in which it would find nothing."""
-    return Report(
-        ledger=_facts(found.founding, found.heads, found),
-        integrity=_integrity(store, found.heads, found, trust),
-        conformance=Conformance(performed=False),
-        findings=(),
-    )
-
-
-def _facts(founding: Founding, heads: Heads, reading: Reading | Proved) -> LedgerFacts:
-    return LedgerFacts(
-        origin=founding.origin,
-        genesis=founding.genesis,
-        size=reading.size,
-        root=to_base64(reading.root()),
-        checkpoint_size=heads.counted[0],
-        checkpoint_root=heads.counted[1],
-    )
-
-
-def _integrity(
-    store: Source, heads: Heads, reading: Reading | Proved, trust: Trust | None
-) -> Integrity:
-    reasons = tuple(_reasons(store, heads, trust))
-    undecidable = IntegrityVerdict.UNDECIDABLE
-    return Integrity(
-        verdict=undecidable if reasons else IntegrityVerdict.HOLDS,
-        trust=SELF_ASSERTED if trust is None else PINNED,
-        reasons=reasons,
-        not_excluded=tuple(_not_excluded(heads, reading, trust)),
-        submissions=reading.submissions,
-        invalid_submissions=reading.invalid_submissions,
-        invalid_records=reading.invalid_records,
-        vouched=trust is not None or not isinstance(store, Bundle),
-    )
-
-
-def _reasons(store: Source, heads: Heads, trust: Trust | None) -> Iterator[str]:
-    if trust is None and isinstance(store, Bundle):
-        yield (
-            "a bundle cannot vouch for itself: get the ledger's trust file from somebody who does "
-            "not depend on whoever made the bundle, and name it with --trust"
-        )
-    if heads.size == 0 and heads.doubtful:
-        yield (
-            "every head of this ledger was signed by a key that may have been in other hands: "
-            "have a new one signed by the key that followed"
-        )
-    elif heads.size == 0:
-        yield "no head of this ledger was ever signed: its entries can be compared with nothing"
-    yield from heads.witnessed.reasons()
-
-
-def _not_excluded(heads: Heads, reading: Reading | Proved, trust: Trust | None) -> Iterator[str]:
-    if trust is None:
-        yield (
-            "that this is the ledger that it says it is: there was no trust file, so its keys "
-            "vouch for themselves (trust: self-asserted)"
-        )
-    accepted = heads.witnessed.accepted
-    if accepted is not None:
-        yield (
-            f"that its end was cut off later: it is complete as of {written(accepted.as_of)}, by "
-            f"{accepted.witnesses} of {heads.witnessed.count} witnesses"
-        )
-    elif trust is None or not trust.all_pins():
-        yield (
-            "that its end was not cut off: no witness and no pinned checkpoint says "
-            "how long it once was"
-        )
-    if reading.withheld:
-        yield (
-            f"what is in {reading.withheld} records of {reading.size}, which the bundle withholds: "
-            "whether each is a record, and its writer was entitled to it; where it is not, what "
-            "was submitted with it would not count either"
-        )
-    counted = heads.counted[0]
-    if 0 < counted < reading.size:
-        signed = "signed" if accepted is None else "cosigned"
-        yield (
-            f"entries {counted} to {reading.size - 1}: they follow the last {signed} head, "
-            "and whoever keeps the ledger could still change them"
-        )
-
-
-def _broken(
-    error: BrokenLedgerError,
-    founding: Founding | None,
-    reading: Reading | None,
-    trust: Trust | None,
-) -> Report:
-    where = error.where
-    genesis = founding.genesis if founding else ""
-    drafts: list[Draft] = list(reading.drafts) if reading else []
-    drafts.append(integrity_draft(where.check, where.index, where.what, step=where.step))
-    findings: tuple[Finding, ...] = placed(drafts, genesis, None)
-    return Report(
-        ledger=LedgerFacts(
-            origin=founding.origin if founding else "",
-            genesis=genesis,
-            size=reading.size if reading else 0,
-        ),
-        integrity=Integrity(
-            verdict=IntegrityVerdict.BROKEN,
-            trust=SELF_ASSERTED if trust is None else PINNED,
-            broken=where,
-            submissions=reading.submissions if reading else 0,
-            invalid_submissions=reading.invalid_submissions if reading else 0,
-            invalid_records=reading.invalid_records if reading else 0,
-        ),
-        conformance=Conformance(performed=False),
-        findings=findings,
-    )

@@ -1,7 +1,7 @@
 """How a report is written, and what stands beside it: when, with what, and how to make it again."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from verifier.report import Report
 from verifier.trust import Trust
 from writ.output import message
 from writ.settings import Settings, writ_version
+from writ.verify_options import REPEATED
 
 if TYPE_CHECKING:
     from verifier.reports import Called
@@ -60,7 +61,7 @@ def called_as(
     *,
     at: str | None,
     integrity: bool,
-    files: Mapping[str, str | Path | list[Path] | None],
+    files: Sequence[str | Path | list[Path] | None],
 ) -> Named:
     """Return how this report is made again."""
     from ledger.clock import format_time
@@ -71,7 +72,7 @@ def called_as(
         at = format_time(datetime.fromtimestamp(pinned.at, UTC))
     if at is not None:
         more += ["--at", at]
-    for option, given in files.items():
+    for option, given in zip(REPEATED, files, strict=True):
         for path in given if isinstance(given, list) else [given]:
             if path is not None:
                 more += [option, str(path)]

@@ -9,6 +9,15 @@ from verifier.engines import Engines
 
 # As verifier.reports has them, which is not imported before it is needed; a test compares.
 FORMATS = ("text", "json", "jsonl", "sarif", "junit", "ocsf", "html")
+# Options with which a report is made again as it was, in the order in which they are named.
+REPEATED = (
+    "--checkpoint",
+    "--unseal",
+    "--disclosures",
+    "--against",
+    "--against-map",
+    "--against-within",
+)
 
 SourceArgument = Annotated[
     str,

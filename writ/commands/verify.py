@@ -106,16 +106,15 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
     Exits 0 when it holds and breaks no rule, 1 when it is broken or violated, 3 when that cannot be
     decided, 4 when it cannot be read.
     """
-    settings = current()
-    chosen = _format(settings, format_)
+    chosen = _format(settings := current(), format_)
     named = trust_file(trust, settings)
     pinned = with_time(None if named is None else named[0], at, checkpoint or ())
     attesting = Attesting(attest_ or (), attestation, check_attestation, attest_key or ())
-    opening = {"unseal": unseal, "disclosures": disclosures, "against": against or None}
-    attesting.refuse(named, at=at, checkpoint=checkpoint, receipts=receipts, **opening)
-    keys = attesting.signers()
-    opening |= {"state": state, "check-attestation": check_attestation}
-    samples = Sampling(sample, seed, out).samples(pinned, engine, integrity=integrity, **opening)
+    others: dict[str, object] = {"unseal": unseal, "disclosures": disclosures, "against": against}
+    attesting.refuse(named, at=at, checkpoint=checkpoint, receipts=receipts, **others)
+    others |= {"state": state, "check-attestation": check_attestation, "integrity": integrity}
+    samples = Sampling(sample, seed, out).samples(pinned, engine, **others)
+    signing = (attesting.signers(), attesting.out)
     verify_under = partial(
         verified,
         ledger,
@@ -132,34 +131,35 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
         data(check_text(found, chosen), out)
         raise typer.Exit(found[2])
     report = verify_under(pinned)
-    if pinned is not None and checkpoint and report.integrity.verdict == "broken":
+    files = (checkpoint, unseal, disclosures, against, against_map, against and against_within)
+    trusted = settings.get("trust", str(trust) if trust else None).value
+    called = called_as(ledger, trusted, pinned, at=at, integrity=integrity, files=files)
+    data(written(report, chosen, settings, called), None if samples else out)
+    _write_beside(report, ledger, named, (samples, out), signing)
+    raise typer.Exit(_answered(report, ledger, pinned, receipts, heads=bool(checkpoint)))
+
+
+def _answered(
+    report: Report, ledger: str, pinned: Trust | None, receipts: Path | None, *, heads: bool
+) -> int:
+    """Say what stands beside the report, and return the command's answer."""
+    if pinned is not None and heads and report.integrity.verdict == "broken":
         _say_contained(ledger, pinned)
     dropped = 0 if receipts is None else _dropped(ledger, receipts)
-    given: dict[str, str | Path | list[Path] | None] = {
-        "--checkpoint": checkpoint,
-        "--unseal": unseal,
-        "--disclosures": disclosures,
-        "--against": against,
-        "--against-map": against_map,
-        "--against-within": against_within if against else None,
-    }
-    trusted = settings.get("trust", str(trust) if trust else None).value
-    called = called_as(ledger, trusted, pinned, at=at, integrity=integrity, files=given)
-    data(written(report, chosen, settings, called), None if samples else out)
-    if named is not None:
-        _write_beside(report, ledger, named, (samples, out), (keys, attesting.out))
-    raise typer.Exit(int(ExitCode.VIOLATED if dropped else report.exit_code()))
+    return int(ExitCode.VIOLATED if dropped else report.exit_code())
 
 
 def _write_beside(
     report: Report,
     ledger: str,
-    trust: tuple[Trust, bytes],
+    trust: tuple[Trust, bytes] | None,
     drawn: "tuple[Samples | None, Path | None]",
     signing: "tuple[list[Signer], Path | None]",
 ) -> None:
     """Write what was drawn and what is attested, each where it was asked for."""
     (samples, folder), (keys, out) = drawn, signing
+    if trust is None:
+        return
     if samples is not None and folder is not None:
         write_pack(samples, report, ledger, trust, folder)
     if out is not None:
