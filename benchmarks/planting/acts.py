@@ -12,6 +12,7 @@ from benchmarks.planting.steps import (
     Call,
     Case,
     Flip,
+    Forged,
     Open,
     Wait,
 )
@@ -35,6 +36,20 @@ def _calling(tool: str, seconds: float = 0.0, by: str = "") -> Edit:
         case.before("main.close", made)
 
     return edit
+
+
+def _only_reading(draw: Draw, case: Case) -> None:
+    """Let somebody use the two permissions that they have."""
+    _calling("customers.get", by="agent-reader")(draw, case)
+    search = Call(tool="policies.search", params={"query": "late deliveries"}, by="agent-reader")
+    search.label = "searched"
+    case.before("main.close", search)
+
+
+def _never_let(draw: Draw, case: Case) -> None:
+    """Deny somebody the one thing that they may do: what is denied uses nothing."""
+    _calling("cases.escalate", by="agent-barred")(draw, case)
+    case.call("act").forged = Forged("deny", ("scope.risk",))
 
 
 def _slow(draw: Draw, case: Case) -> None:
@@ -130,6 +145,14 @@ IDENTITY: Final = (
         _ANY,
         _calling("cases.escalate", by="agent-trial"),
         violated("act", "identity.permission"),
+    ),
+    Mutation("read by who may only read", _ANY, _only_reading),
+    Mutation(
+        "permitted, and never let",
+        _ANY,
+        _never_let,
+        violated("act", "decision.false-deny"),
+        gated=True,
     ),
     Mutation(
         "opened by a stranger",

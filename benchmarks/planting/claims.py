@@ -26,6 +26,7 @@ class Performed:
 
     Attributes:
         digests: By label, the digest of a run, call or observation.
+        channels: By label of a run, where its customer came in.
         done: Labels of the calls that were carried out.
         made: Labels of all calls that were recorded.
         said: What stands in the case by its own records.
@@ -36,11 +37,16 @@ class Performed:
     ref: str
     digests: dict[str, str] = field(default_factory=dict[str, str])
     runs: dict[str, str] = field(default_factory=dict[str, str])
+    channels: dict[str, str] = field(default_factory=dict[str, str])
     done: set[str] = field(default_factory=set[str])
     made: list[str] = field(default_factory=list[str])
     labels: set[str] = field(default_factory=set[str])
     version: str = ""
     ended: str = ""
+
+    def channel(self, run: str) -> str:
+        """Return where the customer of a run came in."""
+        return self.channels.get(run, self.case.channel)
 
 
 def contradiction(done: Performed, said: Sequence[Said], acts: Mapping[str, Act]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar, cast
 
 from benchmarks.planting.claims import Performed, contradiction
 from benchmarks.planting.known import MODES, Act
+from benchmarks.planting.likeness import Likeness, Made
 from benchmarks.planting.model import Model, Person, Ruling, Said, rule_order
 from benchmarks.planting.people import FOUNDERS, OWNER, SERVICE, VERSIONS
 from benchmarks.planting.selectors import SELECTORS
@@ -110,6 +111,7 @@ class Desk:
             {version: one.digest for version, one in self.contracts.items()},
             SELECTORS,
         )
+        self._likeness = Likeness(people)
         self._random_of = random_of
         self._clients: dict[str, LedgerClient] = {}
         self._pending: list[EncodedRecord] = []
@@ -233,6 +235,7 @@ class Desk:
         )
         self.flush()
         self._effective.append((at, version))
+        self._likeness.activated.setdefault(version, made.digest)
         return made.digest
 
     # --------------------------------------------------------------------------- cases
@@ -267,9 +270,10 @@ class Desk:
 
     def _agent(self, done: Performed, step: Step) -> str:
         by = getattr(step, "by", "")
-        return by or f"agent-{done.case.channel.partition('-')[0]}"
+        return by or f"agent-{done.channel(step.run).partition('-')[0]}"
 
     def _open(self, done: Performed, step: Open) -> None:
+        done.channels[step.run] = step.fields.get("channel", done.case.channel)
         self.truth.runs += 1
         claimed = {
             "name": "refund-policy",
@@ -279,7 +283,7 @@ class Desk:
         fields = {
             "service": SERVICE,
             "ref": f"R-{self.truth.runs:05}",
-            "channel": done.case.channel,
+            "channel": done.channel(step.run),
             "domain": "payments",
             "policy": claimed,
             "parent": done.runs.get(step.parent),
@@ -355,7 +359,9 @@ class Desk:
         more = {key: act.record[key] for key in ("decision", "contract") if key in act.record}
         made = self.put(by, Action, **fields, **more)
         act.digest = done.digests[step.label] = made.digest
-        self.model.acted(act, ruling if done.case.gated else None, exact=not loose)
+        right = ruling if done.case.gated else None
+        self.model.acted(act, right, exact=not loose)
+        self._likeness.made.append(Made(act, self.model.version, right))
         if loose:
             self.flush()
         done.made.append(step.label)
@@ -381,7 +387,7 @@ class Desk:
             "params": step.params,
             "mode": MODES.get(step.tool),
             "target": step.params.get(target) or None,
-            "channel": done.case.channel,
+            "channel": done.channel(step.run),
             "evidence": (*cites, *looked) or None,
             "idempotency_key": step.params.get(key),
             "resumes": done.digests.get(step.resumes),
@@ -440,19 +446,25 @@ class Desk:
         self.now_in_force()
         checked: dict[int, list[Said]] = {}
         for said in self.model.finish():
-            done = self._case_of.get(said.run or said.at)
-            plants = tuple(done.case.planted) if done else ()
-            version = "" if said.rule.startswith(("decision.", "coverage.")) else said.version
-            run = done.ref if done else ""
-            self.truth.expected.append(
-                Expected(said.result, said.rule, self._index[said.at], version, run, plants)
-            )
-            checked.setdefault(id(done), []).append(said)
+            self.truth.expected.append(self._expected(said))
+            checked.setdefault(id(self._case_at(said)), []).append(said)
+        # What hangs on other cases as well no mutation claims.
+        self.truth.expected += [self._expected(said) for said in self._likeness.said()]
         self.truth.expected += self._direct
         for done in self._cases:
             why = contradiction(done, checked.get(id(done), []), self.model.acts)
             self.truth.contradictions += [why] if why else []
         return self.truth
+
+    def _case_at(self, said: Said) -> Performed | None:
+        return self._case_of.get(said.run or said.at)
+
+    def _expected(self, said: Said) -> Expected:
+        done, index = self._case_at(said), self._index[said.at]
+        plants = tuple(done.case.planted) if done else ()
+        version = "" if said.rule.startswith(("decision.", "coverage.")) else said.version
+        run = done.ref if done else ""
+        return Expected(said.result, said.rule, index, version, run, plants)
 
 
 def _told(fields: Mapping[str, Any], by: str = "") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from benchmarks.planting import others
 from benchmarks.planting.acts import IDENTITY, RECOVERY, TOOLS
+from benchmarks.planting.apart import APART
 from benchmarks.planting.desk import NAME, Desk, Steps
 from benchmarks.planting.draws import PAYING_TWICE, SHAPES, WEIGHTS, Draw
 from benchmarks.planting.floods import FLOODS
@@ -38,6 +39,7 @@ MUTATIONS: Final = (
     *COST,
     *RECOVERY,
     *DECISIONS,
+    *APART,
     *APPROVALS,
     *FLOODS,
 )

@@ -17,6 +17,10 @@ FOUNDERS: Final = (
     *(Founder(f"agent-{name}", ("agent",), OWNER) for name in ("chat", "portal", "email", "kiosk")),
     # Reads, and may hand nothing over.
     Founder("agent-trial", ("agent",), OWNER, permissions=("transactions.read", "customers.read")),
+    # Uses all that it may do.
+    Founder("agent-reader", ("agent",), OWNER, permissions=("policies.read", "customers.read")),
+    # May do one thing, and a broken gate never lets it.
+    Founder("agent-barred", ("agent",), OWNER, permissions=("cases.write",)),
     # Of a team that has nothing to do with refunds.
     Founder("agent-collections", ("agent",), "lena.brandt@acme.example"),
     *(Founder(f"agent-{name}", ("agent",), OWNER) for name in OTHERS),
