@@ -5,66 +5,45 @@
 Every transcript file (`*.jsonl`, `*.jsonl.gz`) is imported into one fresh ledger, under the
 contract and profile of the policy that its conversations name (`metadata.policy`).
 The ledger is verified, and for each of the benchmark's rules the runs with a finding are compared
-with the runs that the label file names, before and after adjudication.
-
-A label `P22_bag_allowance:x` says that the offending call was executed, `:b` that the tool refused
-it. A finding counts as executed when the action that it stands at has an outcome `ok`. Only
-executed violations are compared; labels without a suffix are compared as they are.
+with the runs that the label file names, before and after adjudication (benchmarks/tau/scoring.py).
+`--engines both` decides every record on columns as well; the reports must be the same bytes.
 
 Exit codes: 0 every target met · 1 a target missed · 2 usage.
 """
 
 import argparse
-import csv
 import gzip
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tau.scoring import (
+    MACRO,
+    MEANING,
+    MECHANICAL,
+    PRECISION,
+    RECALL,
+    TARGETS,
+    Compared,
+    adjudicated,
+    answers,
+    compared,
+    labels,
+    macro,
+    reading,
+    short,
+)
 from ledger.encoding import decode, digest
 from ledger.store import Store
 
 HERE = Path(__file__).resolve().parent
-RULE = re.compile(r"(?:^|[.-])([A-Z]\d\d)(?:-|$)")
-# Clause rules that the language brings along, under the benchmark's name for them.
-BUILT_IN = {"tools.allowed": "T01", "tools.schema": "T02", "cost.loop": "L01"}
-TARGETS = ("P20", "P22", "P24", "P25", "P28", "P29", "P34", "C01", "P02", "P12", "I01", "K01")
-RECALL, PRECISION = 0.95, 0.9
-
-
-@dataclass
-class Score:
-    """Runs by what the label says and what the verifier found, for one rule."""
-
-    both: set[str] = field(default_factory=set[str])
-    found_only: set[str] = field(default_factory=set[str])
-    labelled_only: set[str] = field(default_factory=set[str])
-    undecidable: set[str] = field(default_factory=set[str])
-
-    def as_dict(self, runs: int) -> dict[str, Any]:
-        """Counts and ratios; a ratio with nothing to divide by is null."""
-        tp, fp, fn = len(self.both), len(self.found_only), len(self.labelled_only)
-        return {
-            "tp": tp,
-            "fp": fp,
-            "fn": fn,
-            "tn": runs - tp - fp - fn,
-            "undecidable": len(self.undecidable),
-            "recall": tp / (tp + fn) if tp + fn else None,
-            "precision": tp / (tp + fp) if tp + fp else None,
-            "true_positives": sorted(self.both),
-            "false_positives": sorted(self.found_only),
-            "false_negatives": sorted(self.labelled_only),
-        }
 
 
 def conversations(path: Path) -> Iterator[dict[str, Any]]:
@@ -144,107 +123,43 @@ def outcomes(ledger: Path) -> dict[int, str]:
     return status
 
 
-def rule_id(rule: str) -> str | None:
-    """The benchmark's id in a rule's id, or that of a built-in rule."""
-    if rule in BUILT_IN:
-        return BUILT_IN[rule]
-    named = RULE.search(rule)
-    return named.group(1) if named else None
-
-
-def findings(
-    report: Mapping[str, Any], status: Mapping[int, str]
-) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Return the runs with an executed violation, and those with an undecidable result, by rule."""
-    violated: dict[str, set[str]] = defaultdict(set)
-    undecidable: dict[str, set[str]] = defaultdict(set)
-    for finding in report["findings"]:
-        name = rule_id(finding.get("rule") or "")
-        if name is None:
-            continue
-        if finding["result"] == "undecidable":
-            undecidable[name].add(finding["run"])
-        elif finding["result"] == "violated" and executed(name, finding, status):
-            violated[name].add(finding["run"])
-    return violated, undecidable
-
-
-def executed(name: str, finding: Mapping[str, Any], status: Mapping[int, str]) -> bool:
-    """Say whether the call was carried out; rules on faults and turns do not ask."""
-    return name.startswith(("K", "X", "L", "T")) or status.get(finding["index"], "ok") == "ok"
-
-
-def labels(path: Path) -> tuple[set[str], dict[str, set[str]]]:
-    """All run ids, and the runs with each rule's executed violation."""
-    runs: set[str] = set()
-    by_rule: dict[str, set[str]] = defaultdict(set)
-    with path.open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            runs.add(row["id"])
-            for label in filter(None, row["violated"].split(";")):
-                name, _, suffix = label.partition(":")
-                if suffix in {"", "x"}:
-                    by_rule[name.split("_")[0]].add(row["id"])
-    return runs, by_rule
-
-
-def adjudicated(by_rule: Mapping[str, set[str]], path: Path | None) -> dict[str, set[str]]:
-    """Return the labels with an adjudicator's corrections (id, rule, violated: yes or no)."""
-    corrected = {rule: set(runs) for rule, runs in by_rule.items()}
-    if path is None:
-        return corrected
-    with path.open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            runs = corrected.setdefault(row["rule"], set())
-            if row["violated"] == "yes":
-                runs.add(row["id"])
-            else:
-                runs.discard(row["id"])
-    return corrected
-
-
-def scores(
-    runs: set[str],
-    truth: Mapping[str, set[str]],
-    found: Mapping[str, set[str]],
-    undecidable: Mapping[str, set[str]],
-) -> dict[str, dict[str, Any]]:
-    """One score a rule that a label or a finding names, over the runs that were imported."""
-    result: dict[str, dict[str, Any]] = {}
-    for rule in sorted({*truth, *found, *undecidable}):
-        said, seen = truth.get(rule, set()) & runs, found.get(rule, set()) & runs
-        score = Score(said & seen, seen - said, said - seen, undecidable.get(rule, set()) & runs)
-        result[rule] = score.as_dict(len(runs))
-    return result
-
-
-def short(after: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The targets that are missed. A rule that no run breaks and no finding names is met."""
-    missed: list[str] = []
-    for rule in TARGETS:
-        score = after.get(rule, {})
-        recall, precision = score.get("recall"), score.get("precision")
-        if (recall is not None and recall < RECALL) or (
-            precision is not None and precision < PRECISION
-        ):
-            missed.append(rule)
-    return missed
+def ratio(value: float | None) -> str:
+    """Two decimals, or a dash where there is nothing to divide by."""
+    return "–" if value is None else f"{value:.2f}"
 
 
 def table(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> str:
-    """One line a rule, before and after adjudication; targets are marked."""
+    """One line a rule, before and after adjudication; those with a target of their own are bold."""
+    names = ("TP", "FP", "FN", "TN", "recall", "precision")
+    corrected = tuple(f"{name}'" for name in names)
     lines = [
-        "| rule | TP | FP | FN | TN | TP' | FP' | FN' | TN' | undecidable | recall' | precision' |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| " + " | ".join(("rule", *names, *corrected, "undecidable")) + " |",
+        "|---|" + "---|" * 13,
     ]
-    for rule in sorted({*before, *after}):
-        b, a = before[rule], after[rule]
+    for rule in sorted(before):
         cells = [f"**{rule}**" if rule in TARGETS else rule]
-        cells += [str(s[k]) for s in (b, a) for k in ("tp", "fp", "fn", "tn")]
-        cells += [str(a["undecidable"])]
-        cells += ["–" if a[k] is None else f"{a[k]:.2f}" for k in ("recall", "precision")]
+        for score in (before[rule], after[rule]):
+            cells += [str(score[k]) for k in ("tp", "fp", "fn", "tn")]
+            cells += [ratio(score[k]) for k in ("recall", "precision")]
+        cells.append(ratio(after[rule]["undecidable_share"]))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def speaks(score: Mapping[str, Any]) -> bool:
+    """Say whether a score has anything but true negatives."""
+    return any(score[k] for k in ("tp", "fp", "fn", "undecidable"))
+
+
+def file_tables(files: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a table a file, of the rules that say something there; the others have only TN."""
+    for name, scored in sorted(files.items()):
+        before, after = scored["before"], scored["after"]
+        told = [r for r in before if speaks(before[r]) or speaks(after[r])]
+        yield f"\n{name}: {scored['runs']} runs; only true negatives: " + (
+            ", ".join(sorted(before.keys() - told)) or "none"
+        )
+        yield table({r: before[r] for r in told}, {r: after[r] for r in told})
 
 
 def arguments() -> argparse.Namespace:
@@ -268,6 +183,9 @@ def arguments() -> argparse.Namespace:
         "--keep", type=Path, metavar="DIR", help="keep the ledger and the report there"
     )
     parser.add_argument("--size", type=int, metavar="N", help="only the first N transcript files")
+    parser.add_argument(
+        "--engines", choices=("auto", "both"), default="auto", help="both: rows and columns agree"
+    )
     parser.add_argument("--json", action="store_true", help="one last line of JSON")
     chosen = parser.parse_args()
     if not chosen.transcripts.is_dir() or not chosen.labels.is_file():
@@ -278,69 +196,131 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
+def verify(ledger: Path, out: Path, engine: str) -> float:
+    """Verify a ledger into a JSON report; return the seconds."""
+    started = time.perf_counter()
+    options = ["--engine", engine, "--format", "json", "--out", str(out)]
+    writ("verify", str(ledger), "--trust", f"{ledger}.trust.json", *options, codes=(0, 1, 3))
+    return time.perf_counter() - started
+
+
+def body(report: Path) -> bytes:
+    """Return a JSON report without its envelope, which has the time and the places of files."""
+    value = json.loads(report.read_text("utf-8"))
+    del value["envelope"]
+    return json.dumps(value).encode()
+
+
+def verified(ledger: Path, engines: str) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return the report and the seconds of each engine that was asked.
+
+    Exits when the reports of two engines differ by a byte; their envelopes are not compared.
+    """
+    out = ledger.with_name("report.json")
+    if engines == "auto":
+        seconds = {"verify": verify(ledger, out, "auto")}
+    else:
+        by_column = ledger.with_name("report-columns.json")
+        seconds = {"rows": verify(ledger, out, "rows")}
+        seconds["columns"] = verify(ledger, by_column, "columns")
+        if body(out) != body(by_column):
+            sys.exit(f"the engines differ: {out} and {by_column}")
+    report = json.loads(out.read_text("utf-8"))
+    return report.get("body", report), seconds
+
+
+def score(
+    files: Mapping[str, set[str]], facts: Compared, labelled: Path, adjudication: Path | None
+) -> dict[str, Any]:
+    """Return the scores over all runs and over each file's, and how the labels were corrected."""
+    known, by_rule = labels(labelled)
+    said = answers(adjudication)
+    truth = {"before": by_rule, "after": adjudicated(by_rule, said)}
+    runs = {run for ids in files.values() for run in ids} & known
+    whole = {moment: facts.scores(is_so, runs) for moment, is_so in truth.items()}
+    return {
+        **whole,
+        "files": {
+            name: {"runs": len(ids & known)}
+            | {m: facts.scores(is_so, ids & known, named=False) for m, is_so in truth.items()}
+            for name, ids in files.items()
+        },
+        "reading": reading(whole["before"], said),
+        "macro": {
+            moment: {
+                "mechanical": macro(scores, MECHANICAL),
+                "meaning": macro(scores, MEANING),
+                "all": macro(scores, (*MECHANICAL, *MEANING)),
+            }
+            for moment, scores in whole.items()
+        },
+    }
+
+
 def measure(chosen: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Imports, verifies and compares; returns what is printed."""
-    files = sorted(
+    paths = sorted(
         p for p in chosen.transcripts.iterdir() if p.name.endswith((".jsonl", ".jsonl.gz"))
     )[: chosen.size]
-    ledger, out = folder / "tau.db", folder / "report.json"
+    by_policy = policies(paths)
+    ledger = folder / "tau.db"
     started = time.perf_counter()
-    import_all(policies(files), ledger, chosen.snapshot)
-    imported = time.perf_counter()
-    trust = folder / "tau.db.trust.json"
-    writ(
-        "verify",
-        str(ledger),
-        "--trust",
-        str(trust),
-        "--format",
-        "json",
-        "--out",
-        str(out),
-        codes=(0, 1, 3),
-    )
-    verified = time.perf_counter()
-    report = json.loads(out.read_text())
-    report = report.get("body", report)
-    runs = {c["id"] for path in files for c in conversations(path) if "id" in c}
-    labelled, by_rule = labels(chosen.labels)
-    found, undecidable = findings(report, outcomes(ledger))
+    import_all(by_policy, ledger, chosen.snapshot)
+    seconds = {"import": time.perf_counter() - started}
+    report, taken = verified(ledger, chosen.engines)
+    files = {p.name: {c["id"] for c in conversations(p) if "id" in c} for p in paths}
+    contract_of = {
+        run: "-".join(reversed(policy.split("-", 1)))
+        for policy, under in by_policy.items()
+        for path in under
+        for run in files[path.name]
+    }
+    facts = compared(report, outcomes(ledger), contract_of)
     adjudication = (
         chosen.adjudication if chosen.adjudication and chosen.adjudication.is_file() else None
     )
-    before = scores(runs & labelled, by_rule, found, undecidable)
-    after = scores(runs & labelled, adjudicated(by_rule, adjudication), found, undecidable)
-    for rule in {*before, *after}:
-        empty = Score().as_dict(len(runs & labelled))
-        before.setdefault(rule, empty)
-        after.setdefault(rule, empty)
+    result = score(files, facts, chosen.labels, adjudication)
     return {
         "integrity": report["integrity"]["verdict"],
-        "runs": len(runs),
+        "runs": len(contract_of),
         "entries": report["ledger"]["size"],
-        "seconds": {
-            "import": round(imported - started, 1),
-            "verify": round(verified - imported, 1),
-        },
-        "before": before,
-        "after": after,
+        "seconds": {name: round(value, 1) for name, value in (seconds | taken).items()},
+        **result,
         "targets": {
             "rules": TARGETS,
             "recall": RECALL,
             "precision": PRECISION,
-            "missed": short(after),
+            "macro": MACRO,
+            "mechanical": MECHANICAL,
+            "meaning": MEANING,
+            "missed": short(result["after"]),
         },
     }
 
 
 def print_differences(result: Mapping[str, Any]) -> None:
-    """Print the runs in which findings and labels differ, for the rules with a target."""
+    """Print the runs in which findings and labels differ."""
     for moment in ("before", "after"):
-        for rule in TARGETS:
-            score = result[moment].get(rule, {})
+        for rule, scored in sorted(result[moment].items()):
             for kind in ("false_positives", "false_negatives"):
-                if score.get(kind):
-                    print(f"{moment} adjudication, {rule}, {kind}: {', '.join(score[kind])}")
+                if scored[kind]:
+                    print(f"{moment} adjudication, {rule}, {kind}: {', '.join(scored[kind])}")
+
+
+def print_means(result: Mapping[str, Any]) -> None:
+    """Print how much was read, and the means before and after it."""
+    for rule, counts in sorted(result["reading"].items()):
+        print(
+            f"{rule}: {counts['read']} runs read, among them {counts['disagreements_read']}"
+            f" of the {counts['disagreements']} in dispute"
+        )
+    for moment, means in result["macro"].items():
+        for rules, mean in means.items():
+            print(
+                f"macro {moment} adjudication, {rules}: recall {ratio(mean['recall'])} over"
+                f" {len(mean['recall_over'])} rules, precision {ratio(mean['precision'])} over"
+                f" {len(mean['precision_over'])}; in neither: {', '.join(mean['in_neither'])}"
+            )
 
 
 def main() -> int:
@@ -353,9 +333,11 @@ def main() -> int:
     runs, entries = result["runs"], result["entries"]
     print(f"{runs} runs, {entries} entries, integrity {result['integrity']}, {result['seconds']}")
     print(table(result["before"], result["after"]))
-    print(f"Targets after adjudication ('): recall ≥ {RECALL}, precision ≥ {PRECISION} for:")
-    print("  " + ", ".join(TARGETS))
+    print("\n".join(file_tables(result["files"])))
     print_differences(result)
+    print_means(result)
+    print(f"Targets after adjudication ('): macro over mechanical rules ≥ {MACRO};")
+    print(f"  recall ≥ {RECALL}, precision ≥ {PRECISION} for {', '.join(TARGETS)}")
     missed = result["targets"]["missed"]
     print("missed: " + ", ".join(missed) if missed else "every target met")
     if chosen.json:
