@@ -72,6 +72,8 @@ FLIGHTS: Final = {
         *(("HAT003", "available"), ("HAT004", "available")),
     )
 }
+ELSEWHERE: Final = leg("HAT005") | {"destination": "LAX"}
+FLIGHTS["HAT005"] = FLIGHTS["HAT004"] | {"flight_number": "HAT005", "destination": "LAX"}
 
 
 def hello(text: str) -> list[Message]:

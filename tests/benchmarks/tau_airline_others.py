@@ -7,6 +7,7 @@ from tests.benchmarks.tau_airline import (
     BUSINESS,
     CARD,
     ECONOMY,
+    ELSEWHERE,
     LATE,
     PROFILE,
     TRAVELLER,
@@ -25,9 +26,12 @@ from tests.benchmarks.tau_talk import (
     TRANSFER,
     Message,
     Planted,
+    agent,
     call,
     confirmed,
     once_more,
+    saying,
+    together,
     user,
 )
 
@@ -38,6 +42,7 @@ FLOWN: Final = reservation("FFFFF6", "business", leg("HAT001", "2024-05-10"), le
 TRIP: Final = hello("Book the flight from JFK to SEA for me, without insurance.")
 SHOWN: Final = [*read_profile(), *offered(leg("HAT001"))]
 AGREED: Final = confirmed("HAT001, $100.")
+BASIC: Final = reservation("GGGGG7", "basic_economy", leg("HAT001"))
 BAGGED: Final = ECONOMY | {"total_baggages": 1}
 LOOK: Final = [*read_profile(), *read(ECONOMY)]
 TRANSFERRED: Final = call("transfer_to_human_agents", "Transfer successful", summary="A person.")
@@ -161,6 +166,8 @@ def bookings() -> list[Planted]:
     two = {"reservation_id": "AAAAA1", "passengers": six[:2]}
     bag = confirmed("The bags of AAAAA1.")
     bagged = [*hello("No bag for AAAAA1."), *read_profile(), *read(BAGGED)]
+    half = {"payment_id": CARD, "amount": 50}
+    unknown = {"payment_id": "gift_card_9", "amount": 100}
     paid = confirmed("HAT003 for AAAAA1, paid by your certificate.")
     other = [*hello("HAT003 for AAAAA1."), *LOOK, *offered(leg("HAT003"))]
     with_certificate = PROFILE | {"payment_methods": {"certificate_1": {"source": "certificate"}}}
@@ -184,6 +191,21 @@ def bookings() -> list[Planted]:
             "bags-not-paid",
             ("policy.P22-bag-allowance",),
             [*TRIP, *SHOWN, *AGREED, *book(total_baggages=3)],
+        ),
+        Planted(
+            "card-unknown",
+            ("policy.P05-payment-method-not-in-profile",),
+            [*TRIP, *SHOWN, *AGREED, *book(payment_methods=[unknown])],
+        ),
+        Planted(
+            "two-cards",
+            ("policy.P20-payment-mix",),
+            [*TRIP, *SHOWN, *AGREED, *book(payment_methods=[half, half])],
+        ),
+        Planted(
+            "more-bags-not-paid",
+            ("policy.P22-bag-allowance-of-owner",),
+            [*bagged, *bag, *bags("AAAAA1", 3)],
         ),
         Planted(
             "bag-removed",
@@ -234,6 +256,39 @@ def bookings() -> list[Planted]:
     ]
 
 
+def changes() -> list[Planted]:
+    """Return what may be changed, and what a customer has to have agreed to."""
+    away = [*hello("AAAAA1 to Los Angeles."), *LOOK, *offered(ELSEWHERE)]
+    basic = [*hello("HAT003 for GGGGG7."), *read_profile(), *read(BASIC), *offered(leg("HAT003"))]
+    offer = agent("A bag for AAAAA1, free of charge. Do you want me to proceed?")
+    bag = [*hello("A bag for AAAAA1."), *LOOK, *offer]
+    return [
+        Planted(
+            "question-for-an-answer",
+            ("policy.C01-no-confirmation",),
+            [*bag, *user("How heavy may it be?"), *bags("AAAAA1", 1)],
+        ),
+        Planted(
+            "weak-yes",
+            ("policy.C02-weak-confirmation",),
+            [*bag, *user("Sounds good."), *bags("AAAAA1", 1)],
+        ),
+        Planted(
+            "basic-economy-changed",
+            ("policy.P24-basic-economy-flights-changed",),
+            [
+                *(*basic, *confirmed("HAT003 for GGGGG7.")),
+                *change(BASIC, "basic_economy", leg("HAT003")),
+            ],
+        ),
+        Planted(
+            "elsewhere",
+            ("policy.P25-route-or-trip-changed",),
+            [*away, *confirmed("HAT005 for AAAAA1."), *change(ECONOMY, "economy", ELSEWHERE)],
+        ),
+    ]
+
+
 def certificates() -> list[Planted]:
     """Return what has to be so before a certificate is sent."""
     wish = hello("My flight was cancelled, and I want compensation.")
@@ -277,6 +332,16 @@ def calls() -> list[Planted]:
             ("tools.I01-identical-write-repeated",),
             [*bag, *bags("AAAAA1", 1), *user("Yes, please."), *once_more(bags("AAAAA1", 1))],
         ),
+        Planted(
+            "two-calls-in-a-turn",
+            ("policy.X01-several-calls-in-one-turn",),
+            [*hello("Hm."), *together(read_profile(), read(ECONOMY))],
+        ),
+        Planted(
+            "text-with-a-call",
+            ("policy.X02-text-with-call",),
+            [*hello("Hm."), *saying("One moment.", read_profile())],
+        ),
         Planted("fault", ("recovery.K01-fault-not-recovered",), [*hello("Hm."), *fault]),
         Planted(
             "call-after-transfer",
@@ -294,4 +359,4 @@ def calls() -> list[Planted]:
 
 def other_airline() -> list[Planted]:
     """Return all of them."""
-    return what_was_read() + bookings() + certificates() + calls()
+    return what_was_read() + bookings() + changes() + certificates() + calls()

@@ -12,7 +12,7 @@ from tests.benchmarks.tau_airline import (
     WITH_LATE,
     newer_airline,
 )
-from tests.benchmarks.tau_airline_others import FLOWN, OTHERS, OTHERS_PROFILE, other_airline
+from tests.benchmarks.tau_airline_others import BASIC, FLOWN, OTHERS, OTHERS_PROFILE, other_airline
 from tests.benchmarks.tau_retail import CUSTOMER, ORDER, PRODUCTS, newer_retail
 from tests.benchmarks.tau_retail_others import DELIVERED, other_retail
 from tests.benchmarks.tau_retail_others import OTHERS_PROFILE as OTHERS_PROFILE_IN_SHOP
@@ -28,7 +28,7 @@ def planted(policy: str) -> list[Planted]:
 
 def write_snapshot(folder: Path) -> None:
     """Write the records of both domains in the files that the profiles read."""
-    booked = {r["reservation_id"]: r for r in (ECONOMY, BUSINESS, WITH_LATE, OTHERS, FLOWN)}
+    booked = {r["reservation_id"]: r for r in (ECONOMY, BUSINESS, WITH_LATE, OTHERS, FLOWN, BASIC)}
     flyers = {str(p["user_id"]): p for p in (PROFILE, OTHERS_PROFILE)}
     buyers = {str(p["user_id"]): p for p in (CUSTOMER, OTHERS_PROFILE_IN_SHOP)}
     orders = {str(o["order_id"]): o for o in (ORDER, DELIVERED)}

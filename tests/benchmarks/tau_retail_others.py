@@ -23,6 +23,8 @@ from tests.benchmarks.tau_talk import (
     call,
     confirmed,
     once_more,
+    saying,
+    together,
     user,
 )
 
@@ -66,6 +68,13 @@ def exchange(number: str) -> list[Message]:
         new_item_ids=["104"],
         payment_method_id=GIFT,
     )
+
+
+def address(number: str) -> list[Message]:
+    """Return an order's address changed to another street, the zip code kept."""
+    street = {"address1": "2 Oak Street", "address2": "", "city": "Austin", "zip": "78750"}
+    place = {"state": "TX", "country": "USA"} | street
+    return call("modify_pending_order_address", ORDER, order_id=number, **place)
 
 
 def who() -> list[Planted]:
@@ -149,6 +158,7 @@ def orders() -> list[Planted]:
     reminded = confirmed("A shirt for #W0000001. Are these all the items you want to exchange?")
     paypal = "I want other items in #W0000001, paid by paypal_9."
     payment = {"order_id": "#W0000001", "payment_method_id": GIFT}
+    two_for_one = payment | {"item_ids": ["101", "102"], "new_item_ids": ["104"]}
     return [
         Planted(
             "delivered-cancelled",
@@ -206,6 +216,24 @@ def orders() -> list[Planted]:
             ],
         ),
         Planted(
+            "delivered-sent-elsewhere",
+            ("policy.P01-order-not-modifiable",),
+            [*delivered, *confirmed("#W0000002 goes to 2 Oak Street."), *address("#W0000002")],
+        ),
+        Planted(
+            "sent-elsewhere-after-modified",
+            ("policy.P02-change-after-items-modified",),
+            [
+                *modification(("101", "104")),
+                *(*confirmed("#W0000001 goes to 2 Oak Street."), *address("#W0000001")),
+            ],
+        ),
+        Planted(
+            "two-for-one",
+            ("policy.P12-count-differs",),
+            [*pending, *reminded, *call("modify_pending_order_items", ORDER, **two_for_one)],
+        ),
+        Planted(
             "not-available",
             ("policy.P11-new-item-unavailable",),
             modification(("101", "105")),
@@ -216,6 +244,8 @@ def orders() -> list[Planted]:
 def calls() -> list[Planted]:
     """Return what is wrong with a call whatever it does."""
     fault = call("find_user_id_by_email", "Error: 503 Service Unavailable", email="a@example.com")
+    here = [*user("I am ben@example.com."), *identify()]
+    own = call("get_user_details", CUSTOMER, user_id=BUYER)
     there = "Send #W0000001 to 2 Oak Street, Reno, 89501."
     again = once_more(moved("89501", there)[-2:])
     return [
@@ -229,6 +259,16 @@ def calls() -> list[Planted]:
             "same-change-again",
             ("tools.I01-identical-write-repeated",),
             [*moved("89501", there), *user("Yes, please."), *again],
+        ),
+        Planted(
+            "two-calls-in-a-turn",
+            ("policy.X01-several-calls-in-one-turn",),
+            [*here, *together(own, read())],
+        ),
+        Planted(
+            "text-with-a-call",
+            ("policy.X02-text-with-call",),
+            [*user("I am ben@example.com."), *saying("One moment.", identify())],
         ),
         Planted(
             "fault",

@@ -58,6 +58,17 @@ def once_more(messages: list[Message]) -> list[Message]:
     return [asked | {"tool_calls": again}, told | {"tool_call_id": again[0]["id"]}]
 
 
+def together(first: list[Message], second: list[Message]) -> list[Message]:
+    """Return two calls made in one turn."""
+    calls = [*first[0]["tool_calls"], *second[0]["tool_calls"]]
+    return [first[0] | {"tool_calls": calls}, first[1], second[1]]
+
+
+def saying(text: str, messages: list[Message]) -> list[Message]:
+    """Return a call in the turn of which the agent speaks."""
+    return [messages[0] | {"content": text}, *messages[1:]]
+
+
 YES: Final = user("Yes, please.")
 TRANSFER: Final = agent("YOU ARE BEING TRANSFERRED TO A HUMAN AGENT. PLEASE HOLD ON.")
 

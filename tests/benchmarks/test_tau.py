@@ -133,3 +133,10 @@ def test_every_rule_is_listed_with_its_sentence(policy: str) -> None:
     [table] = [part for part in listed.split("\n## ") if part.startswith(f"{domain}-{version} ")]
     rules = re.findall(r"^  - id: (\S+)$", contract_of(policy), re.MULTILINE)
     assert rules == re.findall(r"^\| `\w+\.(\S+)` \|", table, re.MULTILINE)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_rule_is_broken_in_a_planted_conversation(policy: str) -> None:
+    """With the test of what is found, no rule of a contract is there that cannot fire."""
+    rules = set(re.findall(r"^  - id: (\S+)$", contract_of(policy), re.MULTILINE))
+    assert rules <= {rule.split(".", 1)[1] for c in planted(policy) for rule in c.breaks}
