@@ -10,7 +10,7 @@ from typing import Final, cast
 import duckdb
 import pyarrow as pa
 
-MEMORY: Final = "384MB"
+MEMORY: Final = "256MB"
 """What the database holds in memory; what it has beyond that is in the folder."""
 
 

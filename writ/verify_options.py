@@ -31,8 +31,8 @@ JobsOption = Annotated[
         "--jobs",
         metavar="N",
         min=1,
-        help="Processes that read, for --integrity; else that ask CEL what no column says, where "
-        "there is much of it. As many as there are processors.",
+        help="Processes at work: others prove integrity while one decides records again, and ask CEL "
+        "what no column says, where there is much of it. As many as there are processors.",
     ),
 ]
 StateOption = Annotated[
