@@ -66,6 +66,7 @@ def _contract(
     recovery = clauses.recovery
     switch, safe = (recovery.kill_switch, recovery.safe_mode) if recovery else (None, None)
     failure = recovery.on_failure if recovery else None
+    worth = clauses.cost.value if clauses.cost else None
     return Contract(
         name=clauses.contract,
         version=clauses.version,
@@ -88,6 +89,7 @@ def _contract(
             f"{clause}.{key}": document.source.key_at(clause, key)
             for clause, key in (("identity", "duties"), ("recovery", "kill_switch"))
         },
+        cost_per_value_max=worth.cost_per_value_max if worth else None,
     )
 
 

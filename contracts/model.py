@@ -196,7 +196,7 @@ class Contract:
     """An expanded contract, ready for either engine. `digest` is the document text's hash.
 
     `retries` is how often a failed call may be made again. `places` says where `identity.duties`
-    and `recovery.kill_switch` stand.
+    and `recovery.kill_switch` stand. `cost_per_value_max` is that of `cost.value`; None without.
     """
 
     name: str
@@ -217,6 +217,7 @@ class Contract:
     duties: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     shared: tuple[SharedText, ...] = ()
     places: Mapping[str, Position] = field(default_factory=dict[str, Position])
+    cost_per_value_max: float | None = None
 
     def line_of(self, position: Position) -> int:
         """Return the line of the contract's own text, which holds the shared ones once published.

@@ -24,11 +24,25 @@ def record_filter(text: str) -> Chooses:
         >>> chooses({"kind": "action"}) is None
         True
     """
-    evaluator = CelEvaluator(("record",))
+    return _filter("record", text)
+
+
+def action_filter(text: str) -> Chooses:
+    """Return the same for a condition whose one variable is `action`.
+
+    Example:
+        >>> action_filter('action.tool == "pay"')({"tool": "pay"})
+        True
+    """
+    return _filter("action", text)
+
+
+def _filter(variable: str, text: str) -> Chooses:
+    evaluator = CelEvaluator((variable,))
     program = evaluator.compile(text)
 
-    def chooses(record: Mapping[str, Any]) -> bool | None:
-        value = program.run(evaluator.bind({"record": plain(dict(record))}))
+    def chooses(subject: Mapping[str, Any]) -> bool | None:
+        value = program.run(evaluator.bind({variable: plain(dict(subject))}))
         if isinstance(value, Undecidable) or not isinstance(value, bool):
             return None
         return value

@@ -13,6 +13,7 @@ from contracts.lineage import Lineage, Placed
 from contracts.model import Contract
 from contracts.versions import VersionHistory
 from contracts.view import Views
+from ledger.encoding import call_digest
 from verifier.load import VerifiedLedger
 
 Step = Callable[[int, int], None]
@@ -31,6 +32,21 @@ class Money:
 
     currency: str
     micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One recorded cost of a run beside its tools' fees.
+
+    Attributes:
+        index: The entry that says it.
+        money: How much.
+        turn: Of a message: its turn. Of people's time: -1.
+    """
+
+    index: int
+    money: Money
+    turn: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,9 @@ class Act:
         resumes: The digest of the held action that it takes up; empty.
         compensates: The digest of the action that it takes back; empty.
         approvals: What people said of it.
+        call: Digest of tool and parameters as recorded: what was asked for twice has it twice;
+            empty where a sealed value hides it.
+        turn: The message that issued it, -1 where nothing says.
     """
 
     index: int
@@ -92,6 +111,8 @@ class Act:
     resumes: str = ""
     compensates: str = ""
     approvals: list[Approval] = field(default_factory=list[Approval])
+    call: str = ""
+    turn: int = -1
 
     @property
     def executed(self) -> bool:
@@ -111,7 +132,9 @@ class Run:
     `tokens` are read and written; `costs` are in micro-units by currency; `unpriced` counts the
     messages of the assistant without a cost, `uncounted` those without tokens. What a run was
     opened with stands in `opened`. `minutes` of people by person, with their cost if recorded, are
-    observations of `human-time`. Times are in microseconds since 1970.
+    observations of `human-time`; `unpaid` has the entries and minutes without a recorded cost. Each
+    recorded cost of messages and people stands in `spent`, in index order. `version` and `contract`
+    were in force when it was opened; empty where none was. Times are in microseconds since 1970.
     """
 
     digest: str
@@ -129,6 +152,10 @@ class Run:
     uncounted: int = 0
     minutes: float = 0.0
     people: dict[str, int] = field(default_factory=dict[str, int])
+    unpaid: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
+    spent: list[Spent] = field(default_factory=list[Spent])
+    version: str = ""
+    contract: str = ""
 
     def said(self, name: str) -> str:
         """Return what it was opened with, such as `channel` or `model`; empty where nothing."""
@@ -229,6 +256,9 @@ class _Filling:
     def _opened(self, placed: Placed) -> None:
         event = placed.event
         run = Run(event.digest, event.index, event.record, placed.time)
+        found = self.history.versions.in_force(run.said("service"), event)
+        if found is not None:
+            run.version, run.contract = found
         self.history.runs[event.digest] = run
 
     def _closed(self, placed: Placed) -> None:
@@ -246,6 +276,7 @@ class _Filling:
         cost, tokens = money(record.get("cost")), record.get("tokens")
         if cost is not None:
             run.costs[cost.currency] = run.costs.get(cost.currency, 0) + cost.micros
+            run.spent.append(Spent(placed.event.index, cost, record["turn"]))
         if tokens is not None:
             read, written = run.tokens
             run.tokens = read + tokens.get("input", 0), written + tokens.get("output", 0)
@@ -279,6 +310,8 @@ class _Filling:
                 evidence=tuple(one.event.index for one in self._lineage.cited(record)),
                 resumes=record.get("resumes") or "",
                 compensates=record.get("compensates") or "",
+                call="" if event.unseen else call_digest(record["tool"], record["params"]),
+                turn=record.get("turn", -1),
             )
         )
 
@@ -313,12 +346,14 @@ class _Filling:
         if run is None or record.get("what") != HUMAN_TIME or not isinstance(fields, dict):
             return
         spent = cast("dict[str, Any]", fields)
-        minutes = spent.get("minutes")
+        minutes, cost = spent.get("minutes"), money(spent.get("cost"))
         if isinstance(minutes, int | float):
             run.minutes += minutes
-        cost = money(spent.get("cost"))
+            if cost is None:
+                run.unpaid.append((placed.event.index, minutes))
         if cost is not None:
             run.people[cost.currency] = run.people.get(cost.currency, 0) + cost.micros
+            run.spent.append(Spent(placed.event.index, cost))
 
     def _approval(self, placed: Placed) -> None:
         record = placed.record

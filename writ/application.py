@@ -33,6 +33,7 @@ from writ.commands import (
     show,
     switch,
     upgrade,
+    value,
     verify,
     witness,
 )
@@ -54,6 +55,8 @@ app.command("init")(init.init)
 app.add_typer(keys.app, name="keys")
 app.command("verify")(verify.verify)
 app.command("findings")(verify.findings)
+app.command("value")(value.value)
+app.command("change")(value.change)
 app.command("show")(show.show)
 app.command("proof")(proof.proof)
 app.command("sample")(sample.sample)

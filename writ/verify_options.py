@@ -31,7 +31,7 @@ JobsOption = Annotated[
         "--jobs",
         metavar="N",
         min=1,
-        help="Processes at work: others prove integrity while one decides records again, and ask CEL "
+        help="Processes at work: others prove integrity while one decides again, and ask CEL "
         "what no column says, where there is much of it. As many as there are processors.",
     ),
 ]

@@ -1,0 +1,137 @@
+"""Which runs are asked about: by a condition over actions, by run, identity, version and time.
+
+A run is measured as a whole: it is chosen where one of its actions is. Source: docs/spec/value.md,
+*Selection*.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from replay.history import Act, History, Money, Run
+
+Where = Callable[[Mapping[str, Any]], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is asked for; what is empty or None does not narrow.
+
+    Attributes:
+        where: Over an action as a map (see `described`); None of it is not true.
+        run: A run's digest, or its source's own reference.
+        identity: Who opened the run, or acted in it: in full, or the last part of it.
+        version: Of the contract in force when the run was opened.
+        since: Opened then or later, in microseconds since 1970; `until`: before then.
+    """
+
+    where: Where | None = None
+    run: str = ""
+    identity: str = ""
+    version: str = ""
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The runs, in index order; how many the condition could not be asked of any action of.
+
+    `timeless` runs have no time that can be compared, and are not chosen where time is asked for.
+    """
+
+    runs: tuple[Run, ...]
+    undecided: int = 0
+    timeless: int = 0
+
+
+def chosen(history: History, choice: Choice) -> Chosen:
+    """Return the runs that are asked for.
+
+    Raises:
+        LookupError: There is no such run.
+    """
+    if choice.run and history.find_run(choice.run) is None:
+        raise LookupError(f"there is no run {choice.run!r} in this ledger")
+    timed = choice.since is not None or choice.until is not None
+    named = [run for run in history.runs.values() if _named(run, choice)]
+    timeless = sum(timed and run.time is None for run in named)
+    runs = {run.digest: run for run in named if not timed or _within(run, choice)}
+    answers = _answers(history, choice, runs)
+    if answers is None:
+        return Chosen(tuple(runs.values()), 0, timeless)
+    kept = tuple(run for run in runs.values() if True in answers.get(run.digest, ()))
+    undecided = sum(answers.get(digest) == {None} for digest in runs)
+    return Chosen(kept, undecided, timeless)
+
+
+def _named(run: Run, choice: Choice) -> bool:
+    return choice.run in {"", run.digest, run.said("ref")} and choice.version in {"", run.version}
+
+
+def _within(run: Run, choice: Choice) -> bool:
+    if run.time is None:
+        return False
+    after = choice.since is None or run.time >= choice.since
+    return after and (choice.until is None or run.time < choice.until)
+
+
+def _answers(
+    history: History, choice: Choice, runs: Mapping[str, Run]
+) -> dict[str, set[bool | None]] | None:
+    """Return what holds of the actions of each run; None where nothing is asked of actions."""
+    if choice.where is None and not choice.identity:
+        return None
+    found: dict[str, set[bool | None]] = {}
+    for act in history.acts:
+        if act.run in runs:
+            found.setdefault(act.run, set()).add(_holds(act, runs[act.run], choice))
+    for digest, run in runs.items():
+        if choice.where is None and _is(run.said("by"), choice.identity):
+            found.setdefault(digest, set()).update({True})
+    return found
+
+
+def _is(identity: str, asked: str) -> bool:
+    return identity == asked or identity.endswith(f"/{asked}")
+
+
+def _holds(act: Act, run: Run, choice: Choice) -> bool | None:
+    if choice.identity and not _is(act.by, choice.identity):
+        return False
+    return True if choice.where is None else choice.where(described(act, run))
+
+
+SAID = ("service", "ref", "channel", "workflow", "domain", "requester", "model")
+
+
+def described(act: Act, run: Run) -> dict[str, Any]:
+    """Return an action as a condition sees it.
+
+    Members that are texts and empty where nothing is known: `tool`, `mode`, `target`, `channel`,
+    `by`, `decision`, `status`, `version`. Numbers: `index`, and `cost` and `value` as
+    `{micros, currency}`, which are absent where not recorded. `run` has the texts `digest`,
+    `outcome` and those of `SAID`.
+    """
+    amounts = {"cost": act.cost, "value": act.value}
+    return {
+        "index": act.index,
+        "tool": act.tool,
+        "mode": act.mode,
+        "target": act.target,
+        "channel": act.channel,
+        "by": act.by,
+        "run": {
+            "digest": act.run,
+            "outcome": run.outcome,
+            **{name: run.said(name) for name in SAID},
+        },
+        "decision": act.decision,
+        "status": act.status,
+        "version": act.version,
+        **{name: _money(money) for name, money in amounts.items() if money is not None},
+    }
+
+
+def _money(money: Money) -> dict[str, Any]:
+    return {"currency": money.currency, "micros": money.micros}
