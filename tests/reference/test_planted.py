@@ -122,7 +122,7 @@ def test_the_seed_says_it_all(tmp_path: Path) -> None:
     for name, seed in (("one", SEED), ("two", SEED), ("three", "other")):
         path = tmp_path / name
         path.mkdir()
-        generate(path / "planted.db", seed, 5, each=False).write(path / "truth.json", seed)
+        generate(path / "planted.db", seed, 2, each=False).write(path / "truth.json", seed)
         trust = (path / "planted.db.trust.json").read_text("utf-8")
         made.append((trust, read_truth(path / "truth.json")))
     assert made[0] == made[1]
