@@ -86,7 +86,7 @@ def read_profile() -> list[Message]:
     return call("get_user_details", PROFILE, user_id=TRAVELLER)
 
 
-def read(booked: Mapping[str, Any]) -> list[Message]:
+def read(booked: dict[str, Any]) -> list[Message]:
     """Return the look at a reservation."""
     return call("get_reservation_details", booked, reservation_id=booked["reservation_id"])
 
@@ -129,7 +129,7 @@ def book(flight: Mapping[str, object], first: str = "Ada", last: str = "Byron") 
     )
 
 
-def change(booked: Mapping[str, Any], *flights: Mapping[str, object]) -> list[Message]:
+def change(booked: dict[str, Any], *flights: Mapping[str, object]) -> list[Message]:
     """Return a change of a reservation's flights, its cabin kept."""
     return call(
         "update_reservation_flights",

@@ -85,7 +85,7 @@ def moved(payment: str) -> list[Message]:
 
 
 def change(
-    booked: Mapping[str, Any], cabin: str, *flights: Mapping[str, object], payment: str = CARD
+    booked: dict[str, Any], cabin: str, *flights: Mapping[str, object], payment: str = CARD
 ) -> list[Message]:
     """Return the cabin or the flights of a reservation changed."""
     return call(
@@ -98,7 +98,7 @@ def change(
     )
 
 
-def cancel(booked: Mapping[str, Any], why: str = "my plans have changed") -> list[Message]:
+def cancel(booked: dict[str, Any], why: str = "my plans have changed") -> list[Message]:
     """Return a reservation read and cancelled."""
     name = booked["reservation_id"]
     return [

@@ -1,5 +1,6 @@
 """Conversations of the shop for the rules that its contracts have had from the first."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from tests.benchmarks.tau_retail import (
@@ -36,7 +37,7 @@ CANCEL: Final = "Cancel #W0000001, it is no longer needed."
 PROPOSED: Final = confirmed("I will cancel #W0000001 as no longer needed.")
 
 
-def read(order: dict[str, object] = ORDER) -> list[Message]:
+def read(order: Mapping[str, object] = ORDER) -> list[Message]:
     """Return the look at an order."""
     return call("get_order_details", order, order_id=order["order_id"])
 
