@@ -18,7 +18,7 @@ def test_a_run_uses_what_it_was_granted(shop: Shop) -> None:
         with pytest.raises(GuardError, match=r"granted orders\.get, and nothing else"):
             run.propose("cases.open", {"why": "?"})
         assert shop.store.size() == before
-    assert codes(shop.verify(), "identity", "decision") == []
+    assert codes(shop.verify(), "identity.grant", "decision") == []
 
 
 def test_a_child_is_granted_no_more_than_its_parent(shop: Shop) -> None:
@@ -34,7 +34,7 @@ def test_a_child_is_granted_no_more_than_its_parent(shop: Shop) -> None:
         with pytest.raises(GuardError, match=r"not granted payouts\.create") as refused:
             guard.run(parent=parent.id, grant=["orders.get", "payouts.create"])
         assert refused.value.code == "guard.grant"
-    assert codes(shop.verify(), "identity", "decision") == []
+    assert codes(shop.verify(), "identity.grant", "decision") == []
 
 
 def test_who_passes_the_guard_over_is_found(shop: Shop) -> None:
