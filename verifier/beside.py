@@ -33,7 +33,7 @@ Sound = Callable[[Store, Proved, Trust | None], Report]
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """What a process is to prove, and where it puts the tables."""
 
     location: str
@@ -61,8 +61,8 @@ def decided_beside(
     """
     met = leaves.Met(folder / MET)
     with closing(met):
-        with _proving(store, _Asked(store.location, trust, jobs - 1, folder, sound)) as answer:
-            judged, failure = _judged(store, trust, folder, met, how)
+        with proving(store, Asked(store.location, trust, jobs - 1, folder, sound)) as answer:
+            judged, failure = attempted(store, trust, folder, met, how)
             report = answer()
         if report is None or not met.are_in(folder / LEAVES):
             return None
@@ -77,7 +77,7 @@ def decided_beside(
             return None
 
 
-def _judged(
+def attempted(
     store: Store, trust: Trust | None, folder: Path, met: leaves.Met, how: How
 ) -> tuple[Judged | None, Exception | None]:
     """Judge all entries, whatever they are; return that, or what came of it instead."""
@@ -93,11 +93,11 @@ def _judged(
 
 
 @contextmanager
-def _proving(store: Store, asked: _Asked) -> Generator[Callable[[], Report | None]]:
+def proving(store: Store, asked: Asked) -> Generator[Callable[[], Report | None]]:
     """Begin the proof; give what waits for it."""
     context: Any = get_context(how_begun(store))
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_prove, args=(there, asked))
+    process = context.Process(target=prove, args=(there, asked))
     process.start()
     there.close()
 
@@ -118,7 +118,7 @@ def _proving(store: Store, asked: _Asked) -> Generator[Callable[[], Report | Non
         process.join()
 
 
-def _prove(there: Connection, asked: _Asked) -> None:
+def prove(there: Connection, asked: Asked) -> None:
     """Prove a store, in a process that does nothing else, and say what can be said of it."""
     # Who interrupts means the command: it ends this process, which then ends its own.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -58,7 +58,7 @@ class Counted:
             self.exact += 1
             return exactly(reading)
 
-        def prove(*given: object) -> object:
+        def prove(*given: Any) -> object:
             self.beside += 1
             return proving(*given)
 
@@ -99,7 +99,9 @@ def towns() -> list[Town]:
     return [town_of(seed, 12) for seed in range(51, 55)]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_the_order_of_rows(
     towns: list[Town], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -140,7 +142,9 @@ def _moved(
         connection.execute(guard)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_increments_with_processes(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -242,24 +246,24 @@ def test_what_changes_while_it_is_read(
     """What is judged has to be what was proved: here a record is another one by the time it is."""
     town = town_of(45, 12)
     path = town.save(tmp_path / "l.db")
-    judging: Callable[..., object] = onward.decided if jobs == 1 else beside._judged  # noqa: SLF001
+    judging: Callable[..., object] = onward.decided if jobs == 1 else beside.attempted
 
-    def first(*given: object) -> object:
+    def first(*given: Any) -> object:
         _changed(path, change)
         return judging(*given)
 
     if jobs == 1:
         monkeypatch.setattr(load, "decided", first)
     else:
-        monkeypatch.setattr(beside, "_judged", first)
-        monkeypatch.setattr(beside, "_proving", _proved_before)
+        monkeypatch.setattr(beside, "attempted", first)
+        monkeypatch.setattr(beside, "proving", _proved_before)
     report = verify_ledger(path, town.trust(), jobs=jobs)
     assert counted.exact == 1
     assert said(report) == said(exact(path, town))
     assert report.integrity.broken or report.integrity.invalid_submissions
 
 
-def _proved_before(store: Store, asked: beside._Asked) -> object:
+def _proved_before(store: Store, asked: beside.Asked) -> object:
     """Prove here and now, before anything is judged."""
     found = proved(store, asked.trust, folder=asked.folder)
     assert found is not None
@@ -292,7 +296,7 @@ def test_a_proof_that_dies(
     path = town.save(tmp_path / "l.db")
     expected = said(exact(path, town))
     before = counted.exact
-    monkeypatch.setattr(beside, "_prove", _dies)
+    monkeypatch.setattr(beside, "prove", _dies)
     assert said(verify_ledger(path, town.trust(), jobs=2)) == expected
     assert counted.exact == before + 1
 
