@@ -46,8 +46,7 @@ from contracts.grouped import (
 from contracts.guarded import GuardedRun
 from contracts.history import Event
 from contracts.notices import CONTAINED, Notices
-from contracts.standing import NoContractError, NotReadyError, Ruling, Standing
-from contracts.undoing import TakingBack
+from contracts.standing import NoContractError, NotReadyError, Ruling, Standing, TakingBack
 from ledger.admission import Receipt
 from ledger.client import LedgerClient
 from ledger.clock import Clock, format_time, system_clock

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from contracts.history import Event
-from contracts.instants import micros
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract
 from contracts.versions import VersionHistory
@@ -18,7 +17,6 @@ from ledger.encoding import call_digest
 from verifier.load import VerifiedLedger
 
 Step = Callable[[int, int], None]
-Watch = Callable[[Placed, Lineage], None]
 
 EXECUTED: Final = frozenset({"ok", "error", "timeout"})
 """The tool was called, whatever came of it."""
@@ -190,21 +188,12 @@ class History:
     _by_digest: dict[str, int] = field(default_factory=dict[str, int])
 
     @classmethod
-    def of(
-        cls,
-        ledger: VerifiedLedger,
-        step: Step | None = None,
-        *,
-        watch: Watch | None = None,
-        until: int | None = None,
-    ) -> "History":
+    def of(cls, ledger: VerifiedLedger, step: Step | None = None) -> "History":
         """Read a verified ledger.
 
         Args:
             ledger: The ledger.
             step: Called now and then with how many entries were read, and how many there are.
-            watch: Called with each entry before it is remembered, and with the lineage so far.
-            until: Nothing is read of what was recorded later, in microseconds since 1970.
 
         Raises:
             BrokenLedgerError: The store was changed since it was verified.
@@ -212,9 +201,7 @@ class History:
         size = ledger.report.ledger.size
         filling = _Filling(cls(contracts=dict(ledger.contracts), size=size))
         for number, event in enumerate(ledger.events()):
-            if until is not None and (micros(event.recorded_at) or 0) > until:
-                break
-            filling.add(event, watch)
+            filling.add(event)
             if step is not None and number % EVERY == 0:
                 step(number, size)
         return filling.history
@@ -223,10 +210,6 @@ class History:
         """Return an act by its record's digest."""
         number = self._by_digest.get(digest)
         return None if number is None else self.acts[number]
-
-    def number(self, digest: str) -> int | None:
-        """Return an act's place in `acts`, by its record's digest."""
-        return self._by_digest.get(digest)
 
     def of_run(self, run: str) -> Iterator[Act]:
         """Yield the acts of a run, in order."""
@@ -253,7 +236,7 @@ class _Filling:
         self._lineage = Lineage()
         self._views: dict[str, Views] = {}
 
-    def add(self, event: Event, watch: Watch | None = None) -> None:
+    def add(self, event: Event) -> None:
         """Take in the next entry."""
         self.history.versions.observe(event)
         placed = self._lineage.place(event)
@@ -268,8 +251,6 @@ class _Filling:
         }.get(placed.subject)
         if taking is not None:
             taking(placed)
-        if watch is not None:
-            watch(placed, self._lineage)
         self._lineage.remember(placed)
 
     def _opened(self, placed: Placed) -> None:

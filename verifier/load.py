@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Self
 from contracts.history import Event
 from contracts.loading import load_contract
 from contracts.model import Contract
-from contracts.versions import VersionHistory
 from ledger.bundle import Bundle, is_bundle
 from ledger.errors import LedgerError, StoreError
 from ledger.sealed import Disclosure
@@ -66,12 +65,10 @@ class VerifiedLedger:
     Attributes:
         report: What the verification found.
         contracts: The contracts that were in force somewhere in it, by digest.
-        versions: Which of them when.
     """
 
     report: Report
     contracts: dict[str, Contract]
-    versions: VersionHistory
     _store: Source
     _founding: Founding
     _trust: Trust | None
@@ -136,7 +133,7 @@ def open_ledger(
         what = f"broken at entry {broken.index}: {broken.what}" if broken else "it is broken"
         raise NotVerifiedError(f"{source}: {what}")
     return VerifiedLedger(
-        report, found.contracts, found.versions, store, found.founding, trust, found.erasures, _SEAL
+        report, found.contracts, store, found.founding, trust, found.erasures, _SEAL
     )
 
 
@@ -338,7 +335,6 @@ class _Verified:
     report: Report
     founding: Founding | None
     contracts: dict[str, Contract] = field(default_factory=dict[str, Contract])
-    versions: VersionHistory = field(default_factory=VersionHistory)
     erasures: frozenset[Place] | None = None
 
 
@@ -408,5 +404,4 @@ def _verified(
         against=compared,
     )
     contracts = judge.contracts if judge is not None else {}
-    versions = judge.versions if judge is not None else VersionHistory()
-    return _Verified(report, founding, contracts, versions, reading.sealed.erasures)
+    return _Verified(report, founding, contracts, reading.sealed.erasures)

@@ -27,7 +27,6 @@ from writ.commands import (
     keys,
     proof,
     record,
-    rollback,
     sample,
     seal,
     serve,
@@ -69,7 +68,6 @@ app.add_typer(witness.app, name="witness")
 app.command("pending")(approve.pending)
 app.command("approve")(approve.approve)
 app.command("compensate")(compensate.compensate)
-app.command("rollback")(rollback.rollback)
 app.add_typer(switch.app, name="switch")
 app.command("app")(app_command.app)
 app.command("serve")(serve.serve)
