@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -296,13 +297,19 @@ def test_runs_are_chosen_as_a_whole() -> None:
     late = made.run(day=None)
     history = made.history
 
+    def tool_is_pay(act: Mapping[str, Any]) -> bool:
+        return bool(act["tool"] == "pay")
+
+    def run_is_first(act: Mapping[str, Any]) -> bool:
+        return bool(act["run"]["ref"] == "R-1")
+
     def names(**asked: object) -> list[str]:
         found = chosen(history, Choice(**asked))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         return [run.digest for run in found.runs]
 
     assert names() == [chat.digest, mail.digest, late.digest]
-    assert names(where=lambda act: act["tool"] == "pay") == [chat.digest]
-    assert names(where=lambda act: act["run"]["ref"] == "R-1") == [chat.digest]
+    assert names(where=tool_is_pay) == [chat.digest]
+    assert names(where=run_is_first) == [chat.digest]
     assert names(identity="mail") == [mail.digest]
     assert names(identity="ail") == []
     assert names(version="2") == [mail.digest]

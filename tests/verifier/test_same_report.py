@@ -58,7 +58,7 @@ class Counted:
             self.exact += 1
             return exactly(reading)
 
-        def prove(*given: Any) -> object:
+        def prove(*given: Any) -> object:  # noqa: ANN401 - whatever it is given
             self.beside += 1
             return proving(*given)
 
@@ -248,7 +248,7 @@ def test_what_changes_while_it_is_read(
     path = town.save(tmp_path / "l.db")
     judging: Callable[..., object] = onward.decided if jobs == 1 else beside.attempted
 
-    def first(*given: Any) -> object:
+    def first(*given: Any) -> object:  # noqa: ANN401 - whatever it is given
         _changed(path, change)
         return judging(*given)
 
