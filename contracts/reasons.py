@@ -9,7 +9,7 @@ Source: docs/spec/report.md, *Explanations*.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,7 +25,7 @@ from contracts.formula import undecided as without_value
 from contracts.instants import micros, written
 from contracts.lineage import Placed
 from contracts.model import Effect, Fact, Rule, Verdict
-from contracts.phrases import INLINE, duration_words, fact_words, sentence
+from contracts.phrases import INLINE, duration_words, fact_words, records_words, sentence
 from contracts.results import Explanation
 
 SHOWN: Final = 120
@@ -34,6 +34,8 @@ MOST: Final = 4
 """How many ways out are told, the shortest ones."""
 FEW: Final = 2
 """So many facts of a text are told, and units of a length of time."""
+WHERE: Final = 64
+"""How many characters of a fact's own condition are shown."""
 CITED: Final = 4
 """How many of the cited observations are named."""
 
@@ -217,7 +219,12 @@ class Explainer:
     def _compared(self, compared: Comparison, *, true: bool, case: Case) -> str:
         sign = compared.sign if true else _OPPOSITE[compared.sign]
         left, right = self._value(compared.left, case), self._value(compared.right, case)
-        name, meaning = self._name(compared.left)
+        # What is asked of a value that stands in the rule itself is said of the other side.
+        plain = not paths(compared.left)
+        name, meaning = self._name(compared.right if plain else compared.left)
+        if plain and not isinstance(right, Undecidable):
+            bound = self._bound(compared, right, case)
+            return f"{_flat(compared.left)} is {_IS[sign]}{bound}{meaning}"
         if isinstance(left, Undecidable) or isinstance(right, Undecidable):
             return f"{name} {sign} {_flat(compared.right)}"
         at = self._written(compared.left, left, case)
@@ -252,17 +259,23 @@ class Explainer:
 
     def _way(self, asked: _Asked, change: Mapping[str, bool], case: Case) -> str:
         """Return what would have satisfied the rule: parts that would be otherwise."""
-        told = [self._wanted(text, change[text], case) for text in asked.texts if text in change]
+        texts = [text for text in asked.texts if text in change]
+        told: list[str] = []
+        for text in texts:
+            # What another part would change is not what it was.
+            moved = {path for one in texts if one != text for path in paths(one)}
+            told.append(self._wanted(text, change[text], case, moved))
         return " and ".join(told)
 
-    def _wanted(self, text: str, true: bool, case: Case) -> str:  # noqa: FBT001
+    def _wanted(self, text: str, true: bool, case: Case, moved: Collection[str]) -> str:  # noqa: FBT001
         compared = comparison(text)
         if compared is not None:
             sign = compared.sign if true else _OPPOSITE[compared.sign]
-            right = self._value(compared.right, case)
+            right, text = self._value(compared.right, case), _flat(compared.right)
             if isinstance(right, Undecidable):
-                return f"{_flat(compared.left)} {sign} {_flat(compared.right)}"
-            bound = self._bound(compared, right, case)
+                return f"{_flat(compared.left)} {sign} {text}"
+            same = not any(path in moved for path in paths(compared.right))
+            bound = self._bound(compared, right, case) if same else text
             return f"{self._name(compared.left)[0]} {_IS[sign] or 'exactly '}{bound}"
         exists = _EXISTS.fullmatch(text)
         if exists is not None:
@@ -397,6 +410,11 @@ def called(fact: Fact) -> str:
     # What more there is to say of it stands in the contract's explanation.
     words = fact_words(fact).partition(". ")[0].rstrip(".")
     words = _COUNT.sub(r"the number of \1", words[:1].lower() + words[1:])
+    if fact.where:
+        what = records_words(fact)
+        asked = _flat(fact.where)
+        which = f"where {asked}" if len(asked) <= WHERE else "that its condition selects"
+        words = words.replace(what, f"{what} {which}", 1)
     if fact.value and len(fact.value) <= INLINE:
         words = words.replace(" a value ", f" {_flat(fact.value)} ", 1)
         words = words.replace("the value of", f"{_flat(fact.value)} of", 1)

@@ -46,10 +46,11 @@ def _only_reading(draw: Draw, case: Case) -> None:
     case.before("main.close", search)
 
 
-def _never_let(draw: Draw, case: Case) -> None:
+def _never_let(_: Draw, case: Case) -> None:
     """Deny somebody the one thing that they may do: what is denied uses nothing."""
-    _calling("cases.escalate", by="agent-barred")(draw, case)
-    case.call("act").forged = Forged("deny", ("scope.risk",))
+    made = Call(label="act", tool="cases.escalate", params={"reason": "unsure"}, by="agent-barred")
+    made.forged = Forged("deny", ("scope.risk",))
+    case.before("main.close", made)
 
 
 def _slow(draw: Draw, case: Case) -> None:

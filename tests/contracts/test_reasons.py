@@ -214,3 +214,41 @@ def test_small_words() -> None:
     ]
     assert money(-20_425_000) == "-20.425"
     assert described("e", "e.x > 1") == "for which e.x > 1"
+
+
+def test_of_a_fact_is_told_which_records_it_is_taken_from() -> None:
+    """A number of some of the outcomes is not called the number of the outcomes."""
+    paid = {"count": True, "from": "outcome", "where": 'outcome.status == "ok"'}
+    rule = {"id": "r", "when": "facts.paid == 0"}
+    lines: list[Line] = [
+        {"action": "a"},
+        {"outcome": "a", "status": "error"},
+        {"action": "b"},
+    ]
+    found = why(rule, *lines, facts={"paid": paid})
+    assert found.because == (
+        'facts.paid is 0 (the number of outcomes where outcome.status == "ok" in the same run).',
+    )
+    long = {**paid, "where": " || ".join(f'outcome.status == "{n}"' for n in "abcd")}
+    found = why(rule, *lines, facts={"paid": long})
+    assert found.because == (
+        "facts.paid is 0 (the number of outcomes that its condition selects in the same run).",
+    )
+
+
+def test_a_value_of_the_rule_itself_is_not_told_twice() -> None:
+    """What it was compared with is said, and what that is."""
+    modes = {"list": "observation.fields.mode", "from": "observation"}
+    rule = {"id": "r", "unless": '!("kill" in facts.modes)'}
+    seen: Line = {"observation": "o", "what": "switch", "fields": {"mode": "kill"}}
+    found = why(rule, seen, {"action": "a"}, facts={"modes": modes})
+    (because,) = found.because
+    assert because.startswith('"kill" is one of facts.modes, ["kill"] (')
+    assert "observation" in because
+
+
+def test_two_parts_that_would_be_otherwise_do_not_contradict_each_other() -> None:
+    """What one of them changes has no longer the value that it had."""
+    rule = {"id": "r", "unless": "params.a == params.b && params.c == params.a"}
+    found = why(rule, {"action": "x", "params": {"a": 1, "b": 2, "c": 3}})
+    assert found.would == ("params.a exactly params.b, 2 and params.c exactly params.a",)
