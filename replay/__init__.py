@@ -1,8 +1,8 @@
-"""What if, undo, and was it worth it: asked of a verified ledger.
+"""What did it cost, was it worth it, and what changed: asked of a verified ledger.
 
-This package is empty so far. The timeline, the what-if comparison, the rollback
-plan and the value report arrive with the issues that describe them; until then
-nothing here can be imported, and nothing else in Writ depends on it.
+`replay.history` reads a ledger as acts and runs; `replay.value` says what they cost and were worth,
+`replay.change` what was otherwise after a model, a prompt or a contract changed. The timeline, the
+what-if comparison and the rollback plan arrive with the issues that describe them.
 """
 
 __all__: list[str] = []
