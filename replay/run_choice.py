@@ -1,7 +1,7 @@
-"""Which runs are asked about: by a condition over actions, by run, identity, version and time.
+"""What is asked about: by a condition over actions, by run, identity, version, time and entry.
 
-A run is measured as a whole: it is chosen where one of its actions is. Source: docs/spec/value.md,
-*Selection*.
+Where runs are measured, a run is measured as a whole: it is chosen where one of its actions is.
+Where actions are asked about, each is chosen by itself. Source: docs/spec/value.md, *Selection*.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +23,7 @@ class Choice:
         identity: Who opened the run, or acted in it: in full, or the last part of it.
         version: Of the contract in force when the run was opened.
         since: Opened then or later, in microseconds since 1970; `until`: before then.
+        entries: Only these actions, by their entries: what findings or an incident stand at.
     """
 
     where: Where | None = None
@@ -31,6 +32,7 @@ class Choice:
     version: str = ""
     since: int | None = None
     until: int | None = None
+    entries: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def chosen(history: History, choice: Choice) -> Chosen:
     timed = choice.since is not None or choice.until is not None
     named = [run for run in history.runs.values() if _named(run, choice)]
     timeless = sum(timed and run.time is None for run in named)
-    runs = {run.digest: run for run in named if not timed or _within(run, choice)}
+    runs = {run.digest: run for run in named if not timed or _during(run.time, choice)}
     answers = _answers(history, choice, runs)
     if answers is None:
         return Chosen(tuple(runs.values()), 0, timeless)
@@ -65,29 +67,71 @@ def chosen(history: History, choice: Choice) -> Chosen:
     return Chosen(kept, undecided, timeless)
 
 
+@dataclass(frozen=True, slots=True)
+class ChosenActs:
+    """The actions, in index order; of how many the condition had no value.
+
+    `timeless` actions have no time that can be compared, and are not chosen where it is asked for.
+    """
+
+    acts: tuple[Act, ...]
+    undecided: int = 0
+    timeless: int = 0
+
+
+def chosen_acts(history: History, choice: Choice) -> ChosenActs:
+    """Return the actions that are asked for: each by its own identity, version, time and entry.
+
+    Raises:
+        LookupError: There is no such run.
+    """
+    if choice.run and history.find_run(choice.run) is None:
+        raise LookupError(f"there is no run {choice.run!r} in this ledger")
+    timed = choice.since is not None or choice.until is not None
+    acts: list[Act] = []
+    undecided = timeless = 0
+    for act in history.acts:
+        run = history.runs.get(act.run)
+        if run is None or not _named_act(act, run, choice):
+            continue
+        if timed and act.time is None:
+            timeless += 1
+        elif not timed or _during(act.time, choice):
+            holds = _holds(act, run, choice)
+            undecided += holds is None
+            if holds:
+                acts.append(act)
+    return ChosenActs(tuple(acts), undecided, timeless)
+
+
+def _named_act(act: Act, run: Run, choice: Choice) -> bool:
+    named = choice.run in {"", run.digest, run.said("ref")} and choice.version in {"", act.version}
+    return named and (choice.entries is None or act.index in choice.entries)
+
+
 def _named(run: Run, choice: Choice) -> bool:
     return choice.run in {"", run.digest, run.said("ref")} and choice.version in {"", run.version}
 
 
-def _within(run: Run, choice: Choice) -> bool:
-    if run.time is None:
+def _during(time: int | None, choice: Choice) -> bool:
+    if time is None:
         return False
-    after = choice.since is None or run.time >= choice.since
-    return after and (choice.until is None or run.time < choice.until)
+    after = choice.since is None or time >= choice.since
+    return after and (choice.until is None or time < choice.until)
 
 
 def _answers(
     history: History, choice: Choice, runs: Mapping[str, Run]
 ) -> dict[str, set[bool | None]] | None:
     """Return what holds of the actions of each run; None where nothing is asked of actions."""
-    if choice.where is None and not choice.identity:
+    if choice.where is None and not choice.identity and choice.entries is None:
         return None
     found: dict[str, set[bool | None]] = {}
     for act in history.acts:
         if act.run in runs:
             found.setdefault(act.run, set()).add(_holds(act, runs[act.run], choice))
     for digest, run in runs.items():
-        if choice.where is None and _is(run.said("by"), choice.identity):
+        if choice.where is None and choice.entries is None and _is(run.said("by"), choice.identity):
             found.setdefault(digest, set()).update({True})
     return found
 
@@ -98,6 +142,8 @@ def _is(identity: str, asked: str) -> bool:
 
 def _holds(act: Act, run: Run, choice: Choice) -> bool | None:
     if choice.identity and not _is(act.by, choice.identity):
+        return False
+    if choice.entries is not None and act.index not in choice.entries:
         return False
     return True if choice.where is None else choice.where(described(act, run))
 
