@@ -13,7 +13,8 @@ def test_actions_are_chosen_by_their_own_time_and_identity() -> None:
     """A run is chosen by when it was opened, an action by when it was recorded."""
     made = Made()
     run = made.run(day=0)
-    early, late = made.act(run), made.act(run, by="spiffe://acme.example/ai/other")
+    early, late = made.act(run), made.act(run)
+    late.by = "spiffe://acme.example/ai/other"
     late.time = 3 * DAY
     assert chosen_acts(made.history, Choice(since=DAY)).acts == (late,)
     assert chosen(made.history, Choice(since=DAY)).runs == ()
