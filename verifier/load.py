@@ -38,6 +38,7 @@ from verifier.report import (
     IntegrityVerdict,
     Report,
 )
+from verifier.rereading import Exactly, Proven, Rereading
 from verifier.sampling import Samples
 from verifier.sealed import Opener, Place, SealedValues
 from verifier.state import State
@@ -70,9 +71,7 @@ class VerifiedLedger:
     report: Report
     contracts: dict[str, Contract]
     _store: Source
-    _founding: Founding
-    _trust: Trust | None
-    _erasures: frozenset[Place] | None = None
+    _reading: Rereading
     _seal: object = field(repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -87,16 +86,11 @@ class VerifiedLedger:
         Raises:
             BrokenLedgerError: The store was changed since.
         """
-        heads = Heads(self._store, self._founding, self._trust)
-        sealed = SealedValues(self._store, erasures=self._erasures)
-        reading = Reading(self._store, self._founding, heads, sealed=sealed)
-        for valid in reading.entries():
-            if valid.event.index >= self.report.ledger.size:
-                return
-            yield valid.event
+        return self._reading.events()
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, and remove what was kept of its proof."""
+        self._reading.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -107,7 +101,11 @@ class VerifiedLedger:
 
 
 def open_ledger(
-    source: str | Path, trust: Trust | None = None, *, progress: Progress | None = None
+    source: str | Path,
+    trust: Trust | None = None,
+    *,
+    progress: Progress | None = None,
+    jobs: int = 1,
 ) -> VerifiedLedger:
     """Verify a ledger and open it for what builds on verified ones.
 
@@ -115,6 +113,7 @@ def open_ledger(
         source: A store's path or database URL.
         trust: What the verification rests on; None compares the ledger with itself alone.
         progress: Called now and then with how many entries were read, and how many there are.
+        jobs: How many processes verify.
 
     Raises:
         SourceError: There is no ledger.
@@ -122,19 +121,42 @@ def open_ledger(
     """
     store = open_source(source)
     try:
-        found = _verified(store, trust, progress)
+        opened = _opened_quickly(store, trust, jobs, progress)
+        return opened or _opened_exactly(source, store, trust, progress)
     except BaseException:
         store.close()
         raise
+
+
+def _opened_quickly(
+    store: Source, trust: Trust | None, jobs: int, progress: Progress | None
+) -> VerifiedLedger | None:
+    """Open a ledger whose integrity can be proved; None where it cannot, or nothing says so."""
+    if not isinstance(store, Store):
+        return None
+    with ExitStack() as held:
+        folder = TemporaryDirectory(prefix="writ-")
+        held.callback(folder.cleanup)
+        found = _decided(store, trust, Path(folder.name), jobs, _Asked(), progress)
+        if found is None:
+            return None
+        report, judged = found
+        held.pop_all()
+        proven = Proven(store, judged.founding, trust, report.ledger.size, folder)
+        return VerifiedLedger(_judged(report, judged), judged.contracts, store, proven, _SEAL)
+
+
+def _opened_exactly(
+    source: str | Path, store: Source, trust: Trust | None, progress: Progress | None
+) -> VerifiedLedger:
+    found = _verified(store, trust, progress)
     report = found.report
     if found.founding is None or report.integrity.verdict is IntegrityVerdict.BROKEN:
-        store.close()
         broken = report.integrity.broken
         what = f"broken at entry {broken.index}: {broken.what}" if broken else "it is broken"
         raise NotVerifiedError(f"{source}: {what}")
-    return VerifiedLedger(
-        report, found.contracts, store, found.founding, trust, found.erasures, _SEAL
-    )
+    again = Exactly(store, found.founding, trust, report.ledger.size, found.erasures)
+    return VerifiedLedger(report, found.contracts, store, again, _SEAL)
 
 
 def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
@@ -265,17 +287,30 @@ def _quickly(
     with ExitStack() as held:
         folder = held.enter_context(TemporaryDirectory(prefix="writ-")) if state is None else ""
         tables = Path(folder) if state is None else state.work
-        if state is None and jobs > 1 and _many(store):
-            how = How(asked.engines, asked.asking, progress)
-            beside = decided_beside(store, trust, jobs, tables, sound, how)
-            return None if beside is None else _judged(*beside)
-        first, then = _shared(progress)
-        found = proved(store, trust, jobs=jobs, progress=first, state=state, folder=tables)
-        if found is None:
-            return None
-        how = How(asked.engines, asked.asking, then)
-        judged = decided(store, found, tables, state, how)
-        return None if judged is None else _judged(sound(store, found, trust), judged)
+        both = _decided(store, trust, tables, jobs, asked, progress, state)
+        return None if both is None else _judged(*both)
+
+
+def _decided(
+    store: Store,
+    trust: Trust | None,
+    tables: Path,
+    jobs: int,
+    asked: "_Asked",
+    progress: Progress | None,
+    state: State | None = None,
+) -> tuple[Report, Decided] | None:
+    """Prove integrity and judge; return what is to be said of both, None where that cannot be."""
+    if state is None and jobs > 1 and _many(store):
+        how = How(asked.engines, asked.asking, progress)
+        return decided_beside(store, trust, jobs, tables, sound, how)
+    first, then = _shared(progress)
+    found = proved(store, trust, jobs=jobs, progress=first, state=state, folder=tables)
+    if found is None:
+        return None
+    how = How(asked.engines, asked.asking, then)
+    judged = decided(store, found, tables, state, how)
+    return None if judged is None else (sound(store, found, trust), judged)
 
 
 def _many(store: Store) -> bool:

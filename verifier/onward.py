@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.errors import SnapshotError
+from contracts.model import Contract
 from ledger.errors import LedgerError
 from ledger.store import Store
 from verifier import leaves
@@ -40,10 +41,12 @@ MET = "met"
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What judging found."""
+    """What judging found, and what it rested on: who may write, and the contracts by digest."""
 
     conformance: Conformance
     findings: tuple[Finding, ...]
+    founding: Founding
+    contracts: dict[str, Contract]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,8 @@ class Judged:
         with uncollected():
             conformance, drafts = self.judge.finish()
             places = Places(self._store, self.reading)
-            return Decided(conformance, placed(drafts, self._founding.genesis, places))
+            findings = placed(drafts, self._founding.genesis, places)
+            return Decided(conformance, findings, self._founding, self.judge.contracts)
 
 
 def decided(

@@ -8,10 +8,13 @@ from typing import Any, cast
 import pytest
 
 from ledger.encoding import decode, encode
+from ledger.store import Store
 from tests.verifier.forge import Desk
 from verifier.entries import BrokenLedgerError
 from verifier.errors import NotVerifiedError, SourceError
+from verifier.founding import Founding
 from verifier.load import VerifiedLedger, open_ledger, verify_ledger
+from verifier.rereading import Exactly
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def test_a_verified_ledger_gives_its_valid_entries(path: Path) -> None:
 def test_only_open_ledger_makes_one(path: Path) -> None:
     """The type is a promise, so nobody else can give it."""
     with open_ledger(path) as ledger, pytest.raises(ValueError, match="open_ledger"):
-        VerifiedLedger(ledger.report, {}, cast("Any", None), cast("Any", None), None)
+        VerifiedLedger(ledger.report, {}, cast("Any", None), cast("Any", None))
 
 
 def test_what_does_not_hold_cannot_be_opened(path: Path) -> None:
@@ -54,6 +57,52 @@ def test_a_ledger_that_changes_later(path: Path) -> None:
             connection.execute("UPDATE records SET body = x'7b7d' WHERE idx = 4")
         with pytest.raises(BrokenLedgerError, match="entry 4"):
             list(ledger.events())
+
+
+def test_read_quickly_is_read_exactly(path: Path) -> None:
+    """Held against the proof's leaf hashes or checked anew: the events are the same ones."""
+    with open_ledger(path) as ledger, Store.open(path) as store:
+        quick = list(ledger.events())
+        founding = Founding.read(store, None)
+        exact = Exactly(store, founding, None, ledger.report.ledger.size)
+        assert quick == list(exact.events())
+        exact.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM entries WHERE idx >= 6",
+        "UPDATE entries SET header = replace(header, char(58), char(58)) WHERE idx = 6",
+    ],
+)
+def test_a_ledger_that_was_cut_off_or_rewritten_later(statement: str, path: Path) -> None:
+    """A store that is another one by now is said to be so, and where, even if it is sound."""
+    with open_ledger(path) as ledger:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("DROP TRIGGER entries_no_update")
+            connection.execute("DROP TRIGGER entries_no_delete")
+            connection.execute("DROP TRIGGER records_no_delete")
+            connection.execute("DELETE FROM records WHERE idx >= 6")
+            connection.execute(statement)
+        with pytest.raises(BrokenLedgerError):
+            list(ledger.events())
+
+
+def test_what_was_kept_of_the_proof_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An opened ledger leaves nothing behind, also where it cannot be opened."""
+    there = path.parent / "tables"
+    there.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(there))
+    with open_ledger(path):
+        assert len(list(there.iterdir())) == 1
+    assert list(there.iterdir()) == []
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DROP TRIGGER records_no_update")
+        connection.execute("UPDATE records SET body = x'7b7d' WHERE idx = 4")
+    with pytest.raises(NotVerifiedError):
+        open_ledger(path)
+    assert list(there.iterdir()) == []
 
 
 def test_a_ledger_that_grows_later(path: Path) -> None:

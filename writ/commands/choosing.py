@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from writ.commands.verify import trust_of
+from writ.commands.verify import processors, trust_of
 from writ.errors import UsageError
 from writ.output import data, message, progress
 from writ.settings import Settings
@@ -185,7 +185,7 @@ def opened_ledger(ledger: str, trust: Path | None, settings: Settings) -> "Verif
             "writ: no trust file: the ledger is compared with itself alone. Name one with --trust."
         )
     with progress("verifying") as step:
-        return open_ledger(ledger, pinned, progress=step)
+        return open_ledger(ledger, pinned, progress=step, jobs=processors())
 
 
 def history_of(opened: "VerifiedLedger") -> "History":

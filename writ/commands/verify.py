@@ -119,7 +119,7 @@ def verify(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
         verified,
         ledger,
         conformance=not integrity,
-        jobs=jobs or _processors(),
+        jobs=jobs or processors(),
         sealed=opened(unseal, disclosures),
         state=state,
         engines=engine,
@@ -182,7 +182,7 @@ def _format(settings: Settings, flag: str | None) -> str:
     return chosen.value
 
 
-def _processors() -> int:
+def processors() -> int:
     """Return how many processors this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
