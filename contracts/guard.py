@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import Any, ClassVar, Final, Self, cast
 
 from contracts.answers import (
     Answer,
@@ -46,6 +46,7 @@ from contracts.grouped import (
 from contracts.guarded import GuardedRun
 from contracts.history import Event
 from contracts.notices import CONTAINED, Notices
+from contracts.recording import Stored, Writer
 from contracts.standing import NoContractError, NotReadyError, Ruling, Standing, TakingBack
 from ledger.admission import Receipt
 from ledger.client import LedgerClient
@@ -61,7 +62,6 @@ from ledger.records import (
     record_bytes,
 )
 from ledger.rows import Head
-from ledger.store import Store
 
 _LOG: Final = logging.getLogger("writ.guard")
 # Each time more was written while nobody was locked out; then it is read with everybody waiting.
@@ -92,10 +92,13 @@ class Guard:
         LedgerError: The ledger cannot be read.
     """
 
+    stands: ClassVar[type[Standing]] = Standing
+    """What knows the contract in force."""
+
     def __init__(
         self,
-        client: LedgerClient,
-        store: Store,
+        client: Writer,
+        store: Stored,
         service: str,
         *,
         observe: Collection[str] = (),
@@ -110,7 +113,7 @@ class Guard:
         self._observed = frozenset(observe)
         self._clock = clock
         self._notices = Notices(service, when_held, commander)
-        self._standing = Standing(store, service, snapshot)
+        self._standing = self.stands(store, service, snapshot)
         # One decision at a time: the ledger takes one at a time anyhow.
         self._turn = threading.RLock()
         self._unsettled: list[Outcome] = []

@@ -4,7 +4,7 @@ Everything that replay answers is asked of this. It is read in one pass over the
 and keeps of a record only what such questions ask.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -188,19 +188,25 @@ class History:
     _by_digest: dict[str, int] = field(default_factory=dict[str, int])
 
     @classmethod
-    def of(cls, ledger: VerifiedLedger, step: Step | None = None) -> "History":
+    def of(
+        cls,
+        ledger: VerifiedLedger,
+        step: Step | None = None,
+        events: Iterable[Event] | None = None,
+    ) -> "History":
         """Read a verified ledger.
 
         Args:
             ledger: The ledger.
             step: Called now and then with how many entries were read, and how many there are.
+            events: Its entries, where somebody else reads them too.
 
         Raises:
             BrokenLedgerError: The store was changed since it was verified.
         """
         size = ledger.report.ledger.size
         filling = _Filling(cls(contracts=dict(ledger.contracts), size=size))
-        for number, event in enumerate(ledger.events()):
+        for number, event in enumerate(ledger.events() if events is None else events):
             filling.add(event)
             if step is not None and number % EVERY == 0:
                 step(number, size)

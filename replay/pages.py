@@ -51,6 +51,15 @@ code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fo
 .chart .bar { fill: var(--first); }
 .chart .point { fill: none; stroke: var(--first); stroke-width: 2; }
 .chart .mark { fill: var(--second); stroke: var(--sheet); stroke-width: 1.5; }
+details { margin: 0.5rem 0; padding: 0.5rem 0.9rem; background: var(--sheet);
+  border: 1px solid var(--line); border-left: 5px solid var(--line); border-radius: 6px; }
+details.marked { border-left-color: var(--second); }
+summary { cursor: pointer; }
+summary b { font-weight: 600; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1rem; margin: 0.6rem 0; }
+dt { color: var(--soft); font-size: 0.9rem; }
+dd { margin: 0; min-width: 0; }
+.aside { margin: 0.2rem 0 0.2rem 1rem; color: var(--soft); font-size: 0.92rem; }
 @media print { body { max-width: none; } }
 """
 
@@ -62,8 +71,41 @@ class Chart:
     svg: str
 
 
-Part = str | Table | Chart
-"""A paragraph of plain words, a table or a chart."""
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A line of plain words that stands back."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Terms, each with one or more lines of plain words."""
+
+    rows: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """What can be folded up, under a line that stays.
+
+    Attributes:
+        name: What stands first in that line, and stands out.
+        says: The rest of that line.
+        parts: What is folded up.
+        marked: Whether it is marked at its side; the line says why in words.
+        unfolded: Whether it is open at first.
+    """
+
+    name: str
+    says: str
+    parts: "Sequence[Part]"
+    marked: bool = False
+    unfolded: bool = False
+
+
+Part = str | Table | Chart | Aside | Terms | Fold
+"""A paragraph of plain words, a table, a chart, or what is named above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +168,29 @@ def _part(part: Part) -> str:
         return as_html(part)
     if isinstance(part, Chart):
         return part.svg
+    if isinstance(part, Aside):
+        return f'<p class="aside">{escaped(part.words)}</p>'
+    if isinstance(part, Terms):
+        return _terms(part)
+    if isinstance(part, Fold):
+        return _fold(part)
     return f"<p>{escaped(part)}</p>"
+
+
+def _terms(terms: Terms) -> str:
+    inner = "".join(
+        f"<dt>{escaped(term)}</dt><dd>{'<br>'.join(f'<bdi>{escaped(one)}</bdi>' for one in lines)}"
+        "</dd>"
+        for term, lines in terms.rows
+        if lines
+    )
+    return f"<dl>{inner}</dl>" if inner else ""
+
+
+def _fold(fold: Fold) -> str:
+    name = ' class="marked"' if fold.marked else ""
+    inner = "".join(_part(part) for part in fold.parts)
+    return (
+        f"<details{name}{' open' if fold.unfolded else ''}>"
+        f"<summary><b>{escaped(fold.name)}</b> {escaped(fold.says)}</summary>{inner}</details>\n"
+    )

@@ -4,7 +4,7 @@ What builds on a ledger (replay, dashboards) takes this type and no other, and o
 makes it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 from contracts.history import Event
 from contracts.loading import load_contract
 from contracts.model import Contract
+from contracts.withholding import Mark
 from ledger.bundle import Bundle, is_bundle
 from ledger.errors import LedgerError, StoreError
 from ledger.sealed import Disclosure
@@ -78,15 +79,18 @@ class VerifiedLedger:
         if self._seal is not _SEAL:
             raise ValueError("a verified ledger comes from verifier.load.open_ledger")
 
-    def events(self) -> Iterator[Event]:
+    def events(self, withheld: Callable[[Mark], None] | None = None) -> Iterator[Event]:
         """Yield the valid entries in index order, up to the size that was verified.
 
         They are read and checked again: nothing is taken from a store on its word.
 
+        Args:
+            withheld: Told of each record that a bundle holds back, in order with what is yielded.
+
         Raises:
             BrokenLedgerError: The store was changed since.
         """
-        return self._reading.events()
+        return self._reading.events(withheld)
 
     def close(self) -> None:
         """Close the store, and remove what was kept of its proof."""

@@ -6,7 +6,7 @@ it is so again: all checks are made anew.
 Source: docs/adr/0014-the-ordinary-is-proved-quickly.md; docs/adr/0029-what-crosses-partitions.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from contracts.history import Event
+from contracts.withholding import Mark
 from ledger.source import Source
 from ledger.store import Store
 from verifier import leaves
@@ -28,12 +29,17 @@ from verifier.proven import ProvenReading
 from verifier.sealed import Place, SealedValues
 from verifier.trust import Trust
 
+Withheld = Callable[[Mark], None]
+
 
 class Rereading(Protocol):
     """What yields the valid entries again."""
 
-    def events(self) -> Iterator[Event]:
+    def events(self, withheld: Withheld | None = None) -> Iterator[Event]:
         """Yield them in index order.
+
+        Args:
+            withheld: Told of each record that a bundle holds back, in order with what is yielded.
 
         Raises:
             BrokenLedgerError: The store was changed since.
@@ -60,11 +66,13 @@ class Exactly:
     size: int
     erasures: frozenset[Place] | None = None
 
-    def events(self) -> Iterator[Event]:
+    def events(self, withheld: Withheld | None = None) -> Iterator[Event]:
         """Yield the valid entries, each checked anew."""
         heads = Heads(self.store, self.founding, self.trust)
         sealed = SealedValues(self.store, erasures=self.erasures)
         reading = Reading(self.store, self.founding, heads, sealed=sealed)
+        if withheld is not None:
+            reading.when_withheld = withheld
         for valid in reading.entries():
             if valid.event.index >= self.size:
                 return
@@ -89,8 +97,9 @@ class Proven:
     size: int
     folder: TemporaryDirectory[str]
 
-    def events(self) -> Iterator[Event]:
-        """Yield the entries: each of them is valid."""
+    def events(self, withheld: Withheld | None = None) -> Iterator[Event]:
+        """Yield the entries: each of them is valid, and a store holds nothing back."""
+        del withheld
         there = Path(self.folder.name)
         with closing(leaves.Proved(there / LEAVES)) as held:
             reading = ProvenReading(self.store, self.founding, self.size, held, Pointed(there))

@@ -27,6 +27,7 @@ from writ.commands import (
     keys,
     proof,
     record,
+    replay,
     sample,
     seal,
     serve,
@@ -55,6 +56,7 @@ app.command("init")(init.init)
 app.add_typer(keys.app, name="keys")
 app.command("verify")(verify.verify)
 app.command("findings")(verify.findings)
+app.command("replay")(replay.replay)
 app.command("value")(value.value)
 app.command("change")(value.change)
 app.command("show")(show.show)
