@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any, cast
 
 from contracts.coercion import MAX_LIST, Value
+from contracts.model import Fact
 from contracts.packing import packed, unpacked
 from contracts.withholding import Hidden
 
@@ -327,6 +328,11 @@ class Reserve:
         if entry is not None:
             self._total -= entry.value
 
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The actions that are counted."""
+        return (*self._open, *self._errors)
+
     def kept(self) -> list[Value]:
         """Return the open actions as a row, empty where there are none."""
         if self.is_empty():
@@ -342,7 +348,7 @@ class Reserve:
             self._total = unpacked(total)
             both = [{action: entry_of(entry) for action, *entry in each} for each in rows]
             self._open, self._errors = both
-        return [*self._open, *self._errors]
+        return list(self.actions)
 
     def is_empty(self) -> bool:
         """Return whether no action is counted."""
@@ -357,3 +363,35 @@ class Reserve:
         error = next((entry for action, entry in self._errors.items() if action != own), None)
         # A count weighs an open action by its expression too, so both answers are the total.
         return Reading(total, total, (), recent, error)
+
+
+class Cell:
+    """The memory of one key in one scope; `spoiled` where no window ends the error."""
+
+    __slots__ = ("memory", "reserve", "spoiled")
+
+    def __init__(self, fact: Fact) -> None:
+        self.memory = Total(fact.aggregate) if fact.within is None else Window(fact.aggregate)
+        self.reserve = Reserve() if fact.reserve else None
+        self.spoiled: Entry | None = None
+
+    def add(self, entry: Entry, time: int | None, *, lasting: bool) -> None:
+        """Remember a record; a `lasting` one is an error for good."""
+        if lasting:
+            self.spoiled = self.spoiled or entry
+        else:
+            self.memory.add(entry, time)
+
+    def forget(self, until: int) -> bool:
+        """Drop what no window sees any more; return whether nothing is left."""
+        window = cast("Window", self.memory)
+        window.forget(until)
+        held = self.reserve is not None and not self.reserve.is_empty()
+        return self.spoiled is None and not held and window.is_empty()
+
+    def kept(self, after: int | None) -> list[Value]:
+        """Return what is remembered as a row, empty where nothing is."""
+        held = [] if self.reserve is None else self.reserve.kept()
+        spoiled = [] if self.spoiled is None else entry_row(self.spoiled)
+        row = [self.memory.kept(after), held, spoiled]
+        return row if any(row) else []

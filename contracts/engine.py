@@ -134,7 +134,7 @@ class Engine:
         settled = self._begin(placed)
         results: list[RuleResult] = []
         if placed.subject:
-            plan = self._plan(placed)
+            plan = self.plan(placed)
             case = Case(self._world, placed, plan.groups, cited)
             settled += self._obligations.settle(case)
             if judge:
@@ -170,7 +170,7 @@ class Engine:
         settled = self._begin(placed)
         results: list[RuleResult] = []
         if placed.subject:
-            case = Case(self._world, placed, self._plan(placed).groups, cited)
+            case = Case(self._world, placed, self.plan(placed).groups, cited)
             settled += self._obligations.settle(case)
             for each, said in open_:
                 plain = each.rule.expect and not each.facts and not each.cites_evidence
@@ -251,7 +251,7 @@ class Engine:
     def preview(self, event: Event) -> list[RuleResult]:
         """Judge a proposed entry without letting it count. Obligations take no part."""
         placed = self._world.lineage.place(event)
-        plan = self._plan(placed)
+        plan = self.plan(placed)
         case = Case(self._world, placed, plan.groups)
         return [self._result(each, case) for each in plan.decisive]
 
@@ -277,7 +277,7 @@ class Engine:
         Of rules that hold nothing is written out. They are nearly all, and most of the work.
         """
         placed = self._world.lineage.place(event)
-        plan = self._plan(placed)
+        plan = self.plan(placed)
         case = Case(self._world, placed, plan.groups)
         against = [each for each in plan.decisive if not _holds(each, case)]
         if not against:
@@ -321,7 +321,8 @@ class Engine:
             expected,
         )
 
-    def _plan(self, placed: Placed) -> Plan:
+    def plan(self, placed: Placed) -> Plan:
+        """Return what happens to records of this one's kind and tool, always the same object."""
         run = placed.run
         mine = run is not None and run.opened.get("service") == self.contract.service
         key = (placed.subject, placed.tool, mine)

@@ -16,13 +16,12 @@ from contracts.counters import (
     INTEGER,
     MAX_RESTS,
     SUM,
+    Cell,
     Entry,
     Reading,
-    Reserve,
     Total,
     Window,
     entry_of,
-    entry_row,
     joined,
     kind_of,
 )
@@ -33,6 +32,8 @@ from contracts.packing import packed, unpacked
 from contracts.withholding import WITHHELD, Hidden, Withholding, kind_of_source
 
 Key = tuple[str, Any]
+Place = tuple[str, "Key | None"]
+"""A scope and a key in it; None for what spoils every key of the scope."""
 
 UNKEYED: Key = ("", "")
 ORDERED = frozenset({INTEGER, "double", "string", "timestamp"})
@@ -82,6 +83,13 @@ class Note:
     holds: str = ""
     settles: str = ""
 
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where it adds to what is remembered."""
+        if self.entry is None:
+            return ()
+        return tuple((self.scope, key) for key in ((None,) if self.keys is None else self.keys))
+
 
 def keys_of(value: Value) -> tuple[Key, ...] | Undecidable:
     """Return the distinct keys that a `by` or `at` says, in order of first occurrence."""
@@ -107,37 +115,6 @@ def is_nan(value: Value) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-class _Cell:
-    """The memory of one key in one scope; `spoiled` where no window ends the error."""
-
-    __slots__ = ("memory", "reserve", "spoiled")
-
-    def __init__(self, fact: Fact) -> None:
-        self.memory = Total(fact.aggregate) if fact.within is None else Window(fact.aggregate)
-        self.reserve = Reserve() if fact.reserve else None
-        self.spoiled: Entry | None = None
-
-    def add(self, entry: Entry, time: int | None, *, lasting: bool) -> None:
-        if lasting:
-            self.spoiled = self.spoiled or entry
-        else:
-            self.memory.add(entry, time)
-
-    def forget(self, until: int) -> bool:
-        """Drop what no window sees any more; return whether nothing is left."""
-        window = cast("Window", self.memory)
-        window.forget(until)
-        held = self.reserve is not None and not self.reserve.is_empty()
-        return self.spoiled is None and not held and window.is_empty()
-
-    def kept(self, after: int | None) -> list[Value]:
-        """Return what is remembered as a row, empty where nothing is."""
-        held = [] if self.reserve is None else self.reserve.kept()
-        spoiled = [] if self.spoiled is None else entry_row(self.spoiled)
-        row = [self.memory.kept(after), held, spoiled]
-        return row if any(row) else []
-
-
 class FactMemory:
     """A fact and its counters, for every scope and key."""
 
@@ -161,12 +138,12 @@ class FactMemory:
         self.at = made(fact.at or fact.by) if fact.by else None
         self.value = made(fact.value)
         self.reserve = made(fact.reserve)
-        self._cells: dict[tuple[str, Key | None], _Cell] = {}
-        self._held: dict[str, list[Reserve]] = {}
+        self._cells: dict[Place, Cell] = {}
+        self._held: dict[str, list[Place]] = {}
         # What leaves a window is forgotten; but nothing in a run, where two clocks may meet. Each
         # cell stands once in the queue, with the time at which it was put there.
         self._passes = fact.within is not None and fact.over != "run"
-        self._queue: deque[tuple[int, tuple[str, Key | None]]] = deque()
+        self._queue: deque[tuple[int, Place]] = deque()
         self._now = -MAX_INT
         self._nothing = self._result(Reading())
 
@@ -257,19 +234,34 @@ class FactMemory:
 
     def apply(self, note: Note) -> None:
         """Make what was noted part of the fact's memory."""
-        for reserve in self._held.pop(note.settles, ()):
-            reserve.settle(note.settles)
+        self._settle(note.settles)
+        for place in note.places:
+            self._put(note, place, self._cell(*place))
+
+    def _settle(self, action: str) -> None:
+        for place in self._held.pop(action, ()):
+            reserve = self._cells[place].reserve
+            if reserve is not None:
+                reserve.settle(action)
+
+    def _put(self, note: Note, place: Place, cell: Cell) -> None:
         if note.entry is None:
             return
-        for key in (None,) if note.keys is None else note.keys:
-            cell = self._cell(note.scope, key)
-            if note.holds and cell.reserve is not None:
-                cell.reserve.hold(note.holds, note.entry)
-                self._held.setdefault(note.holds, []).append(cell.reserve)
-            else:
-                cell.add(note.entry, note.time, lasting=note.lasting)
-                if self._passes and note.time is not None and not note.lasting:
-                    self._forget(cell, note.time)
+        if note.holds and cell.reserve is not None:
+            cell.reserve.hold(note.holds, note.entry)
+            self._held.setdefault(note.holds, []).append(place)
+        else:
+            cell.add(note.entry, note.time, lasting=note.lasting)
+            if self._passes and note.time is not None and not note.lasting:
+                self._forget(cell, note.time)
+
+    def cell_at(self, place: Place) -> Cell | None:
+        """Return what is remembered under a key of a scope, None where nothing is."""
+        return self._cells.get(place)
+
+    def held_at(self, action: str) -> Sequence[Place]:
+        """Return where an action is reserved that has no outcome yet."""
+        return self._held.get(action, ())
 
     def begin(self, scope: str, key: Key, count: int, total: int) -> None:
         """Take over what earlier records added up to under a key, of which only that is known."""
@@ -297,12 +289,13 @@ class FactMemory:
         self._now = self._now if last is None else last
         for scope, asked, memory, held, spoiled in rows:
             key = unpacked(asked)
-            cell = self._cell(scope, (key[0], key[1]) if key else None)
+            cell_key = (key[0], key[1]) if key else None
+            cell = self._cell(scope, cell_key)
             cell.memory.take_up(memory)
             cell.spoiled = entry_of(spoiled) if spoiled else None
             if cell.reserve is not None:
                 for action in cell.reserve.take_up(held):
-                    self._held.setdefault(action, []).append(cell.reserve)
+                    self._held.setdefault(action, []).append((scope, cell_key))
 
     def clear(self) -> None:
         """Forget everything."""
@@ -316,15 +309,15 @@ class FactMemory:
         """How many scopes and keys are remembered."""
         return len(self._cells)
 
-    def _cell(self, scope: str, key: Key | None) -> _Cell:
+    def _cell(self, scope: str, key: Key | None) -> Cell:
         cell = self._cells.get((scope, key))
         if cell is None:
-            cell = self._cells[scope, key] = _Cell(self.fact)
+            cell = self._cells[scope, key] = Cell(self.fact)
             if self._passes:
                 self._queue.append((self._now, (scope, key)))
         return cell
 
-    def _forget(self, cell: _Cell, now: int) -> None:
+    def _forget(self, cell: Cell, now: int) -> None:
         """Drop what has left the window: in this cell, and in those that are looked at in turn.
 
         Each addition looks at a few others, so that none costs more than that. While as many are
@@ -392,12 +385,12 @@ class FactMemory:
         readings: list[Reading] = []
         scopes = (scope, REFERENCE) if self.fact.reference else (scope,)
         for each in scopes:
-            for cell in (self._cells.get((each, None)), self._cells.get((each, key))):
+            for cell in (self.cell_at((each, None)), self.cell_at((each, key))):
                 if cell is not None:
                     readings.extend(self._readings(cell, placed, foreign=each == REFERENCE))
         return self._result(joined(self.fact.aggregate, readings)) if readings else self._nothing
 
-    def _readings(self, cell: _Cell, placed: Placed, *, foreign: bool) -> list[Reading]:
+    def _readings(self, cell: Cell, placed: Placed, *, foreign: bool) -> list[Reading]:
         """Return what one memory says, its lasting error and its open actions included."""
         found: list[Reading] = []
         if cell.spoiled is not None:

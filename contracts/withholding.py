@@ -14,11 +14,15 @@ WITHHELD = "withheld: a record that this bundle holds back may count"
 
 
 class Hidden(StrEnum):
-    """What is hidden that something undecidable hangs on: a fact of its own, never its words."""
+    """What is hidden that something undecidable hangs on: a fact of its own, never its words.
+
+    What would have come of an action that was never done is hidden from what-if alone.
+    """
 
     NOTHING = ""
     SEALED = "sealed"
     WITHHELD = "withheld"
+    NEVER_DONE = "never done"
 
 
 @dataclass(frozen=True, slots=True)
