@@ -176,6 +176,7 @@ class History:
         acts: In index order.
         runs: By digest, in index order.
         contracts: By digest, those that were in force.
+        texts: By digest, the contracts that were published, as text.
         versions: Which of them when.
         size: How many entries there are.
     """
@@ -183,6 +184,7 @@ class History:
     acts: list[Act] = field(default_factory=list[Act])
     runs: dict[str, Run] = field(default_factory=dict[str, Run])
     contracts: dict[str, Contract] = field(default_factory=dict[str, Contract])
+    texts: dict[str, str] = field(default_factory=dict[str, str])
     versions: VersionHistory = field(default_factory=VersionHistory)
     size: int = 0
     _by_digest: dict[str, int] = field(default_factory=dict[str, int])
@@ -245,6 +247,8 @@ class _Filling:
     def add(self, event: Event) -> None:
         """Take in the next entry."""
         self.history.versions.observe(event)
+        if event.record["kind"] == "contract":
+            self.history.texts[event.record["digest"]] = event.record["text"]
         placed = self._lineage.place(event)
         taking = {
             "run.opened": self._opened,

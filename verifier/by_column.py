@@ -21,7 +21,7 @@ import numpy as np
 from contracts.coercion import Value
 from contracts.engine import Engine
 from verifier.asking import Asking
-from verifier.chunk_results import ChunkResults
+from verifier.chunk_results import Choose, ChunkResults
 from verifier.chunk_tables import ChunkTables, by_tools
 from verifier.chunk_verdicts import CODES, verdicts
 from verifier.column_setup import ColumnSetup
@@ -61,12 +61,13 @@ class ColumnEngine:
         """The contract's plan, its database, and what its facts remember."""
         return self._setup
 
-    def judge(self, chunk: Chunk, judged: Sequence[bool]) -> Judged:
+    def judge(self, chunk: Chunk, judged: Sequence[bool], choose: Choose | None = None) -> Judged:
         """Judge a chunk, and let it count.
 
         Args:
             chunk: The next entries.
             judged: Of each whether its rules are asked: whether the contract is in force for it.
+            choose: Where only some results are wanted: which ones. The counters give all.
 
         Raises:
             EnginesDifferError: Columns and counters say different things of a record.
@@ -74,7 +75,7 @@ class ColumnEngine:
         if not self.on_counters:
             try:
                 if not (self._world.withholding or chunk.mixed):
-                    return self._by_columns(chunk, judged)
+                    return self._by_columns(chunk, judged, choose)
             except RowsNeededError:
                 pass
             self.hand_over()
@@ -104,7 +105,7 @@ class ColumnEngine:
             )
             feed.up_to(_END)
 
-    def _by_columns(self, chunk: Chunk, judged: Sequence[bool]) -> Judged:
+    def _by_columns(self, chunk: Chunk, judged: Sequence[bool], choose: Choose | None) -> Judged:
         run = ChunkRun(self._setup, chunk, judged)
         unseen = self._world.unseen
         try:
@@ -113,7 +114,7 @@ class ColumnEngine:
             run.tables.compute()
         finally:
             self._world.unseen = unseen
-        found = run.results.replayed()
+        found = run.results.replayed(choose)
         # The counters were given few of these records.
         self._last = chunk.last(self._last[1])
         return found

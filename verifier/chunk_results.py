@@ -6,7 +6,7 @@ the records in question may see; and where it says otherwise than the columns, n
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -33,10 +33,17 @@ from verifier.fact_state import Subject
 from verifier.rows import Chunk, Judged, Row, runs_of
 from verifier.workspace import arrow_of
 
+ACTION: Final = "action"
 _VERDICTS: Final = {BROKEN: Verdict.VIOLATED, UNKNOWN: Verdict.UNDECIDABLE}
 
 Broken = defaultdict[int, list[tuple[RuleAsked, int]]]
 """By position the rules that do not hold, with the code of their verdict."""
+Choose = Callable[[Sequence[int], Mapping[int, Places]], Iterable[tuple[int, int]]]
+"""Says of which results of actions the whole is wanted, where that is not of all that do not hold.
+
+It is given the positions of the actions, and of each rule, by its number, the codes of its verdicts
+in their order. It answers with pairs of a place in that order and a rule's number.
+"""
 
 
 class ChunkResults:
@@ -51,12 +58,16 @@ class ChunkResults:
         self._runs = runs_of(chunk)
         self._indexes = [row.placed.event.index for row in chunk.rows]
 
-    def replayed(self) -> Judged:
-        """Ask the counters of the records that some rule does not hold for, or that spoil facts."""
+    def replayed(self, choose: Choose | None = None) -> Judged:
+        """Ask the counters of the records that some rule does not hold for, or that spoil facts.
+
+        Args:
+            choose: Where only some results are wanted: which ones.
+        """
         judged = Judged()
         codes = self._verdicts()
         self._meet(codes)
-        broken = self._broken(codes, judged)
+        broken = self._broken(codes, judged) if choose is None else self._chosen(codes, choose)
         spoiling = self._spoiling()
         asked = self._asked_facts(broken, spoiling)
         told = set[int]().union(*asked.values())
@@ -203,6 +214,16 @@ class ChunkResults:
         for name, subject in self._tables.subjects.items():
             rules = [one for one in self._setup.plan.rules if one.rule.rule.subject == name]
             found.update(verdicts(subject.table, rules))
+        return found
+
+    def _chosen(self, codes: Mapping[int, Places], choose: Choose) -> Broken:
+        """Return the rules whose results on actions are wanted, by position."""
+        found: Broken = defaultdict(list)
+        viewed = self._tables.viewed.get(ACTION)
+        if viewed is not None:
+            for place, number in choose(viewed.positions, codes):
+                rule = self._setup.plan.rules[number]
+                found[viewed.positions[place]].append((rule, int(codes[number][place])))
         return found
 
     def _broken(self, codes: Mapping[int, Places], judged: Judged) -> Broken:

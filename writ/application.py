@@ -36,6 +36,7 @@ from writ.commands import (
     upgrade,
     value,
     verify,
+    whatif,
     witness,
 )
 from writ.errors import CommandError
@@ -59,6 +60,7 @@ app.command("findings")(verify.findings)
 app.command("replay")(replay.replay)
 app.command("value")(value.value)
 app.command("change")(value.change)
+app.command("whatif")(whatif.whatif)
 app.command("show")(show.show)
 app.command("proof")(proof.proof)
 app.command("sample")(sample.sample)

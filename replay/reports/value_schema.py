@@ -42,7 +42,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     value = valued(History(), report, Chosen(()), rates=Rates(), by=GROUPINGS)
     change = Changed(report, (), Chosen(()), Rates(), (), ())
     return {
-        "value.schema.json": _schema(
+        "value.schema.json": table_schema(
             value_json.SCHEMA,
             "The answer of `writ value --format json`. Amounts are in millionths of a unit.",
             value_tables.tables(value),
@@ -53,7 +53,7 @@ def schemas() -> dict[str, dict[str, Any]]:
             },
             needed=("whole", "attempts", "marginal", "threshold", "own_threshold"),
         ),
-        "change.schema.json": _schema(
+        "change.schema.json": table_schema(
             change_forms.SCHEMA,
             "The answer of `writ change --format json`. Amounts are in millionths of a unit.",
             change_tables.tables(change),
@@ -67,7 +67,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def _schema(
+def table_schema(
     name: str,
     says: str,
     tables: Sequence[Table],
@@ -75,6 +75,15 @@ def _schema(
     *,
     needed: Sequence[str],
 ) -> dict[str, Any]:
+    """Return the schema of an answer with tables.
+
+    Args:
+        name: The schema's name.
+        says: What it is of.
+        tables: The tables that may be in it.
+        more: Its own members.
+        needed: The names of the tables that are always there.
+    """
     defined: dict[str, Any] = {}
     named: dict[tuple[str, ...], str] = {}
     for table in tables:
