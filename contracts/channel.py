@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from contracts.answers import Answer
-from contracts.standing import TakingBack
+from contracts.undoing import TakingBack
 
 
 @dataclass(frozen=True, slots=True)

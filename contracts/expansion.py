@@ -197,6 +197,7 @@ def _calling(tool: Tool, cel: Callable[..., str]) -> Calling:
         }
         if undo
         else {},
+        take_back_within=microseconds(undo.within) if undo and undo.within else None,
     )
 
 

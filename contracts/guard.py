@@ -47,7 +47,8 @@ from contracts.guarded import GuardedRun
 from contracts.history import Event
 from contracts.notices import CONTAINED, Notices
 from contracts.recording import Stored, Writer
-from contracts.standing import NoContractError, NotReadyError, Ruling, Standing, TakingBack
+from contracts.standing import NoContractError, NotReadyError, Ruling, Standing
+from contracts.undoing import TakingBack
 from ledger.admission import Receipt
 from ledger.client import LedgerClient
 from ledger.clock import Clock, format_time, system_clock

@@ -138,13 +138,15 @@ class Calling:
 
     `timeout` is in microseconds. `fallback` is another tool, `deny` or empty. `idempotency` is CEL
     over `params`; `take_back` has the parameters of the compensation, CEL over `params` and
-    `outcome`.
+    `outcome`; `take_back_within` is how long after the outcome it can be taken back, in
+    microseconds, None where the contract names no end.
     """
 
     timeout: int | None = None
     fallback: str = ""
     idempotency: str = ""
     take_back: Mapping[str, str] = field(default_factory=dict[str, str])
+    take_back_within: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

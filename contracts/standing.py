@@ -15,7 +15,6 @@ from typing import Any, Final
 from contracts.decision import Decision
 from contracts.engine import Engine
 from contracts.errors import ContractErrors, ContractsError, SnapshotError
-from contracts.evaluation import Undecidable
 from contracts.follower import Follower, HistoryChangedError, Rows
 from contracts.history import Event
 from contracts.instants import micros
@@ -23,6 +22,7 @@ from contracts.loading import load_contract
 from contracts.model import Contract
 from contracts.results import RuleResult
 from contracts.snapshots import restored, restored_versions, snapshot, versions_snapshot
+from contracts.undoing import NoWayBack, TakingBack, taking_back
 from contracts.versions import VersionHistory
 from ledger.encoded import EncodedRecord
 from ledger.encoding import decode
@@ -61,15 +61,6 @@ class Ruling:
     event: Event
     decision: Decision
     against: tuple[RuleResult, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TakingBack:
-    """The call that takes an action back, as its contract says: tool, parameters and attempts."""
-
-    tool: str
-    params: Mapping[str, Any]
-    attempts: int = 1
 
 
 class Standing:
@@ -398,21 +389,12 @@ class Standing:
             action: The action's entry.
             now: The time: the contract in force now says how.
         """
-        contract = self.in_force(now)[1]
-        tool = contract.tools.get(action.record["tool"])
-        if tool is None or not tool.compensation:
-            why = tool.irreversible if tool and tool.irreversible else "the contract names no way"
-            return f"{action.record['tool']} cannot be taken back: {why}"
-        if action.digest not in self.done:
-            return "it has no outcome: nobody knows whether there is something to take back"
-        outcome = self.event_at(self.done[action.digest])
-        params: dict[str, Any] = {}
-        for name, text in tool.calling.take_back.items():
-            value = self._engines[contract.digest].value(outcome, text)
-            if isinstance(value, Undecidable):
-                return f"{tool.compensation} cannot be given `{name}`: {value.reason}"
-            params[name] = value
-        return TakingBack(tool.compensation, params, 1 + contract.retries)
+        engine = self._engines[self.in_force(now)[1].digest]
+        at = self.done.get(action.digest)
+        found = taking_back(
+            engine, action.record["tool"], None if at is None else self.event_at(at)
+        )
+        return found.why if isinstance(found, NoWayBack) else found
 
     def in_force(self, now: str) -> tuple[str, Contract]:
         """Return version and contract in force at a time.

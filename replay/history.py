@@ -6,17 +6,22 @@ and keeps of a record only what such questions ask.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, cast
 
 from contracts.history import Event
+from contracts.instants import micros
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract
 from contracts.versions import VersionHistory
 from contracts.view import Views
 from ledger.encoding import call_digest
 from verifier.load import VerifiedLedger
+from verifier.spilling import SpillingLineage
 
 Step = Callable[[int, int], None]
+Watch = Callable[[Placed, Lineage], None]
+"""Is told of an entry at its place, before the lineage remembers it."""
 
 EXECUTED: Final = frozenset({"ok", "error", "timeout"})
 """The tool was called, whatever came of it."""
@@ -24,6 +29,8 @@ ALLOW: Final = "allow"
 HUMAN_TIME: Final = "human-time"
 """What observations of people's time on a case are of: `fields` with `minutes`, maybe a `cost`."""
 EVERY: Final = 512
+CHUNK: Final = 4_096
+"""Entries between two times that closed runs are put aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,25 @@ class Run:
         return self.said("ref") or self.digest
 
 
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """Up to where a ledger is read: nothing later exists.
+
+    Attributes:
+        entry: The last entry; None: no entry ends it.
+        time: When the last one was recorded at most, in microseconds since 1970; None: any time.
+    """
+
+    entry: int | None = None
+    time: int | None = None
+
+    def ends_before(self, event: Event) -> bool:
+        """Return whether an entry is too late."""
+        if self.entry is not None and event.index > self.entry:
+            return True
+        return self.time is not None and (micros(event.recorded_at) or 0) > self.time
+
+
 @dataclass(slots=True)
 class History:
     """What was done in a ledger.
@@ -195,6 +221,9 @@ class History:
         ledger: VerifiedLedger,
         step: Step | None = None,
         events: Iterable[Event] | None = None,
+        *,
+        watch: Watch | None = None,
+        as_of: AsOf = AsOf(),
     ) -> "History":
         """Read a verified ledger.
 
@@ -202,22 +231,32 @@ class History:
             ledger: The ledger.
             step: Called now and then with how many entries were read, and how many there are.
             events: Its entries, where somebody else reads them too.
+            watch: Told of each entry at its place.
+            as_of: Nothing later is read.
 
         Raises:
             BrokenLedgerError: The store was changed since it was verified.
         """
         size = ledger.report.ledger.size
-        filling = _Filling(cls(contracts=dict(ledger.contracts), size=size))
-        for number, event in enumerate(ledger.events() if events is None else events):
-            filling.add(event)
-            if step is not None and number % EVERY == 0:
-                step(number, size)
+        filling = _Filling(cls(contracts=dict(ledger.contracts), size=size), watch)
+        number = 0
+        for chunk in _chunks(ledger.events() if events is None else events, as_of):
+            filling.begin(chunk)
+            for event in chunk:
+                filling.add(event)
+                if step is not None and number % EVERY == 0:
+                    step(number, size)
+                number += 1
         return filling.history
 
     def act(self, digest: str) -> Act | None:
         """Return an act by its record's digest."""
         number = self._by_digest.get(digest)
         return None if number is None else self.acts[number]
+
+    def place(self, digest: str) -> int | None:
+        """Return an act's place in `acts`, by its record's digest."""
+        return self._by_digest.get(digest)
 
     def of_run(self, run: str) -> Iterator[Act]:
         """Yield the acts of a run, in order."""
@@ -236,13 +275,31 @@ class History:
         self.acts.append(act)
 
 
+def _chunks(events: Iterable[Event], as_of: AsOf) -> Iterator[list[Event]]:
+    """Yield entries in lists, up to where they are read."""
+    left = iter(events)
+    while chunk := list(islice(left, CHUNK)):
+        kept = [event for event in chunk if not as_of.ends_before(event)]
+        if kept:
+            yield kept
+        if len(kept) < len(chunk):
+            return
+
+
 class _Filling:
     """Takes in entries, one after the other."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, watch: Watch | None = None) -> None:
         self.history = history
-        self._lineage = Lineage()
+        self._watch = watch
+        # Whatever is of a closed run lies on disk: a long ledger is more than memory holds.
+        self._lineage = SpillingLineage()
         self._views: dict[str, Views] = {}
+
+    def begin(self, chunk: Iterable[Event]) -> None:
+        """Get ready for entries that are added next."""
+        self._lineage.spill()
+        self._lineage.expect(chunk)
 
     def add(self, event: Event) -> None:
         """Take in the next entry."""
@@ -261,6 +318,8 @@ class _Filling:
         }.get(placed.subject)
         if taking is not None:
             taking(placed)
+        if self._watch is not None:
+            self._watch(placed, self._lineage)
         self._lineage.remember(placed)
 
     def _opened(self, placed: Placed) -> None:

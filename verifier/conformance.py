@@ -117,6 +117,11 @@ class Judge:
         """The contracts at work, by digest."""
         return {digest: judging.contract for digest, judging in self._judging.items()}
 
+    @property
+    def versions(self) -> VersionHistory:
+        """Which of them was activated when, as far as was read."""
+        return self._versions
+
     def _load(self, founding: Published) -> None:
         for digest, index in sorted(founding.activated.items(), key=lambda item: item[1]):
             if digest not in founding.texts:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 from contracts.history import Event
 from contracts.loading import load_contract
 from contracts.model import Contract
+from contracts.versions import VersionHistory
 from contracts.withholding import Mark
 from ledger.bundle import Bundle, is_bundle
 from ledger.errors import LedgerError, StoreError
@@ -67,10 +68,12 @@ class VerifiedLedger:
     Attributes:
         report: What the verification found.
         contracts: The contracts that were in force somewhere in it, by digest.
+        versions: Which of them when.
     """
 
     report: Report
     contracts: dict[str, Contract]
+    versions: VersionHistory
     _store: Source
     _reading: Rereading
     _seal: object = field(repr=False, compare=False, default=None)
@@ -147,7 +150,9 @@ def _opened_quickly(
         report, judged = found
         held.pop_all()
         proven = Proven(store, judged.founding, trust, report.ledger.size, folder)
-        return VerifiedLedger(_judged(report, judged), judged.contracts, store, proven, _SEAL)
+        return VerifiedLedger(
+            _judged(report, judged), judged.contracts, judged.versions, store, proven, _SEAL
+        )
 
 
 def _opened_exactly(
@@ -160,7 +165,7 @@ def _opened_exactly(
         what = f"broken at entry {broken.index}: {broken.what}" if broken else "it is broken"
         raise NotVerifiedError(f"{source}: {what}")
     again = Exactly(store, found.founding, trust, report.ledger.size, found.erasures)
-    return VerifiedLedger(report, found.contracts, store, again, _SEAL)
+    return VerifiedLedger(report, found.contracts, found.versions, store, again, _SEAL)
 
 
 def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for
@@ -374,6 +379,7 @@ class _Verified:
     report: Report
     founding: Founding | None
     contracts: dict[str, Contract] = field(default_factory=dict[str, Contract])
+    versions: VersionHistory = field(default_factory=VersionHistory)
     erasures: frozenset[Place] | None = None
 
 
@@ -443,4 +449,5 @@ def _verified(
         against=compared,
     )
     contracts = judge.contracts if judge is not None else {}
-    return _Verified(report, founding, contracts, reading.sealed.erasures)
+    versions = judge.versions if judge is not None else VersionHistory()
+    return _Verified(report, founding, contracts, versions, reading.sealed.erasures)

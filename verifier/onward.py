@@ -14,6 +14,7 @@ from pathlib import Path
 
 from contracts.errors import SnapshotError
 from contracts.model import Contract
+from contracts.versions import VersionHistory
 from ledger.errors import LedgerError
 from ledger.store import Store
 from verifier import leaves
@@ -41,12 +42,18 @@ MET = "met"
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What judging found, and what it rested on: who may write, and the contracts by digest."""
+    """What judging found, and on what it rested.
+
+    Attributes:
+        founding: Who may write.
+        contracts: The contracts at work, by digest; `versions` says which was in force when.
+    """
 
     conformance: Conformance
     findings: tuple[Finding, ...]
     founding: Founding
     contracts: dict[str, Contract]
+    versions: VersionHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,9 @@ class Judged:
             conformance, drafts = self.judge.finish()
             places = Places(self._store, self.reading)
             findings = placed(drafts, self._founding.genesis, places)
-            return Decided(conformance, findings, self._founding, self.judge.contracts)
+            return Decided(
+                conformance, findings, self._founding, self.judge.contracts, self.judge.versions
+            )
 
 
 def decided(

@@ -11,7 +11,7 @@ from contracts.follower import Follower
 from contracts.guard import Guard
 from contracts.guarded import GuardedRun
 from contracts.performing import Says
-from contracts.standing import TakingBack
+from contracts.undoing import TakingBack
 from ledger.client import LedgerClient
 from ledger.store import Store
 from verifier.report import ExitCode

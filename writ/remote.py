@@ -30,7 +30,7 @@ from contracts.answers import (
 )
 from contracts.channel import Recorded
 from contracts.guarded import GuardedRun
-from contracts.standing import TakingBack
+from contracts.undoing import TakingBack
 from ledger.errors import EncodingError, LedgerError, RecordError
 from ledger.keys import fingerprint
 from ledger.signing import Signer
