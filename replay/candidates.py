@@ -6,7 +6,7 @@ Source: docs/spec/whatif.md, *Candidates*.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -153,8 +153,8 @@ def _apply(document: dict[str, Any], change: Change) -> None:
     holder, key = _place(document, change.path)
     old = holder[key]
     if isinstance(old, dict | list):
-        inner = cast("Mapping[str, Any]", old) if isinstance(old, dict) else {}
-        told = f"It holds {', '.join(map(str, inner))}." if inner else ""
+        inner = [str(key) for key in cast("dict[str, Any]", old)] if isinstance(old, dict) else []
+        told = f"It holds {', '.join(inner)}." if inner else ""
         raise CandidateError("value", f"--set {change.path}: this is no single value", told)
     holder[key] = _fitting(old, change)
 
@@ -213,7 +213,8 @@ def _fitting(old: object, change: Change) -> object:
     else:
         fits, new = True, change.value
     if not fits:
-        kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(old)]
+        whole = "a whole number" if isinstance(old, int) else "a number"
+        kind = "true or false" if isinstance(old, bool) else whole
         raise CandidateError(
             "value", f"--set {change.path}: {change.value!r} is not {kind}", f"It is {old} now."
         )

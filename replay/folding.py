@@ -63,10 +63,13 @@ class Folding:
         mine = verdicts.codes[places][:, self._columns]
         patterns, which = np.unique(mine, axis=0, return_inverse=True)
         decided = [self._decided(pattern.tolist()) for pattern in patterns]
-        for place, number in zip(places.tolist(), which.ravel().tolist(), strict=True):
+        at: list[int] = places.tolist()
+        numbers: list[int] = which.ravel().tolist()
+        for place, number in zip(at, numbers, strict=True):
             decision = decided[number]
             if "resumes" in acts[place].event.record:
-                decision = self._approved(patterns[number].tolist(), acts[place], decision)
+                pattern: list[int] = patterns[number].tolist()
+                decision = self._approved(pattern, acts[place], decision)
             if decision.effect is not Effect.ALLOW:
                 yield place, self._with_reasons(decision, verdicts, place)
 

@@ -1,5 +1,8 @@
 """Candidates: a contract in force with something changed, and as if it had been delegated then."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,11 +166,15 @@ def denied(contract_name: str, made: History, day: int) -> bool:
     """Return whether an action of a day stands outside of a candidate's delegation."""
     contract = supposed(made.contracts[contract_name], made)
     only = tuple(rule for rule in contract.rules if rule.id == DELEGATION)
-    from dataclasses import replace  # noqa: PLC0415 - here alone
-
     engine = Engine(replace(contract, rules=only, facts=()))
     opened = {"kind": "run", "phase": "opened", "service": SERVICE}
-    act = {"kind": "action", "run": "c" * 64, "tool": "customers.get", "params": {}, "by": SERVICE}
+    act: dict[str, Any] = {
+        "kind": "action",
+        "run": "c" * 64,
+        "tool": "customers.get",
+        "params": {},
+        "by": SERVICE,
+    }
     time = f"2026-03-{day:02}T12:00:00.000000Z"
     identity = {"registered": True}
     engine.observe(Event(0, "c" * 64, opened, time, identity))

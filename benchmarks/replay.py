@@ -1,0 +1,191 @@
+"""What replay costs, against one verification of the same ledger.
+
+The ledger is one of `benchmarks.refund_ledgers`: a month of the demonstration, over and over.
+Measured are, each as its time over that of one full verification by one process:
+
+    limits       what-if of ten candidates that differ in a limit: the ledger is read as acts and
+                 runs, judged again by the contract in force and by all ten, and weighed
+    facts        the same of ten candidates in which a fact counts otherwise: another window, or
+                 another scope, each its own
+
+Opening the ledger is in neither side: whoever asks has verified it. Times are by the clock, the
+shortest of a few, the sides in turn, each in a process of its own without Python's start.
+
+    python -m benchmarks.replay [--size RECORDS | --ledger FILE] [--rounds N] [--only PART] [--json]
+
+It exits with 1 when a target is missed.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.refund_ledgers import long_ledger
+
+SIZE: Final = 1_000_000
+ROUNDS: Final = 1
+AT_MOST: Final = {"limits": 1.0, "facts": 4.0}
+
+# Run in a process of its own with a ledger and what is asked; it prints seconds and what was found.
+RUN: Final = """
+import json, sys, time
+from pathlib import Path
+from contracts.loading import load_contract
+from replay.as_recorded import as_recorded
+from replay.candidates import Candidate, changed, in_force_last, read_set
+from replay.history import History
+from replay.run_choice import Choice, chosen_acts
+from replay.supposed import supposed
+from replay.whatif import what_if
+from verifier.load import open_ledger, verify_ledger
+from verifier.trust import parse_trust
+
+SWEEP = "policy.limits.EU.auto_approve_micros=60e6..150e6:10"
+FACT = '''
+  of_customer:
+    sum: outcome.value.micros
+    from: outcome of payouts.create
+    where: outcome.status == "ok" && outcome.value.currency == "EUR"
+    over: %s
+    by: params.customer
+    within: %dd
+'''
+RULE = '''
+  - id: of-customer
+    for: payouts.create
+    when: facts.of_customer > 300000000
+    says: Too much to one customer.
+'''
+
+def trust(path):
+    held = Path(f"{path}.trust.json")
+    return parse_trust(held.read_bytes(), str(held)) if held.exists() else None
+
+def candidates(history, part):
+    service = next(iter(history.contracts.values())).service
+    text = history.texts[in_force_last(history, service)]
+    if part == "limits":
+        return [changed(text, [one], one.value) for one in read_set(SWEEP).changes()]
+    made = []
+    for number in range(10):
+        over = ("ledger", "service")[number % 2]
+        own = text.replace("\\nfacts:", "\\nfacts:" + FACT.rstrip() % (over, 3 + number * 3))
+        made.append(load_contract(own.replace("\\nrules:", "\\nrules:" + RULE.rstrip())))
+    return made
+
+path, part = sys.argv[1], sys.argv[2]
+if part == "verification":
+    start = time.perf_counter()
+    report = verify_ledger(path, trust(path))
+    print(json.dumps({"seconds": time.perf_counter() - start, "entries": report.ledger.size}))
+else:
+    with open_ledger(path, trust(path)) as ledger:
+        start = time.perf_counter()
+        history = History.of(ledger)
+        read = time.perf_counter() - start
+        made = [supposed(one, history) for one in candidates(history, part)]
+        named = [Candidate(f"{number}", one) for number, one in enumerate(made)]
+        start = time.perf_counter()
+        judged = as_recorded(ledger, history, made)
+        again = time.perf_counter() - start
+        start = time.perf_counter()
+        found = what_if(history, ledger.report, judged, named, chosen_acts(history, Choice()))
+        weighed = time.perf_counter() - start
+    flips = [one.tally.flips for one in found.compared]
+    print(json.dumps({"seconds": read + again + weighed, "read": read, "again": again,
+                      "weighed": weighed, "acts": len(history.acts), "flips": flips}))
+"""
+
+
+def run(path: Path, part: str) -> dict[str, Any]:
+    """Do one part in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(path), part],
+        check=True,
+        stdout=subprocess.PIPE,
+        env=environment,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def what_if(part: str) -> Callable[[Path], dict[str, Any]]:
+    """Return what measures a kind of what-if."""
+    return lambda path: run(path, part)
+
+
+PARTS: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
+    "limits": what_if("limits"),
+    "facts": what_if("facts"),
+}
+"""What is measured against one verification, by name; each says at least its `seconds`."""
+
+
+def measured(path: Path, parts: Mapping[str, Any], rounds: int) -> dict[str, Any]:
+    """Measure, and return seconds, ratios and what was missed."""
+    rows: dict[str, dict[str, Any]] = {}
+    for _ in range(rounds):
+        for name in ("verification", *parts):
+            found = run(path, name) if name == "verification" else parts[name](path)
+            if name not in rows or found["seconds"] < rows[name]["seconds"]:
+                rows[name] = found
+    whole = rows["verification"]["seconds"]
+    ratios = {name: rows[name]["seconds"] / whole for name in parts}
+    return {
+        "benchmark": "replay",
+        "entries": rows["verification"]["entries"],
+        "parts": rows,
+        "ratios": ratios,
+        "targets": AT_MOST,
+        "missed": [name for name, ratio in ratios.items() if ratio > AT_MOST[name]],
+        "python": platform.python_version(),
+    }
+
+
+def told(result: dict[str, Any]) -> None:
+    """Print a result for a person."""
+    print(f"{result['entries']:,} entries")
+    for name, row in result["parts"].items():
+        more = ", ".join(
+            f"{key} {value:.1f} s" if isinstance(value, float) else f"{key} {value}"
+            for key, value in row.items()
+            if key not in {"seconds", "entries"}
+        )
+        print(f"  {name:<14}{row['seconds']:9.2f} s   {more}")
+    for name, value in result["ratios"].items():
+        verdict = "missed" if name in result["missed"] else "met"
+        print(f"  {name:<14}{value:9.2f}   target {result['targets'][name]:g}: {verdict}")
+
+
+def main() -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description="Replay against one verification.")
+    parser.add_argument("--size", type=int, default=SIZE, help="records, at least")
+    parser.add_argument("--ledger", type=Path, help="a ledger that there is, to be measured")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", choices=sorted(PARTS), help="one part")
+    parser.add_argument("--json", action="store_true", help="the result as one last line of JSON")
+    chosen = parser.parse_args()
+    parts = {chosen.only: PARTS[chosen.only]} if chosen.only else PARTS
+    with tempfile.TemporaryDirectory() as folder:
+        path = chosen.ledger
+        if path is None:
+            path = Path(folder) / "bench.db"
+            long_ledger(path, chosen.size)
+        result = measured(path, parts, chosen.rounds)
+    told(result)
+    if chosen.json:
+        print(json.dumps(result, sort_keys=True))
+    return int(bool(result["missed"]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
