@@ -151,7 +151,7 @@ class Rules(Engine):
         for row in chunk.rows:
             placed = row.placed
             if placed.subject:
-                plan = self._plan(placed)
+                plan = self.plan(placed)
                 case = Case(self.world, placed, plan.groups, row.cited)
                 for name in {name for each in plan.rules for name in each.facts}:
                     case.fact(name)

@@ -1,7 +1,7 @@
 """The whole answer of `writ rollback`, as data that every form of it is written from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from replay.blast_radius import Blast, blast
 from replay.exposure import Amount
@@ -29,7 +29,7 @@ class Question:
     """
 
     asked: tuple[str, ...] = ()
-    as_of: AsOf = AsOf()
+    as_of: AsOf = field(default_factory=AsOf)
     scope: Scope = Scope.CHOSEN
     pulled: int | None = None
     by_target: bool = True

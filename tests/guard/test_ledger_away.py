@@ -42,7 +42,7 @@ def guard(shop: Shop, store: Failing) -> Guard:
         keys.identities["agent"],
         clock=shop.clock,
     )
-    return Guard(client, store, SERVICE, clock=shop.clock)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return Guard(client, store, SERVICE, clock=shop.clock)
 
 
 def _fails(store: Failing, error: Exception) -> None:

@@ -6,7 +6,7 @@ there, and knows nothing of a ledger.
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import SimpleNamespace
@@ -180,7 +180,7 @@ class World:
         return {}
 
 
-UNDO = {
+UNDO: dict[str, Callable[[dict[str, Any], dict[str, Any]], tuple[str, dict[str, Any]]]] = {
     "pay": lambda params, said: (
         "take",
         {"payment": said["payment"], "large": params["micros"] > 4_000_000},

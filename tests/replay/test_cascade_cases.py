@@ -99,7 +99,11 @@ def test_approvals_of_what_is_still_held_keep_their_meaning() -> None:
     ]
     found, held = cascade_of({}, rules, *lines)
     assert held == {1: "approve"}
-    assert (found.never_happened, found.moot, found.contingent) == (set(), set(), set())
+    assert (found.never_happened, found.moot, found.contingent) == (
+        frozenset[int](),
+        frozenset[int](),
+        frozenset[int](),
+    )
 
 
 def test_what_takes_up_a_denied_action_is_moot() -> None:
@@ -153,7 +157,7 @@ def test_what_is_wrong_anyway_is_not_unsure() -> None:
     """An action that another rule denies never happened, whatever is not known."""
     lines = [pay("a", 1, decision="deny"), pay("b", 9), done("b")]
     found, _ = cascade_of({"done": DONE}, [BIG, most("done", 0)], *lines)
-    assert (found.unsure, found.never_happened) == (set(), {2})
+    assert (found.unsure, found.never_happened) == (frozenset[int](), frozenset({2}))
 
 
 def test_a_warning_makes_nothing_unsure() -> None:
@@ -161,7 +165,7 @@ def test_a_warning_makes_nothing_unsure() -> None:
     lines = [pay("a", 1, decision="deny"), pay("b", 1)]
     rule = {**most("done", 0), "effect": "warn"}
     found, _ = cascade_of({"done": DONE}, [rule], *lines)
-    assert (found.unsure, set(found.decisions)) == (set(), {2})
+    assert (found.unsure, set(found.decisions)) == (frozenset[int](), {2})
 
 
 def test_it_is_unknown_for_its_own_key_alone() -> None:
@@ -192,7 +196,7 @@ def test_an_unknown_outcome_weighs_what_the_contract_reserves(
     rule = {"id": "sum", "when": "facts.sum + params.n > 3"}
     found, effects = cascade_of({"sum": fact}, [rule], *lines)
     assert found.unknown_outcomes == {1}
-    assert (set(effects), found.unsure) == (denied, set())
+    assert (set(effects), found.unsure) == (denied, frozenset[int]())
 
 
 def test_an_outcome_that_was_recorded_is_known_whatever_was_decided() -> None:
@@ -205,7 +209,7 @@ def test_an_outcome_that_was_recorded_is_known_whatever_was_decided() -> None:
 
 def test_evidence_that_was_never_read_is_no_evidence() -> None:
     """What a denied look would have shown is not there for what rests on it."""
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"action": "look", "tool": "look", "params": {"n": 9}},
         {"observation": "seen", "of": "look", "what": "kyc"},
         pay("b", 1, evidence=["seen"]),
@@ -234,7 +238,7 @@ def test_actions_of_other_services_stand() -> None:
     lines = [other, pay("a", 9, **{"in": "o"}), done("a", **{"in": "o"}), pay("b", 1)]
     found, denied = cascade_of({"done": {**DONE, "over": "ledger"}}, [BIG, most("done", 0)], *lines)
     assert denied == {4: "deny"}
-    assert (found.decided, found.never_happened, found.affected) == (1, {4}, 0)
+    assert (found.decided, found.never_happened, found.affected) == (1, frozenset({4}), 0)
 
 
 def test_what_takes_up_a_key_again_is_let_through() -> None:
