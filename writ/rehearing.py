@@ -243,11 +243,11 @@ class _Hearing:
         except GuardError:
             # The decision says what there is to say of that.
             return None
-        mine, said = (undo.tool, dict(undo.params)), (act.tool, record["params"])
-        if mine == said:
+        said = {name: record["params"].get(name) for name in undo.params}
+        if (act.tool, said) == (undo.tool, dict(undo.params)):
             return None
-        why = f"entry {act.index} takes back {act.compensates[:12]}…"
-        calls = f"{said[0]} {flat(said[1])}", f"{mine[0]} {flat(mine[1])}"
+        why = f"so the contract takes back {act.compensates[:12]}…"
+        calls = f"{act.tool} {flat(said)}", f"{undo.tool} {flat(undo.params)}"
         return self._differing(act, Kind.PARAMETERS, calls, [why])
 
     # ------------------------------------------------------------------------------- ending

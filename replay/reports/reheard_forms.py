@@ -94,7 +94,7 @@ def limits(found: Rehearsal) -> list[str]:
 def asked(found: Rehearsal) -> str:
     """Return what was asked of which ledger."""
     ledger, trust = found.report.ledger, found.report.integrity.trust
-    return f"Of run {found.run.name} through the guard · {ledger.size:,} entries · trust: {trust}"
+    return f"run {found.run.name} through the guard · {ledger.size:,} entries · trust: {trust}"
 
 
 def reheard_text(found: Rehearsal, step: Step | None = None) -> str:
@@ -109,7 +109,7 @@ def reheard_text(found: Rehearsal, step: Step | None = None) -> str:
 
 def _lines(found: Rehearsal, step: Step | None) -> Iterator[str]:
     yield f"Replay through the guard: {headline(found)}"
-    yield asked(found)
+    yield f"Of {asked(found)}"
     yield ""
     yield from sentences(found)
     yield ""
@@ -139,11 +139,7 @@ def _lines(found: Rehearsal, step: Step | None) -> Iterator[str]:
 
 
 def _step(one: Reheard) -> str:
-    said = (
-        f"{one.answered}, as recorded"
-        if one.recorded
-        else f"not decided, {one.answered} if it were"
-    )
+    said = f"{one.answered}, as recorded" if one.recorded else f"no decision; {one.answered} if any"
     return f"{said}; returned {one.status}" if one.status else said
 
 

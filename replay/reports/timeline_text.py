@@ -24,7 +24,7 @@ def timeline_text(found: Timeline, *, verbose: bool = False) -> str:
 
 def _lines(found: Timeline, *, verbose: bool) -> Iterator[str]:
     yield f"Replay: {words.headline(found)}"
-    yield words.asked(found)
+    yield f"Of {words.asked(found)}"
     yield words.means(found)
     yield ""
     yield from words.sentences(found)

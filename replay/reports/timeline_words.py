@@ -217,7 +217,7 @@ def asked(found: Timeline) -> str:
     """Return what was asked of which ledger."""
     what = "; ".join(found.asked) or "the whole ledger"
     ledger, trust = found.report.ledger, found.report.integrity.trust
-    return f"Of {what} · {ledger.size:,} entries · trust: {trust}"
+    return f"{what} · {ledger.size:,} entries · trust: {trust}"
 
 
 def means(found: Timeline) -> str:

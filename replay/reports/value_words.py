@@ -3,14 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from replay.overlaps import overlaps
 from replay.tables import amount, number
 from replay.thresholds import Curve
-from replay.value import UNSAID, Group, Ratio
+from replay.value import DIMENSIONS, UNSAID, Group, Ratio
 from replay.valued import Valued
+from replay.wording import when
 from replay.worth import Call, Recorded
 from verifier.reports.text import printable
 
 KINDS: Final = {"messages": "messages", "fees": "tool fees", "people": "people's time"}
+PAIRS: Final = 3
+"""So many pairs of versions are told of."""
 WASTED: Final = (Call.FAILED, Call.REPEATED, Call.DENIED, Call.HELD, Call.ESCALATED)
 
 
@@ -44,6 +48,7 @@ def sentences(found: Valued) -> list[str]:
         *_scope(found),
         *_cost(whole),
         *_unrecorded(found),
+        *_same_time(found),
         *_value(whole),
         *_ratios(whole),
         *_wasted(found),
@@ -126,6 +131,28 @@ def _unrecorded(found: Valued) -> Iterator[str]:
         if silent and len(silent) < len(groups) and by not in {"day", "identity"}:
             names = ", ".join(f"{printable(group.key)} ({group.runs:,})" for group in silent)
             yield f"No cost is recorded for any run of {by}: {names}. Nothing is said of theirs."
+
+
+def _same_time(found: Valued) -> Iterator[str]:
+    """Say whether versions that stand in two rows are of one time."""
+    if "version" not in found.groups:
+        return
+    shared = list(overlaps(found.chosen.runs, DIMENSIONS["version"]))
+    for one in shared[:PAIRS]:
+        names = f"{printable(one.first)} and {printable(one.second)}"
+        if one.is_some:
+            yield (
+                f"{names} both have runs from {when(one.since)} to {when(one.until)} UTC: "
+                f"{one.runs[0]:,} and {one.runs[1]:,}. Over that time alone they are compared by "
+                "--since and --until."
+            )
+        else:
+            yield (
+                f"{names} have no time in common: what differs between them may be the time's. "
+                "`writ change` compares them before and after."
+            )
+    if len(shared) > PAIRS:
+        yield f"{len(shared) - PAIRS:,} more pairs of versions are not told."
 
 
 def _value(whole: Group) -> Iterator[str]:

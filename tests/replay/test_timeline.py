@@ -26,7 +26,6 @@ from tests.guard.shop import CONTRACT, SERVICE, Hands, found
 from tests.guard.shop import opened as shop_opened
 from tests.replay.shopping import shop_story
 from verifier.load import VerifiedLedger, open_ledger
-from writ.demo.month import live
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +65,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 
 
 @pytest.fixture(scope="module")
-def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+def month(month_path: Path) -> Iterator[Opened]:
     """Give a month of the demonstration, with all its planted mistakes and few others' runs."""
-    path = tmp_path_factory.mktemp("month") / "refunds.db"
-    live(path, "timeline", runs=20)
-    with open_ledger(path) as ledger:
+    with open_ledger(month_path) as ledger:
         yield opened(ledger)
 
 
