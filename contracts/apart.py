@@ -5,9 +5,11 @@ the second has cells of its own only for the scopes and keys at which some recor
 else in it; everywhere else it reads what the first remembers. Source: docs/spec/cascading.md.
 """
 
+from collections import Counter, deque
 from collections.abc import Iterable
 from copy import deepcopy
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, cast
 
 from contracts.case import Case
 from contracts.coercion import Value
@@ -43,51 +45,135 @@ class Unheard(Case):
         return super()._part(key)
 
 
+@dataclass(slots=True)
+class _Difference:
+    """How two memories differ at one place: until when, if a window can end it.
+
+    Attributes:
+        since: The time of the last record that does something else; None: no window ends it.
+        open: The actions that are reserved in one of them and not in the other.
+    """
+
+    since: int | None
+    open: set[str] = field(default_factory=set[str])
+
+
 class Apart(FactMemory):
     """The memory of a fact that differs from another memory of it in some scopes and keys.
 
     Of each record both are told: first this one, by `follow` where the record does the same to
-    both and by `part` where it does not, then the other.
+    both and by `part` where it does not, then the other. `now` is the time of the record on the
+    ledger's clock, None where it has none on that.
     """
 
     def __init__(self, under: FactMemory, evaluator: Evaluator, withholding: Withholding) -> None:
         super().__init__(under.fact, under.level, evaluator, withholding)
         self.kinds, self.rests_on_facts = under.kinds, under.rests_on_facts
         self._under = under
-        self._scopes: set[str] = set()
+        self._scopes: Counter[str] = Counter()
+        self._seen: set[Place] = set()
+        self._differences: dict[Place, _Difference] = {}
+        self._opened: dict[str, list[Place]] = {}
+        self._ending: deque[tuple[int, Place]] = deque()
+
+    @property
+    def differed(self) -> int:
+        """At how many scopes and keys the two differ, or did."""
+        return len(self._seen)
 
     def stirs(self, placed: Placed) -> bool:
         """Return whether a record may read what differs: something does in its scope."""
-        if not self._scopes:
-            return False
-        return placed.scope(self.fact.over) in self._scopes or (
-            self.fact.reference and REFERENCE in self._scopes
-        )
+        if self._ending:
+            self._end(placed)
+        return bool(self._scopes) and any(one in self._scopes for one in self._read_from(placed))
 
-    def follow(self, note: Note) -> None:
+    def may_differ(self, case: Asking) -> bool:
+        """Return whether a record reads a place that differs, where its key is no other."""
+        keys = (UNKEYED,) if self.at is None else self._keys(case, self.at)
+        if isinstance(keys, Undecidable):
+            return False
+        scopes = [one for one in self._read_from(case.placed) if one in self._scopes]
+        return any((scope, key) in self._cells for scope in scopes for key in (None, *keys))
+
+    def follow(self, note: Note, now: int | None) -> None:
         """Take what a record does to both memories."""
         if note.settles:
             self._settle(note.settles)
+            self._close(note.settles, now)
         if note.scope in self._scopes:
             for place in note.places:
                 cell = self._cells.get(place)
                 if cell is not None:
                     self._put(note, place, cell)
 
-    def part(self, under: Note | None, here: Note | None) -> None:
+    def part(self, under: Note | None, here: Note | None, now: int | None) -> None:
         """Take what a record does here, where it does something else to the other memory.
 
         Args:
             under: What it does there, and has not done yet; None where nothing.
             here: What it does here; None where nothing.
+            now: The record's time.
         """
-        ends = {note.settles for note in (under, here) if note is not None and note.settles}
-        same_end = under is not None and here is not None and under.settles == here.settles
-        held = () if same_end else (place for one in ends for place in self._under.held_at(one))
-        for place in [*_places(under), *_places(here), *held]:
-            self._cell(*place)
+        notes = [note for note in (under, here) if note is not None]
+        ends = {note.settles for note in notes if note.settles}
+        if len(notes) == len(ends) == 1:
+            for place in self._under.held_at(*ends):
+                self._cell(*place)
+        for note in notes:
+            for place in note.places:
+                self._cell(*place)
+                self._differ(place, note, now)
         if here is not None:
             self.apply(here)
+        for one in ends:
+            self._close(one, now)
+
+    def _differ(self, place: Place, note: Note, now: int | None) -> None:
+        difference = self._differences.setdefault(place, _Difference(now))
+        if note.holds:
+            difference.open.add(note.holds)
+            self._opened.setdefault(note.holds, []).append(place)
+        lasts = note.lasting or not self._passes or difference.since is None
+        difference.since = None if lasts else now
+        if difference.since is not None:
+            self._ending.append((difference.since, place))
+
+    def _close(self, action: str, now: int | None) -> None:
+        """Take note that an action is reserved no more, unless it still is in this memory."""
+        for place in self._held.get(action, ()):
+            self._differences.setdefault(place, _Difference(None)).since = None
+        for place in self._opened.pop(action, ()):
+            difference = self._differences.get(place)
+            if difference is not None and difference.since is not None:
+                difference.open.discard(action)
+                difference.since = now
+                if now is not None:
+                    self._ending.append((now, place))
+
+    def _read_from(self, placed: Placed) -> tuple[str, ...]:
+        scope = placed.scope(self.fact.over)
+        found = () if scope is None else (scope,)
+        return (*found, REFERENCE) if self.fact.reference else found
+
+    def _end(self, placed: Placed) -> None:
+        """Read the other memory again where all that differed has left the window."""
+        if placed.event.imported or placed.time is None:
+            return
+        # INVARIANT: times on the ledger's clock never go back, so the queue is in their order.
+        until = placed.time - cast("int", self.fact.within)
+        while self._ending and self._ending[0][0] <= until:
+            time, place = self._ending.popleft()
+            known = self._differences.get(place)
+            if known is not None and known.since == time and not known.open:
+                self._forgive(place)
+
+    def _forgive(self, place: Place) -> None:
+        """Have no cell of one's own at a place any more."""
+        cell = self._cells.pop(place)
+        del self._differences[place]
+        self._scopes -= Counter([place[0]])
+        for action in () if cell.reserve is None else cell.reserve.actions:
+            self._held[action].remove(place)
 
     def let_through(self, case: Asking) -> Note | None:
         """Return what an action does whose outcome nobody knows.
@@ -132,11 +218,8 @@ class Apart(FactMemory):
         if cell is None:
             found = self._under.cell_at(place)
             cell = self._cells[place] = Cell(self.fact) if found is None else deepcopy(found)
-            self._scopes.add(scope)
+            self._scopes[scope] += 1
+            self._seen.add(place)
             for action in () if cell.reserve is None else cell.reserve.actions:
                 self._held.setdefault(action, []).append(place)
         return cell
-
-
-def _places(note: Note | None) -> tuple[Place, ...]:
-    return () if note is None else note.places

@@ -42,6 +42,10 @@ class Entry:
     reason: str = ""
     hidden: Hidden = Hidden.NOTHING
 
+    def __deepcopy__(self, memo: object) -> "Entry":
+        """Return itself: nobody changes one, nor what a record holds."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

@@ -83,7 +83,7 @@ class TwoHistories:
     @property
     def affected(self) -> int:
         """How many (fact, scope, key) pairs differ, or did."""
-        return sum(each.size for each in self._apart.values())
+        return sum(each.differed for each in self._apart.values())
 
     def place(self, event: Event) -> Placed:
         """Return the next entry with what it refers to."""
@@ -131,11 +131,19 @@ class TwoHistories:
             each.rule
             for each in watched
             if (gone and each.evidence)
-            or any(_value(here, name) != _value(there, name) for name in each.facts)
+            or any(self._differs(name, here, there, gone=gone) for name in each.facts)
         ]
         if not touched and not self._lifted_unlike(placed):
             return None
         return self._said(touched, there, recorded)
+
+    def _differs(self, name: str, here: Case, there: Case, *, gone: bool) -> bool:
+        """Return whether a fact has another value in the second history."""
+        own, *keys = self._looked_at[name]
+        if not gone and not any(one.stirs(here.placed) for one in keys):
+            # Its key is the same in both: what differs has to stand under that.
+            return own.may_differ(here) and _value(here, name) != _value(there, name)
+        return _value(here, name) != _value(there, name)
 
     def _lifted_unlike(self, placed: Placed) -> bool:
         """Return whether approvals lift other rules for an action than as recorded."""
@@ -210,18 +218,21 @@ class TwoHistories:
                     (memory, note, apart.let_through(there) if unheard else apart.note(there))
                 )
         spoiling = self._spoiling(other) if unheard and other is not None else []
+        now = None if placed.event.imported else placed.time
         for memory, note, mine in notes:
-            self._apply(memory, note, mine)
+            self._apply(memory, note, mine, now)
         for apart, note in spoiling:
-            apart.part(None, note)
+            apart.part(None, note, now)
 
-    def _apply(self, memory: FactMemory, note: Note | None, mine: Note | None) -> None:
+    def _apply(
+        self, memory: FactMemory, note: Note | None, mine: Note | None, now: int | None
+    ) -> None:
         apart = self._apart.get(memory.fact.name)
         if apart is not None:
             if mine is not note and repr(mine) != repr(note):
-                apart.part(note, mine)
+                apart.part(note, mine, now)
             elif note is not None:
-                apart.follow(note)
+                apart.follow(note, now)
         if note is not None:
             memory.apply(note)
 
@@ -278,7 +289,7 @@ class TwoHistories:
         return tuple(self._behind(asked) & self._parted)
 
     def _behind_value(self, name: str) -> tuple[Apart, ...]:
-        """Return the memories that a fact's value is read from: its own, and those of its keys."""
+        """Return the memories that a fact's value is read from: its own first, then its keys'."""
         found: set[str] = set()
         left = [name]
         while left:
@@ -286,7 +297,7 @@ class TwoHistories:
             if one in self._apart and one not in found:
                 found.add(one)
                 left.extend(self._behind([self._apart[one].at]))
-        return tuple(self._apart[one] for one in sorted(found))
+        return tuple(self._apart[one] for one in (name, *sorted(found - {name})))
 
     def _memories_of(self, plan: Plan) -> tuple[FactMemory, ...]:
         found = self._memories.get(id(plan))
