@@ -5,6 +5,7 @@ decided by the guard's engine on the history as of that time, as if it alone wer
 Source: docs/spec/rollback.md, *The compensating call*.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -21,6 +22,10 @@ from replay.history import Act, History, Money, money
 from replay.in_force import InForce
 
 OK: Final = "ok"
+_STOPS: Final = frozenset({Effect.DENY, Effect.ESCALATE})
+_PASSING: Final = re.compile(
+    r"recovery\.(containment|kill-switch)|cost\.throttle\..*|tools\..*\.(rate|breaker)"
+)
 PROPOSED: Final = "proposed"
 """The digest of a call that is not in the ledger."""
 
@@ -46,6 +51,7 @@ class Call:
         effect: The decision: `allow`, `approve`, `escalate` or `deny`.
         approvals: Those that it needs; empty unless the decision is `approve`.
         against: Of a call that is not allowed the rules that stand against it, in words.
+        rules: The ids of those rules.
         undecided: Whether nothing stands against it but what cannot be decided.
         cost: What the contract estimates for it, None where it estimates nothing.
         attempts: How often it may be tried.
@@ -59,6 +65,7 @@ class Call:
     key: str = ""
     approvals: tuple[Needed, ...] = ()
     against: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     undecided: bool = False
     cost: Money | None = None
     attempts: int = 1
@@ -68,6 +75,11 @@ class Call:
     def allowed(self) -> bool:
         """Whether it may be made, people having approved it where they have to."""
         return self.effect in {Effect.ALLOW, Effect.APPROVE}
+
+    @property
+    def passing(self) -> bool:
+        """Whether what stands against it passes: a bound on a window, or a switch."""
+        return bool(self.rules) and all(_PASSING.fullmatch(rule) for rule in self.rules)
 
 
 class Calls:
@@ -163,6 +175,7 @@ class Compensations:
             key=event.record.get("idempotency_key", ""),
             approvals=_needed(decision, against),
             against=_against(decision, against),
+            rules=tuple(each.rule for each in decision.reasons if each.effect in _STOPS),
             undecided=_undecided(decision),
             cost=view.cost,
             attempts=way.attempts,
@@ -267,12 +280,12 @@ def _against(decision: Decision, against: Sequence[RuleResult]) -> tuple[str, ..
     return tuple(
         f"{reason.rule}: {said[reason.rule]}" if said.get(reason.rule) else reason.rule
         for reason in decision.reasons
-        if reason.effect in {Effect.DENY, Effect.ESCALATE}
+        if reason.effect in _STOPS
     )
 
 
 def _undecided(decision: Decision) -> bool:
-    stopping = [each for each in decision.reasons if each.effect in {Effect.DENY, Effect.ESCALATE}]
+    stopping = [each for each in decision.reasons if each.effect in _STOPS]
     return bool(stopping) and all(each.result is Verdict.UNDECIDABLE for each in stopping)
 
 

@@ -8,7 +8,7 @@ Source: docs/spec/rollback.md, *All at once*.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from contracts.decision import Decision
 from contracts.history import Event
@@ -27,13 +27,18 @@ class Pace:
 
     Attributes:
         tried: How many of them were tried, from the first on.
-        allowed: How many of those are allowed, people having approved them where they have to.
         against: Of the others how many meet which rule; one call may meet several.
+        through: The acts whose calls are allowed, by place.
     """
 
     tried: int
-    allowed: int
+    through: tuple[int, ...]
     against: Mapping[str, int]
+
+    @property
+    def allowed(self) -> int:
+        """How many of those are allowed, people having approved them where they have to."""
+        return len(self.through)
 
 
 def paced(plan: Plan, compensations: Compensations) -> Pace:
@@ -42,21 +47,21 @@ def paced(plan: Plan, compensations: Compensations) -> Pace:
     What is let through counts from then on: nothing else is to be asked of these compensations.
     """
     against: Counter[str] = Counter()
-    allowed = 0
+    through: list[int] = []
     steps = plan.steps[:MOST]
     for fate in steps:
         if fate.call is None:
             raise LookupError(f"act {fate.number} has no call")
         decision = _proposed(plan.acts[fate.number], fate.call, compensations)
         if decision.effect in {Effect.ALLOW, Effect.APPROVE}:
-            allowed += 1
+            through.append(fate.number)
         else:
             against.update(
                 reason.rule
                 for reason in decision.reasons
                 if reason.effect in {Effect.DENY, Effect.ESCALATE}
             )
-    return Pace(len(steps), allowed, dict(sorted(against.items())))
+    return Pace(len(steps), tuple(through), dict(sorted(against.items())))
 
 
 def _proposed(act: Act, call: Call, compensations: Compensations) -> Decision:
@@ -79,5 +84,5 @@ def _proposed(act: Act, call: Call, compensations: Compensations) -> Decision:
 
 def _allowed(event: Event, run: str) -> Event:
     """Return a proposed call as if people had approved it."""
-    record = {**event.record, "decision": {"effect": "allow", "reasons": []}}
+    record: dict[str, Any] = {**event.record, "decision": {"effect": "allow", "reasons": []}}
     return replace(event, digest=f"call of {run}", record=record)

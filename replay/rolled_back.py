@@ -1,7 +1,7 @@
 """The whole answer of `writ rollback`, as data that every form of it is written from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from replay.blast_radius import Blast, blast
 from replay.exposure import Amount
@@ -14,6 +14,8 @@ from replay.rollback_reading import Reading
 from replay.run_choice import ChosenActs
 from replay.scopes import Compared, Scope, compared
 from verifier.report import Report
+
+_END = AsOf()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Question:
     """
 
     asked: tuple[str, ...] = ()
-    as_of: AsOf = field(default_factory=AsOf)
+    as_of: AsOf = _END
     scope: Scope = Scope.CHOSEN
     pulled: int | None = None
     by_target: bool = True
@@ -66,6 +68,12 @@ class RolledBack:
     sealed: int
     history: History
     waiting: Mapping[int, int]
+
+    @property
+    def through(self) -> list[Fate]:
+        """The plan's steps that the contract's bounds let through at once, in order."""
+        let = frozenset(self.pace.through)
+        return [fate for fate in self.plan.steps if fate.number in let]
 
     def act(self, fate: Fate) -> Act:
         """Return the act that a fate is of."""

@@ -23,7 +23,8 @@ class Choice:
         identity: Who opened the run, or acted in it: in full, or the last part of it.
         version: Of the contract in force when the run was opened.
         since: Opened then or later, in microseconds since 1970; `until`: before then.
-        entries: Only these actions, by their entries: what findings or an incident stand at.
+        entries: Only these actions, by their entries or those of their outcomes: what findings or
+            an incident stand at.
     """
 
     where: Where | None = None
@@ -106,7 +107,13 @@ def chosen_acts(history: History, choice: Choice) -> ChosenActs:
 
 def _named_act(act: Act, run: Run, choice: Choice) -> bool:
     named = choice.run in {"", run.digest, run.said("ref")} and choice.version in {"", act.version}
-    return named and (choice.entries is None or act.index in choice.entries)
+    return named and _stands(act, choice)
+
+
+def _stands(act: Act, choice: Choice) -> bool:
+    """Return whether an action or its outcome is at one of the entries that are asked for."""
+    entries = choice.entries
+    return entries is None or act.index in entries or act.ended in entries
 
 
 def _named(run: Run, choice: Choice) -> bool:
@@ -143,7 +150,7 @@ def _is(identity: str, asked: str) -> bool:
 def _holds(act: Act, run: Run, choice: Choice) -> bool | None:
     if choice.identity and not _is(act.by, choice.identity):
         return False
-    if choice.entries is not None and act.index not in choice.entries:
+    if not _stands(act, choice):
         return False
     return True if choice.where is None else choice.where(described(act, run))
 

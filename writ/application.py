@@ -28,6 +28,7 @@ from writ.commands import (
     proof,
     record,
     replay,
+    rollback,
     sample,
     seal,
     serve,
@@ -61,6 +62,7 @@ app.command("replay")(replay.replay)
 app.command("value")(value.value)
 app.command("change")(value.change)
 app.command("whatif")(whatif.whatif)
+app.command("rollback")(rollback.rollback)
 app.command("show")(show.show)
 app.command("proof")(proof.proof)
 app.command("sample")(sample.sample)

@@ -47,6 +47,7 @@ def schemas() -> dict[str, dict[str, Any]]:
             "The answer of `writ value --format json`. Amounts are in millionths of a unit.",
             value_tables.tables(value),
             {
+                "rates": _TEXTS,
                 "runs": {"type": "object"},
                 "tokens": _object({"input": _COUNT, "output": _COUNT}),
                 "minutes": {"type": "number"},
@@ -58,6 +59,7 @@ def schemas() -> dict[str, dict[str, Any]]:
             "The answer of `writ change --format json`. Amounts are in millionths of a unit.",
             change_tables.tables(change),
             {
+                "rates": _TEXTS,
                 "runs": _COUNT,
                 "comparisons": _COUNT,
                 "mixed": {"type": "array", "items": {"type": "object"}},
@@ -100,7 +102,6 @@ def table_schema(
         ),
         "trust": {"enum": ["pinned", "self-asserted"]},
         "asked": _TEXTS,
-        "rates": _TEXTS,
         "tables": found,
         "headline": {"type": "string"},
         "sentences": _TEXTS,
