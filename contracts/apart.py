@@ -129,11 +129,12 @@ class Apart(FactMemory):
             self._close(one, now)
 
     def _differ(self, place: Place, note: Note, now: int | None) -> None:
+        # INVARIANT: what is an error for good has no time on the ledger's clock.
         difference = self._differences.setdefault(place, _Difference(now))
         if note.holds:
             difference.open.add(note.holds)
             self._opened.setdefault(note.holds, []).append(place)
-        lasts = note.lasting or not self._passes or difference.since is None
+        lasts = not self._passes or difference.since is None
         difference.since = None if lasts else now
         if difference.since is not None:
             self._ending.append((difference.since, place))

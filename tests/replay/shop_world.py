@@ -93,11 +93,13 @@ class World:
         )
     )
     limit: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CUSTOMERS, 10))
-    payments: dict[str, tuple[str, str, int, int]] = field(default_factory=dict)
-    orders: dict[str, str] = field(default_factory=dict)
-    parcels: dict[str, str] = field(default_factory=dict)
-    mails: list[str] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
+    payments: dict[str, tuple[str, str, int, int]] = field(
+        default_factory=dict[str, tuple[str, str, int, int]]
+    )
+    orders: dict[str, str] = field(default_factory=dict[str, str])
+    parcels: dict[str, str] = field(default_factory=dict[str, str])
+    mails: list[str] = field(default_factory=list[str])
+    keys: list[str] = field(default_factory=list[str])
     now: int = 0
     count: int = 0
 
@@ -204,7 +206,7 @@ class Done:
     params: dict[str, Any]
     at: int
     before: World
-    said: dict[str, Any] = field(default_factory=dict)
+    said: dict[str, Any] = field(default_factory=dict[str, Any])
     ended: str = "ok"
     real: bool = True
     undoes: str = ""

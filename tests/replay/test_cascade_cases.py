@@ -199,6 +199,15 @@ def test_an_unknown_outcome_weighs_what_the_contract_reserves(
     assert (set(effects), found.unsure) == (denied, frozenset[int]())
 
 
+def test_an_attempt_without_outcome_weighs_for_good() -> None:
+    """A fact on every attempt holds what was refused, whose outcome is gone, beyond any window."""
+    fact: Line = {"sum": "params.n", "from": "outcome", "reserve": "params.n", "attempts": "all"}
+    lines = [pay("a", 9, t=0), done("a", t=1), pay("b", 1, t=9), pay("c", 1, t=20)]
+    rule = {"id": "sum", "when": "facts.sum > 5"}
+    _, denied = cascade_of({"sum": {**fact, "within": "5s"}}, [BIG, rule], *lines)
+    assert set(denied) == {1, 3, 4}
+
+
 def test_an_outcome_that_was_recorded_is_known_whatever_was_decided() -> None:
     """A payment made against a decision that the candidate would not have taken is one."""
     lines = [pay("a", 1, decision="deny"), done("a"), pay("b", 1)]
