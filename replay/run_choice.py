@@ -164,7 +164,7 @@ def described(act: Act, run: Run) -> dict[str, Any]:
     Members that are texts and empty where nothing is known: `tool`, `mode`, `target`, `channel`,
     `by`, `decision`, `status`, `version`. Numbers: `index`, and `cost` and `value` as
     `{micros, currency}`, which are absent where not recorded. `run` has the texts `digest`,
-    `outcome` and those of `SAID`.
+    `outcome`, those of `SAID`, and `prompt`, the digest of its prompt.
     """
     amounts = {"cost": act.cost, "value": act.value}
     return {
@@ -178,6 +178,7 @@ def described(act: Act, run: Run) -> dict[str, Any]:
             "digest": act.run,
             "outcome": run.outcome,
             **{name: run.said(name) for name in SAID},
+            "prompt": run.said("prompt_digest"),
         },
         "decision": act.decision,
         "status": act.status,

@@ -6,10 +6,12 @@ and looks at them.
 
 import argparse
 import io
+import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import urlencode
 
@@ -32,6 +34,20 @@ LOW: Final = 400
 VERIFIED_SECONDS: Final = 300.0
 # What truth.json calls the refunds that were paid although the incident had them stopped.
 INCIDENT: Final = "through-the-switch"
+
+# What the incident's prompt had paid a minute before the kill switch was pulled, which is when it
+# would have been asked. Source: writ/demo/incident.py.
+BURST: Final = (
+    "--where",
+    'action.tool == "payouts.create" && action.run.prompt.startsWith("4ade1770")',
+    "--as-of",
+    "2026-03-16T16:44:00Z",
+    "--param",
+    "reason=paid under the new prompt",
+)
+REPORT_HEIGHT: Final = 1_150
+# The first step of all that was let through and should not have been.
+FALSE_ALLOW: Final = "decision.false-allow"
 
 # How far down the content reaches. Streamlit scrolls inside a section of its own, and leaves room
 # below the content that nothing stands in.
@@ -113,6 +129,50 @@ def pages_of(demo: Path) -> dict[str, str]:
     return {"inbox": "", "run": f"run?{at}", "integrity": "integrity"}
 
 
+def reports_of(demo: Path) -> dict[str, list[str]]:
+    """Return the answers of replay to show, by name: each as the command is called.
+
+    Args:
+        demo: The demonstration's folder.
+    """
+    expected = read_truth((demo / "truth.json").read_text("utf-8"))
+    broke = next(one for one in expected if one.rule == FALSE_ALLOW)
+    return {
+        "whatif": ["whatif", "--contract", "refund-decisioning@1.1.0"],
+        "rollback": ["rollback", *BURST],
+        "value": ["value"],
+        "replay": ["replay", "--run", broke.run],
+    }
+
+
+def take_reports(demo: Path, called: Mapping[str, Sequence[str]], folder: Path) -> None:
+    """Take a picture of the head of each answer's page.
+
+    Args:
+        demo: The demonstration's folder.
+        called: By the picture's name, the command with its options.
+        folder: Where the pictures go.
+    """
+    ledger = demo / "refunds.db"
+    with chromium() as browser, TemporaryDirectory() as there:
+        for name, (command, *options) in called.items():
+            written = Path(there) / f"{name}.html"
+            of = [str(ledger), "--trust", f"{ledger}.trust.json"]
+            to = ["--format", "html", "--out", str(written)]
+            # It exits 1 where something is to be looked at, which is no failure here.
+            writ = [sys.executable, "-m", "writ", command, *of, *options, *to]
+            subprocess.run(writ, check=False)
+            page = browser.new_page(
+                viewport={"width": WIDTH, "height": REPORT_HEIGHT}, device_scale_factor=SCALE
+            )
+            page.goto(written.as_uri())
+            packed = smaller(page.screenshot(animations="disabled"))
+            page.close()
+            assert len(packed) <= MOST_BYTES, f"{name}: {len(packed)} bytes"
+            (folder / f"{name}.png").write_bytes(packed)
+            sys.stdout.write(f"{folder / name}.png: {len(packed) // 1000} kB\n")
+
+
 def main() -> None:
     """Take the pictures of the demonstration's ledger."""
     parser = argparse.ArgumentParser(description="Take pictures of the app.")
@@ -121,6 +181,7 @@ def main() -> None:
     given = parser.parse_args()
     ledger = given.demo / "refunds.db"
     take_all(ledger, Path(f"{ledger}.trust.json"), pages_of(given.demo), given.to)
+    take_reports(given.demo, reports_of(given.demo), given.to)
 
 
 if __name__ == "__main__":
