@@ -175,7 +175,9 @@ class _Weighing:
         if cascade is not None:
             decided = {**again, **cascade.decisions}
             apart = cascade.contingent
-            acts = {index: act for index, act in acts.items() if index not in cascade.moot}
+            # What hangs on an outcome that nobody knows stands as it was recorded.
+            gone = cascade.moot | cascade.unsure
+            acts = {index: act for index, act in acts.items() if index not in gone}
         every = tuple(flips(self._judgements, decided, acts))
         firm = tuple(flip for flip in every if flip.act.index not in apart)
         tally, groups = self._weighed(firm, number, acts)

@@ -20,6 +20,9 @@ def headline(found: WhatIf) -> str:
     on = sum(one.front for one in found.compared)
     if not any(one.tally.flips for one in found.compared):
         return f"none of {len(found.compared)} candidates would have decided anything otherwise"
+    if not best.tally.prevented.count:
+        nothing = "none would have stopped anything that is known to have gone wrong"
+        return f"of {len(found.compared)} candidates {nothing}"
     return (
         f"of {len(found.compared)} candidates {on} are beaten by none; most is stopped by "
         f"{best.candidate.name}"
@@ -157,7 +160,8 @@ def _cascaded(one: Compared) -> Iterator[str]:
     known = one.cascade
     yield (
         f"{len(known.never_happened):,} actions would never have happened, "
-        f"{len(known.moot):,} nobody would have asked for; {known.asked_again:,} of "
+        f"{len(known.moot):,} nobody would have asked for, {len(known.unsure):,} hang on what "
+        f"nobody knows; {known.asked_again:,} of "
         f"{count(known.decided, 'action')} ({known.share * 100:.1f} %) were decided again."
     )
     if one.contingent.flips:

@@ -76,7 +76,7 @@ RANDOM = st.sampled_from(FOCUSES).flatmap(cases)
 
 
 @given(RANDOM)
-@settings(max_examples=60)
+@settings(max_examples=40)
 @pytest.mark.hypothesis
 def test_the_same_contract_flips_nothing(case: Line) -> None:
     """Whatever was recorded as decided: flips are against what is derived."""
@@ -90,7 +90,7 @@ def test_the_same_contract_flips_nothing(case: Line) -> None:
 
 
 @given(RANDOM, st.data())
-@settings(max_examples=40)
+@settings(max_examples=25)
 @pytest.mark.hypothesis
 def test_flips_over_a_partition_sum_to_the_whole(case: Line, data: st.DataObject) -> None:
     """Of any two parts of the actions, and of every grouping."""

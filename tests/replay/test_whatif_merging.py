@@ -101,7 +101,7 @@ FOCUSED = st.sampled_from(FOCUSES).flatmap(cases) | limit_cases() | approval_cas
 
 
 @given(FOCUSED, st.data())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_merged_on_counters_is_each_by_itself(case: Line, data: st.DataObject) -> None:
     """Effects, reasons and why something cannot be decided, against the whole engine."""
     contracts, events = variants(case, data), events_of(case["history"])
@@ -111,7 +111,7 @@ def test_merged_on_counters_is_each_by_itself(case: Line, data: st.DataObject) -
 
 
 @given(FOCUSED, st.data())
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_merged_by_column_is_each_by_itself(case: Line, data: st.DataObject) -> None:
     """Columns give the same as counters."""
     contracts, events = variants(case, data), events_of(case["history"])
