@@ -14,6 +14,7 @@ from tests.replay.cascading import as_recorded, assert_same, cascaded, ledger_of
 from tests.replay.random_cascades import cascades
 
 Line = dict[str, Any]
+FEW = settings().max_examples // 2
 NOBODY = Rule(id="policy.nobody", clause="policy", subject="action", when="true")
 
 
@@ -22,13 +23,14 @@ def both(case: Line) -> tuple[Contract, list[Any]]:
     return contract_of(case["contract"]), events_of(case["history"])
 
 
-@settings(max_examples=3 * settings().max_examples)
+@settings(max_examples=2 * settings().max_examples)
 @given(case=cascades())
 def test_one_pass_is_the_whole_engine_over_what_is_left(case: Line) -> None:
     """Each decision, each fate, and how many were asked again, are those of a full rerun."""
     assert_same(*both(case))
 
 
+@settings(max_examples=FEW)
 @given(case=cascades())
 def test_the_same_ledger_and_candidate_give_the_same(case: Line) -> None:
     """Nothing hangs on the order of a set, or on what was asked before."""
@@ -36,6 +38,7 @@ def test_the_same_ledger_and_candidate_give_the_same(case: Line) -> None:
     assert cascaded(contract, events) == cascaded(contract, events)
 
 
+@settings(max_examples=FEW)
 @given(case=cascades())
 def test_the_contract_that_decided_changes_nothing(case: Line) -> None:
     """Where each decision is the contract's own, cascading under it is what was recorded."""
@@ -71,6 +74,7 @@ def decided_by(contract: Contract, events: list[Any]) -> list[Any]:
     return found
 
 
+@settings(max_examples=FEW)
 @given(case=cascades())
 def test_where_nothing_is_allowed_nothing_was_done(case: Line) -> None:
     """Every action that was carried out never happened: no outcome, no cost, no value is left."""
@@ -86,6 +90,7 @@ def test_where_nothing_is_allowed_nothing_was_done(case: Line) -> None:
     assert not found.unsure
 
 
+@settings(max_examples=FEW)
 @given(case=cascades())
 def test_rules_that_read_no_history_cascade_into_nothing(case: Line) -> None:
     """Where no rule reads facts or evidence, each action is decided as it is as recorded."""
@@ -103,6 +108,7 @@ def test_rules_that_read_no_history_cascade_into_nothing(case: Line) -> None:
     assert (found.decisions, found.asked_again) == ({}, 0)
 
 
+@settings(max_examples=FEW)
 @given(case=cascades())
 def test_actions_that_are_not_chosen_stand(case: Line) -> None:
     """A candidate that decides nothing changes nothing, whatever it says."""
@@ -111,6 +117,7 @@ def test_actions_that_are_not_chosen_stand(case: Line) -> None:
     assert (nothing.decided, nothing.never_happened, nothing.affected) == (0, frozenset(), 0)
 
 
+@settings(max_examples=FEW)
 @given(case=cascades())
 def test_what_is_counted_is_part_of_what_there_is(case: Line) -> None:
     """Shares and sets are of the actions that the candidate decides; totals add up."""

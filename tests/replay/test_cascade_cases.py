@@ -99,11 +99,7 @@ def test_approvals_of_what_is_still_held_keep_their_meaning() -> None:
     ]
     found, held = cascade_of({}, rules, *lines)
     assert held == {1: "approve"}
-    assert (found.never_happened, found.moot, found.contingent) == (
-        frozenset[int](),
-        frozenset[int](),
-        frozenset[int](),
-    )
+    assert not found.never_happened | found.moot | found.contingent
 
 
 def test_what_takes_up_a_denied_action_is_moot() -> None:
@@ -121,7 +117,9 @@ def test_what_takes_up_a_denied_action_is_moot() -> None:
     assert found.moot == {3, 5}
     assert found.never_happened == {3, 5}
     assert found.taken_out.value == {"EUR": 5}
-    assert not set(denied) & {5} or found.asked_again == 0
+    # What the candidate says of them as recorded is all that is said of them.
+    assert denied == {1: "deny", 3: "deny", 5: "deny"}
+    assert found.asked_again == 0
 
 
 def test_what_was_approved_later_is_known_though_it_is_allowed_at_once() -> None:
@@ -149,7 +147,7 @@ def test_nobody_knows_what_comes_of_what_was_never_done() -> None:
     assert effects == {3: "deny"}
     assert found.decisions[3].why == (("done", f"fact done: record 1: {UNKNOWN}"),)
     assert found.unsure == {3}
-    assert found.never_happened == set()
+    assert not found.never_happened
     assert found.remains.done == 1
 
 
@@ -157,7 +155,8 @@ def test_what_is_wrong_anyway_is_not_unsure() -> None:
     """An action that another rule denies never happened, whatever is not known."""
     lines = [pay("a", 1, decision="deny"), pay("b", 9), done("b")]
     found, _ = cascade_of({"done": DONE}, [BIG, most("done", 0)], *lines)
-    assert (found.unsure, found.never_happened) == (frozenset[int](), frozenset({2}))
+    assert not found.unsure
+    assert found.never_happened == {2}
 
 
 def test_a_warning_makes_nothing_unsure() -> None:
@@ -165,7 +164,8 @@ def test_a_warning_makes_nothing_unsure() -> None:
     lines = [pay("a", 1, decision="deny"), pay("b", 1)]
     rule = {**most("done", 0), "effect": "warn"}
     found, _ = cascade_of({"done": DONE}, [rule], *lines)
-    assert (found.unsure, set(found.decisions)) == (frozenset[int](), {2})
+    assert not found.unsure
+    assert set(found.decisions) == {2}
 
 
 def test_it_is_unknown_for_its_own_key_alone() -> None:
@@ -196,7 +196,8 @@ def test_an_unknown_outcome_weighs_what_the_contract_reserves(
     rule = {"id": "sum", "when": "facts.sum + params.n > 3"}
     found, effects = cascade_of({"sum": fact}, [rule], *lines)
     assert found.unknown_outcomes == {1}
-    assert (set(effects), found.unsure) == (denied, frozenset[int]())
+    assert set(effects) == denied
+    assert not found.unsure
 
 
 def test_an_attempt_without_outcome_weighs_for_good() -> None:
@@ -218,7 +219,7 @@ def test_an_outcome_that_was_recorded_is_known_whatever_was_decided() -> None:
 
 def test_evidence_that_was_never_read_is_no_evidence() -> None:
     """What a denied look would have shown is not there for what rests on it."""
-    lines: list[dict[str, Any]] = [
+    lines: list[Line] = [
         {"action": "look", "tool": "look", "params": {"n": 9}},
         {"observation": "seen", "of": "look", "what": "kyc"},
         pay("b", 1, evidence=["seen"]),
@@ -233,7 +234,7 @@ def test_evidence_that_was_never_read_is_no_evidence() -> None:
 
 def test_a_result_that_a_fact_asks_for_is_not_known_either() -> None:
     """A look that was never made may have shown anything; what nobody asks of looks stays known."""
-    lines = [{"action": "look", "tool": "look", "decision": "deny"}, pay("b", 1)]
+    lines: list[Line] = [{"action": "look", "tool": "look", "decision": "deny"}, pay("b", 1)]
     fact = {"last": "observation.fields.risk", "from": "observation of look", "default": 0}
     found, _ = cascade_of({"risk": fact}, [{**most("risk", 0), "for": "pay"}], *lines)
     assert found.unsure == {2}
@@ -244,10 +245,11 @@ def test_a_result_that_a_fact_asks_for_is_not_known_either() -> None:
 def test_actions_of_other_services_stand() -> None:
     """The candidate decides for its own service alone, and still sees what others did."""
     other = {"opened": "o", "service": "spiffe://acme.example/ai/other"}
-    lines = [other, pay("a", 9, **{"in": "o"}), done("a", **{"in": "o"}), pay("b", 1)]
+    lines: list[Line] = [other, pay("a", 9, **{"in": "o"}), done("a", **{"in": "o"}), pay("b", 1)]
     found, denied = cascade_of({"done": {**DONE, "over": "ledger"}}, [BIG, most("done", 0)], *lines)
     assert denied == {4: "deny"}
-    assert (found.decided, found.never_happened, found.affected) == (1, frozenset({4}), 0)
+    assert found.never_happened == {4}
+    assert (found.decided, found.affected) == (1, 0)
 
 
 def test_what_takes_up_a_key_again_is_let_through() -> None:
@@ -257,7 +259,7 @@ def test_what_takes_up_a_key_again_is_let_through() -> None:
     found, denied = cascade_of({"key": fact}, [BIG, most("key", 0)], *lines)
     assert denied == {1: "deny"}
     assert set(found.decisions) == {4}
-    assert found.contingent == set()
+    assert not found.contingent
 
 
 def test_a_chain_of_facts_is_followed() -> None:
