@@ -1,8 +1,10 @@
-"""What did it cost, was it worth it, and what changed: asked of a verified ledger.
+"""What history says beyond right and wrong: step by step, what if, what could be undone, its worth.
 
-`replay.history` reads a ledger as acts and runs; `replay.value` says what they cost and were worth,
-`replay.change` what was otherwise after a model, a prompt or a contract changed. The timeline, the
-what-if comparison and the rollback plan arrive with the issues that describe them.
+`replay.history` reads a verified ledger as acts and runs. `replay.timeline` tells them step by step;
+`replay.whatif` asks other contracts, on the facts as recorded or with all that follows taken out
+(`replay.cascade`); `replay.rollback` plans what could be taken back; `replay.value` says what runs
+cost and were worth, and `replay.change` what was otherwise after a model, a prompt or a contract
+changed. Nothing here accepts a ledger that was not verified, and nothing writes to one.
 """
 
 __all__: list[str] = []
