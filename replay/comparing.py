@@ -10,7 +10,7 @@ from typing import Final
 
 from contracts.comparisons import paths
 from contracts.decision import Reason
-from contracts.model import Rule, Verdict
+from contracts.model import Rule
 from contracts.reasons import money, shown
 from replay.steps import NOW, RECORDED, Difference, Judged, Ruled
 
@@ -162,10 +162,3 @@ def _shown(name: str, value: object) -> str:
 
 def _sentence(told: Iterable[str], more: str) -> str:
     return " ".join([*(one for one in told if one), f"({more})"])
-
-
-def result_of(ruled: Ruled) -> str:
-    """Return how a rule came out, with its effect where it had one."""
-    if ruled.result is Verdict.SATISFIED:
-        return _HOLDS
-    return _state(ruled) if ruled.effect else ruled.result.value
