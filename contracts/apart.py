@@ -100,11 +100,11 @@ class Apart(FactMemory):
         if note.settles:
             self._settle(note.settles)
             self._close(note.settles, now)
-        if note.scope in self._scopes:
+        if note.entry is not None and note.scope in self._scopes:
             for place in note.places:
                 cell = self._cells.get(place)
                 if cell is not None:
-                    self._put(note, place, cell)
+                    self._put(note, note.entry, cell, place[1])
 
     def part(self, under: Note | None, here: Note | None, now: int | None) -> None:
         """Take what a record does here, where it does something else to the other memory.

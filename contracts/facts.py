@@ -234,9 +234,11 @@ class FactMemory:
 
     def apply(self, note: Note) -> None:
         """Make what was noted part of the fact's memory."""
-        self._settle(note.settles)
-        for place in note.places:
-            self._put(note, place, self._cell(*place))
+        if note.settles:
+            self._settle(note.settles)
+        if note.entry is not None:
+            for key in (None,) if note.keys is None else note.keys:
+                self._put(note, note.entry, self._cell(note.scope, key), key)
 
     def _settle(self, action: str) -> None:
         for place in self._held.pop(action, ()):
@@ -244,14 +246,12 @@ class FactMemory:
             if reserve is not None:
                 reserve.settle(action)
 
-    def _put(self, note: Note, place: Place, cell: Cell) -> None:
-        if note.entry is None:
-            return
+    def _put(self, note: Note, entry: Entry, cell: Cell, key: Key | None) -> None:
         if note.holds and cell.reserve is not None:
-            cell.reserve.hold(note.holds, note.entry)
-            self._held.setdefault(note.holds, []).append(place)
+            cell.reserve.hold(note.holds, entry)
+            self._held.setdefault(note.holds, []).append((note.scope, key))
         else:
-            cell.add(note.entry, note.time, lasting=note.lasting)
+            cell.add(entry, note.time, lasting=note.lasting)
             if self._passes and note.time is not None and not note.lasting:
                 self._forget(cell, note.time)
 
