@@ -17,6 +17,7 @@ from contracts.versions import VersionHistory
 from contracts.view import Views
 from ledger.encoding import call_digest
 from verifier.load import VerifiedLedger
+from verifier.ordinary import uncollected
 from verifier.spilling import SpillingLineage
 
 Step = Callable[[int, int], None]
@@ -240,13 +241,15 @@ class History:
         size = ledger.report.ledger.size
         filling = _Filling(cls(contracts=dict(ledger.contracts), size=size), watch)
         number = 0
-        for chunk in _chunks(ledger.events() if events is None else events, as_of):
-            filling.begin(chunk)
-            for event in chunk:
-                filling.add(event)
-                if step is not None and number % EVERY == 0:
-                    step(number, size)
-                number += 1
+        # Nothing here refers to itself, and there may be millions of it to look through in vain.
+        with uncollected():
+            for chunk in _chunks(ledger.events() if events is None else events, as_of):
+                filling.begin(chunk)
+                for event in chunk:
+                    filling.add(event)
+                    if step is not None and number % EVERY == 0:
+                        step(number, size)
+                    number += 1
         return filling.history
 
     def act(self, digest: str) -> Act | None:
@@ -295,6 +298,15 @@ class _Filling:
         # Whatever is of a closed run lies on disk: a long ledger is more than memory holds.
         self._lineage = SpillingLineage()
         self._views: dict[str, Views] = {}
+        self._taking: dict[str, Callable[[Placed], None]] = {
+            "run.opened": self._opened,
+            "run.closed": self._closed,
+            "message": self._message,
+            "action": self._action,
+            "outcome": self._outcome,
+            "observation": self._observation,
+            "approval": self._approval,
+        }
 
     def begin(self, chunk: Iterable[Event]) -> None:
         """Get ready for entries that are added next."""
@@ -307,15 +319,7 @@ class _Filling:
         if event.record["kind"] == "contract":
             self.history.texts[event.record["digest"]] = event.record["text"]
         placed = self._lineage.place(event)
-        taking = {
-            "run.opened": self._opened,
-            "run.closed": self._closed,
-            "message": self._message,
-            "action": self._action,
-            "outcome": self._outcome,
-            "observation": self._observation,
-            "approval": self._approval,
-        }.get(placed.subject)
+        taking = self._taking.get(placed.subject)
         if taking is not None:
             taking(placed)
         if self._watch is not None:
