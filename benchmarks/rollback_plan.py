@@ -3,12 +3,14 @@
 The ledger is one of `benchmarks.refund_ledgers`: a month of the demonstration, over and over.
 Measured are:
 
-    plan        what depends on what, a class for every executed action, its compensating call
-                decided by the engine, and the order of the plan, over a history that was read;
-                against one full verification of the same ledger by one process
-    reading     the ledger read once more as acts and runs, with the counters of the contract in
-                force, each compensating call computed on the way; against the same
-    whole       both together, against the same
+    rollback    all that a rollback does beside reading the ledger as acts and runs, which every
+                command of replay does: counters of the contract in force, ids, each compensating
+                call computed on the way; then what depends on what, a class for every executed
+                action, its call decided by the engine, and the order of the plan. Against one full
+                verification of the same ledger by one process
+    plan        the part of it that follows the reading, against the same
+    reading     the ledger read once more, checked exactly, with all that is collected on the way
+    whole       reading and plan together
     opening     the verification that a command of replay begins with, against the same
 
 Windows are taken to be open for all of the ledger: else a plan over months would decide hardly any
@@ -17,7 +19,7 @@ without Python's start.
 
     python -m benchmarks.rollback_plan [--size RECORDS | --ledger FILE] [--rounds N] [--json]
 
-It exits with 1 when the target (`plan` at most 1) is missed.
+It exits with 1 when the target (`rollback` at most 1) is missed.
 """
 
 import argparse
@@ -34,13 +36,14 @@ from benchmarks.refund_ledgers import long_ledger
 
 SIZE: Final = 1_000_000
 ROUNDS: Final = 1
-AT_MOST: Final = {"plan": 1.0}
+AT_MOST: Final = {"rollback": 1.0}
 
 # Run in a process of its own with a ledger and what is asked; it prints seconds and what was found.
 RUN: Final = """
 import json, resource, sys, time
 from dataclasses import replace
 from pathlib import Path
+from replay.history import History
 from replay.rollback_reading import read
 from verifier.load import open_ledger, verify_ledger
 from verifier.report import IntegrityVerdict
@@ -66,6 +69,9 @@ def planned(path):
     for digest, contract in opened.contracts.items():
         opened.contracts[digest] = windowless(contract)
     start = time.perf_counter()
+    History.of(opened)
+    history = time.perf_counter() - start
+    start = time.perf_counter()
     made = read(opened, given={"reason": "benchmark"})
     reading = time.perf_counter() - start
     start = time.perf_counter()
@@ -73,7 +79,9 @@ def planned(path):
     took = time.perf_counter() - start
     kinds = {str(kind): amount.acts for kind, amount in plan.amounts.items() if amount.acts}
     return {
-        "seconds": {"opening": opening, "reading": reading, "plan": took},
+        "seconds": {
+            "opening": opening, "history": history, "reading": reading, "plan": took,
+        },
         "acts": len(made.history.acts),
         "steps": len(plan.steps),
         "kinds": kinds,
@@ -96,12 +104,12 @@ if __name__ == "__main__":
 def run(path: Path, asked: str) -> dict[str, Any]:
     """Do what is asked in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, str(path), asked],
-        check=True,
-        stdout=subprocess.PIPE,
-        env=environment,
-    )
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+        # Processes that are begun anew look for the script that began them.
+        script.write(RUN)
+        script.flush()
+        arguments = [sys.executable, script.name, str(path), asked]
+        done = subprocess.run(arguments, check=True, stdout=subprocess.PIPE, env=environment)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -116,7 +124,9 @@ def measured(path: Path, rounds: int) -> dict[str, Any]:
         for name, took in {**verified["seconds"], **plan["seconds"]}.items():
             seconds[name] = min(took, seconds.get(name, took))
     whole = seconds["verify"]
+    own = max(0.0, seconds["reading"] - seconds["history"]) + seconds["plan"]
     found = {
+        "rollback": own / whole,
         "plan": seconds["plan"] / whole,
         "reading": seconds["reading"] / whole,
         "whole": (seconds["plan"] + seconds["reading"]) / whole,

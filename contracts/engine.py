@@ -71,6 +71,15 @@ class Plan:
 class Engine:
     """One contract over one history.
 
+    Args:
+        contract: The contract.
+        evaluator: Evaluates its conditions.
+        lineage: What records refer to, where somebody else remembers it.
+
+    Attributes:
+        counting: The facts that records count for; None for all. Whoever knows that the others
+            are never asked for is spared to count them.
+
     Raises:
         ConditionError: A condition can not be compiled (`check_contract` says where).
         ValueError: A tool's schema is no JSON Schema.
@@ -83,6 +92,7 @@ class Engine:
         lineage: Lineage | None = None,
     ) -> None:
         self.contract = contract
+        self.counting: frozenset[str] | None = None
         self._world = World(contract, shared_evaluator() if evaluator is None else evaluator)
         if lineage is not None:
             self._world.lineage = lineage
@@ -336,7 +346,9 @@ class Engine:
         memories = tuple(
             each
             for each in self._world.facts.values()
-            if each.takes(placed) and (mine or placed.run is None or each.fact.name in self._wide)
+            if each.takes(placed)
+            and (mine or placed.run is None or each.fact.name in self._wide)
+            and (self.counting is None or each.fact.name in self.counting)
         )
         asked = [condition for each in rules for condition in each.conditions]
         read = {name for each in rules for name in each.facts}

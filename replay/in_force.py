@@ -5,10 +5,11 @@ facts behind them. Those say of such a call what the whole contract says.
 Source: docs/spec/rollback.md, *The contract in force*.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from contracts.engine import Engine
+from contracts.facts import FactMemory
 from contracts.lineage import Lineage, Placed
 from contracts.model import Contract, Tool
 from contracts.versions import Activation, VersionHistory
@@ -37,6 +38,9 @@ class InForce:
     at: AsOf
     bindings: Mapping[str, Binding]
     _engines: dict[str, Engine] = field(default_factory=dict[str, Engine])
+    _counted: dict[str, Sequence[FactMemory]] = field(
+        default_factory=dict[str, Sequence[FactMemory]]
+    )
     _ready: bool = False
 
     @classmethod
@@ -63,13 +67,20 @@ class InForce:
     def watch(self, placed: Placed, lineage: Lineage) -> None:
         """Count an entry."""
         if not self._ready:
-            self._ready = True
-            for service, binding in self.bindings.items():
-                contract = compensating(binding.contract)
-                if contract is not None:
-                    self._engines[service] = Engine(contract, lineage=lineage)
-        for engine in self._engines.values():
-            engine.take(placed, judge=False)
+            self._begin(lineage)
+        for service, engine in self._engines.items():
+            if placed.event.unseen or any(one.takes(placed) for one in self._counted[service]):
+                engine.take(placed, judge=False)
+
+    def _begin(self, lineage: Lineage) -> None:
+        self._ready = True
+        for service, binding in self.bindings.items():
+            contract = compensating(binding.contract)
+            if contract is not None:
+                engine = self._engines[service] = Engine(contract, lineage=lineage)
+                facts = engine.world.facts
+                engine.counting = counted(engine)
+                self._counted[service] = [facts[name] for name in sorted(engine.counting)]
 
     def engine(self, service: str) -> Engine | None:
         """Return what decides for a service; None where nothing there is ever taken back."""
@@ -87,6 +98,19 @@ def _chosen(versions: VersionHistory, service: str, at: AsOf) -> Activation | No
         return max(live, key=lambda one: (one.effective_at, one.index))
     marked = [one for one in known if one.imported]
     return marked[-1] if marked else None
+
+
+def counted(engine: Engine) -> frozenset[str]:
+    """Return the facts of which history can matter to a call in a run of its own.
+
+    Facts over a run know nothing of other runs, so that a run that begins now finds them empty;
+    they count where reference data is in them, and where a wider fact reads them.
+    """
+    facts = engine.world.facts
+    wide = (
+        name for name, memory in facts.items() if memory.fact.over != "run" or memory.fact.reference
+    )
+    return engine.world.behind(wide)
 
 
 def compensating(contract: Contract) -> Contract | None:

@@ -15,7 +15,6 @@ from replay.reports.rollback_tables import (
     residual_table,
     scope_table,
     tables,
-    tool_table,
 )
 from replay.reports.rollback_words import (
     basis,
@@ -34,7 +33,7 @@ from verifier.reports.text import printable
 SCHEMA: Final = "writ/rollback/v1"
 SHOWN: Final = 15
 """Rows of a table in a text; the other forms have all."""
-ON_A_PAGE: Final = 400
+ON_A_PAGE: Final = 150
 """Rows of a table on a page."""
 _HOUR: Final = 3_600_000_000
 
@@ -56,15 +55,14 @@ def rollback_text(found: RolledBack) -> str:
         "",
         *sentences(found),
     ]
-    shown = [as_text(_for_people(table)) for table in _people_tables(found)]
+    shown = [as_text(_for_people(table, SHOWN)) for table in _people_tables(found)]
     closing = ["What this does not prove", *(f"  - {each}" for each in limits(found))]
     return "\n".join(["\n".join(head) + "\n", *shown, "\n".join(closing) + "\n"])
 
 
 def _people_tables(found: RolledBack) -> Iterator[Table]:
     """Yield the tables that people read, without those that are empty."""
-    classes = class_table(found)
-    yield replace(classes, rows=tuple(row for row in classes.rows if row[1]))
+    yield class_table(found)
     for table in (plan_table(found), residual_table(found), conflict_table(found)):
         if table.rows:
             yield table
@@ -72,8 +70,10 @@ def _people_tables(found: RolledBack) -> Iterator[Table]:
         yield scope_table(found)
 
 
-def _for_people(table: Table) -> Table:
-    """Return the columns that people see, and no more rows than they read."""
+def _for_people(table: Table, most: int) -> Table:
+    """Return the columns that people see, and no more rows than they read; no empty class."""
+    if table.name == "classes":
+        table = replace(table, rows=tuple(row for row in table.rows if row[1]))
     names = _PEOPLE.get(table.name, "").split()
     places = [
         place for place, column in enumerate(table.columns) if not names or column.name in names
@@ -84,7 +84,7 @@ def _for_people(table: Table) -> Table:
             columns=tuple(table.columns[place] for place in places),
             rows=tuple(tuple(row[place] for place in places) for row in table.rows),
         ),
-        SHOWN,
+        most,
     )
 
 
@@ -148,14 +148,15 @@ def _body(found: RolledBack) -> dict[str, Any]:
 
 def rollback_html(found: RolledBack) -> str:
     """Return the answer as one HTML document, ended by a newline."""
-    by_name = {table.name: _cut(table, ON_A_PAGE) for table in tables(found)}
+    by_name = {table.name: _for_people(table, ON_A_PAGE) for table in tables(found)}
+    stays = [*_given(by_name["residual"]), *_given(by_name["conflicts"])]
     sections = [
-        Section("What becomes of the actions", [*_classes(found), by_name["classes"]]),
-        Section("The plan", [by_name["plan"]]),
-        Section("What stays", [by_name["residual"], *_given(by_name["conflicts"])]),
-        Section("How far to reach", [*_scopes(found), by_name["scopes"]]),
+        Section("By class", [*_classes(found), by_name["classes"]]),
+        Section("What stays", stays or ["Nothing."]),
+        Section("Scopes", [*_scopes(found), by_name["scopes"]]),
         Section("Had it been stopped", [*_blast(found), by_name["blast"]]),
-        Section("By tool", [tool_table(found)]),
+        Section("The calls", _given(by_name["plan"]) or ["There is none."]),
+        Section("Tools", [by_name["tools"]]),
     ]
     return page(
         f"Rollback: {headline(found)}",

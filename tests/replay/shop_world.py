@@ -65,13 +65,31 @@ tools:
   recall: {{mode: execute, irreversible: done is done}}
   mail: {{mode: execute, irreversible: what is sent is sent}}
   key: {{mode: execute, target: params.customer}}
+cost:
+  per_run: {{tool_calls: 40}}
+  loop: {{same_call: 9}}
+  throttle:
+    - {{over: identity, calls: 22, within: 1h}}
 facts:
   paid: {{sum: params.micros, from: action of pay}}
+  looks: {{count: true, from: action of look}}
+  limited:
+    count: true
+    from: action of limit
+    over: ledger
+    by: params.customer
+    where: facts.looks < 3
 rules:
   - id: too-much
     for: pay
     when: facts.paid > 900000000000
     says: Never this much.
+  - id: often-limited
+    for: limit
+    when: facts.limited > 12
+    effect: approve
+    role: refunds-lead
+    says: This account is changed often.
   - id: account-shut
     for: limit
     when: params.customer == "C-shut"

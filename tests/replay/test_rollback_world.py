@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from replay.exposure import Amount, by_entity
+from replay.pacing import paced
 from replay.rollback import Plan, Rollback
 from replay.rollback_classes import EXECUTED, PLANNED, RESIDUAL, Class
 from replay.rollback_reading import read
@@ -279,6 +280,21 @@ def test_nothing_goes_before_what_rests_on_it(steps: list[Step], random: Random)
         for fate in plan.steps
     )
     assert {fate.kind for fate in plan.steps} <= set(PLANNED)
+
+
+@_settings
+@given(_STEPS)
+def test_what_is_left_uncounted_decides_nothing(steps: list[Step]) -> None:
+    """Calls are decided as by the whole contract that counted every entry."""
+    told = played(steps)
+    few = read(told.ledger())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("replay.in_force.compensating", lambda contract: contract)
+        patch.setattr("replay.in_force.counted", lambda engine: frozenset(engine.world.facts))
+        every = read(told.ledger())
+    plans = [each.rollback().plan(range(len(each.history.acts))) for each in (few, every)]
+    assert plans[0].fates == plans[1].fates
+    assert paced(plans[0], few.compensations) == paced(plans[1], every.compensations)
 
 
 @pytest.mark.parametrize("by_target", [True, False])
