@@ -40,10 +40,22 @@ def main() -> None:
             st.Page(session.INBOX, title="Inbox", icon=":material/inbox:", default=True),
             st.Page(session.RUN, title="Run", icon=":material/timeline:", url_path="run"),
             st.Page(
+                session.EVIDENCE,
+                title="Evidence",
+                icon=":material/description:",
+                url_path="evidence",
+            ),
+            st.Page(
                 session.INTEGRITY,
                 title="Integrity",
                 icon=":material/verified_user:",
                 url_path="integrity",
+            ),
+            st.Page(
+                session.CONTRACTS,
+                title="Contracts",
+                icon=":material/gavel:",
+                url_path="contracts",
             ),
         ],
         position="top",

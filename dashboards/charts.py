@@ -13,9 +13,10 @@ from typing import Any, Final
 import altair as alt
 import pyarrow as pa
 
+from dashboards.contracted import Version
 from dashboards.queries import Bar, Mark
 from dashboards.runs import Step, seconds_between, worst
-from dashboards.words import CLAUSES, STATUS_WORDS, count, one_line, seconds, when
+from dashboards.words import CLAUSES, STATUS_WORDS, count, last_name, one_line, seconds, when
 
 MARK_COLOUR: Final = "#8a8f98"
 HEIGHT: Final = 250
@@ -291,3 +292,44 @@ def _found(step: Step, end: Step | None) -> str:
         return ""
     more = f" and {len(both) - 1} more" if len(both) > 1 else ""
     return f"{first.state}: {one_line(first.rule, 40)}{more}"
+
+
+def versions_in_force(found: Sequence[Version], end: str) -> Figure | None:
+    """Return which contract was in force when, a line for each service; None without any.
+
+    Args:
+        found: The versions, by service and time.
+        end: The last time of the ledger, where those that are still in force end here.
+    """
+    rows = [
+        {
+            "service": one_line(last_name(one.service), 40),
+            "version": one_line(one.version, 20),
+            "name": one_line(one.title, 60),
+            "since": one.since,
+            "until": one.until or max(end, one.since),
+            "span": f"{when(one.since)} to {when(one.until) or 'the end of the ledger'}",
+            "what": f"{one.results[1]:,} violated, {one.results[2]:,} undecidable",
+        }
+        for one in found
+    ]
+    if not rows:
+        return None
+    lines = len({row["service"] for row in rows})
+    base = alt.Chart(pa.Table.from_pylist(rows)).encode(
+        x=alt.X(
+            "since:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(labelOverlap=True)
+        ),
+        y=alt.Y("service:N", title=None, axis=alt.Axis(labelLimit=220)),
+        tooltip=["name:N", "span:N", "what:N"],
+    )
+    bars = base.mark_bar(height=16, stroke="white", minBandSize=3).encode(
+        x2="until:T", color=alt.Color("version:N", title="version", scale=alt.Scale(range=COLOURS))
+    )
+    words = base.mark_text(align="left", baseline="middle", dx=5, fontSize=11, color="white")
+    chart = alt.layer(bars, words.encode(text="version:N"))
+    said = "; ".join(f"{row['name']} from {row['span']}: {row['what']}" for row in rows[:12])
+    return Figure(
+        chart.properties(height=2 * ROW * lines + AXIS),
+        f"Which of {count(len(rows), 'contract')} was in force when. {said}",
+    )

@@ -10,22 +10,20 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from dashboards import checks
-from dashboards.streams import Stream, read_streams
-from dashboards.tables import Tables
+from dashboards.preparing import MANY, Asked, Tell, prepared, prepared_apart
+from dashboards.streams import Stream
+from dashboards.tables import Tables, Temporary
 from ledger import leaf_hash
 from ledger.clock import system_clock
 from ledger.encoding import digest
 from ledger.errors import LedgerError
-from verifier.errors import NotVerifiedError, TrustError, VerifierError
-from verifier.load import open_ledger, open_source, verify_ledger
+from verifier.errors import TrustError, VerifierError
+from verifier.load import open_source
 from verifier.report import Report
 from verifier.trust import Trust, parse_trust
-
-# Share of the whole that each part takes: verifying, reading again, writers' streams.
-_PARTS: Final = (("verifying", 0.0, 0.75), ("reading what was verified", 0.75, 0.97))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +138,7 @@ class Opening(Later[Result]):
         self,
         source: Source,
         trust: Trust | None,
-        work: "Callable[[Source, Trust | None, Tell], Result] | None" = None,
+        work: Callable[[Source, Trust | None, Tell], Result] | None = None,
     ) -> None:
         self.part = "waiting"
         self.share = 0.0
@@ -151,9 +149,6 @@ class Opening(Later[Result]):
         self.part, self.share = part, min(share, 1.0)
 
 
-Tell = Callable[[str, float], None]
-
-
 def opened(source: Source, trust: Trust | None, tell: Tell) -> Result:
     """Verify a ledger and read it into tables.
 
@@ -161,27 +156,22 @@ def opened(source: Source, trust: Trust | None, tell: Tell) -> Result:
         VerifierError: There is no ledger to verify, or it changed meanwhile.
         LedgerError: Its store cannot be read.
     """
-    name, low, high = _PARTS[0]
-    tell(name, low)
     at = system_clock()
     # A trust file may limit the age of cosignatures: they are as old as they are when one looks.
-    asked = replace(trust, at=int(at.timestamp())) if trust is not None else None
+    dated = replace(trust, at=int(at.timestamp())) if trust is not None else None
+    asked = Asked(source.ledger, dated, at)
+    folder = Temporary()
     try:
-        ledger = open_ledger(
-            source.ledger,
-            asked,
-            progress=lambda done, total: tell(name, low + (high - low) * done / max(total, 1)),
-        )
-    except NotVerifiedError:
-        return Broken(verify_ledger(source.ledger, asked), at)
-    with ledger:
-        size = max(ledger.report.ledger.size, 1)
-        again, begin, end = _PARTS[1]
-        tables = Tables.of(ledger, lambda done: tell(again, begin + (end - begin) * done / size))
-    tell("reading who wrote it", end)
-    streams = read_streams(source.ledger, tables.report.ledger)
-    head_count, heads = checks.heads(source.ledger, tables)
-    return Shown(tables, streams, heads, head_count, at)
+        apart = end_of(source).size >= MANY
+        found = (prepared_apart if apart else prepared)(asked, Path(folder.name), tell)
+        if isinstance(found, Report):
+            folder.cleanup()
+            return Broken(found, at)
+        tables = Tables(found.report, found.contracts, folder)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return Shown(tables, found.streams, found.heads, found.head_count, at)
 
 
 def end_of(source: Source) -> End:

@@ -111,6 +111,19 @@ def findings_of_run(tables: Tables, run: str) -> tuple[FindingRow, ...]:
     return tuple(FindingRow(*row) for row in rows)
 
 
+def findings_on(tables: Tables, index: int) -> tuple[FindingRow, ...]:
+    """Return the findings that stand at an entry, then those that rest on it."""
+    rows = tables.rows(
+        f"SELECT {_COLUMNS} FROM findings WHERE idx = ? "
+        "OR place IN (SELECT place FROM bases WHERE idx = ?) "
+        f"ORDER BY idx != ?, {SORTS['severity']} LIMIT {PAGE_SIZE}",
+        index,
+        index,
+        index,
+    )
+    return tuple(FindingRow(*row) for row in rows)
+
+
 def neighbours(tables: Tables, chosen: Filter, which: str) -> Neighbours:
     """Return what stands before and after a finding in a filter's order."""
     where, values = _where(chosen)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from contracts.model import Rule
+from dashboards.filling import named as named_in
 from dashboards.filters import PAGE_SIZE
 from dashboards.queries import FindingRow, findings_of_run
 from dashboards.tables import Tables
@@ -28,18 +29,6 @@ _RUN: Final = (
     "idx, digest, ref, service, channel, requester, model, prompt, goal, workflow, domain, "
     "moment, closed_at, outcome"
 )
-_LISTED: Final = """
-SELECT r.idx, r.digest, r.ref, r.service, r.channel, r.requester, r.model, r.moment, r.outcome,
-       r.closed_at,
-       coalesce(a.actions, 0) AS actions, coalesce(f.violated, 0) AS violated,
-       coalesce(f.other, 0) AS other
-FROM runs r
-LEFT JOIN (SELECT run, count(*) AS actions FROM entries WHERE kind = 'action' GROUP BY run) a
-  ON a.run = r.digest
-LEFT JOIN (SELECT run, count(*) FILTER (state = 'violated') AS violated,
-                  count(*) FILTER (state != 'violated') AS other
-           FROM findings GROUP BY run) f ON f.run = r.digest
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +149,13 @@ def listed(tables: Tables, search: str = "", *, found: bool = False, page: int =
     """
     words = search.lower().split()
     where = ["true"] + ["violated > 0"] * found + ["contains(text, ?)"] * len(words)
-    query = (
-        f"WITH listed AS ({_LISTED}), said AS (SELECT l.*, lower(concat_ws(' ', l.ref, l.digest, "
-        "l.service, l.channel, l.requester, l.model, l.outcome, t.tools)) AS text FROM listed l "
-        "LEFT JOIN (SELECT run, string_agg(DISTINCT tool, ' ') AS tools FROM entries GROUP BY run)"
-        f" t ON t.run = l.digest), kept AS (SELECT * FROM said WHERE {' AND '.join(where)}) "
-    )
-    total = tables.number(query + "SELECT count(*) FROM kept", *words)
+    # Conditions are this module's own, values go by question marks.
+    kept = f"FROM listed WHERE {' AND '.join(where)}"
+    total = tables.number(f"SELECT count(*) {kept}", *words)
     pages = max(-(-total // PAGE_SIZE), 1)
     at = min(max(page, 1), pages)
     rows = tables.rows(
-        query + "SELECT * EXCLUDE (text) FROM kept ORDER BY idx LIMIT ? OFFSET ?",
+        f"SELECT * EXCLUDE (text) {kept} ORDER BY idx LIMIT ? OFFSET ?",
         *words,
         PAGE_SIZE,
         (at - 1) * PAGE_SIZE,
@@ -250,7 +235,7 @@ def steps(tables: Tables, run: RunHead) -> tuple[Step, ...]:
             outside=one.run != run.digest,
             after=_after(one, moments),
             findings=tuple(found.get(one.index, ())),
-            links={digest: named[digest] for digest in _names(one.record) if digest in named},
+            links={digest: named[digest] for _, digest in named_in(one.record) if digest in named},
         )
         for one in entries
     )
@@ -258,7 +243,7 @@ def steps(tables: Tables, run: RunHead) -> tuple[Step, ...]:
 
 def full_finding(tables: Tables, row: FindingRow) -> Finding:
     """Return all that the report says of a finding."""
-    return tables.report.findings[row.place]
+    return tables.finding(row.place)
 
 
 def bases(tables: Tables, found: Finding) -> tuple[Entry, ...]:
@@ -305,19 +290,18 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(index=told.pop("idx"), record=json.loads(told.pop("body")), **told)
 
 
-def _names(record: Mapping[str, Any]) -> list[str]:
-    """Return the digests of other records that a record names."""
-    single = [record.get(name) for name in ("action", "resumes", "compensates", "parent")]
-    return [str(one) for one in (*single, *record.get("evidence", ())) if one]
+def entries_named(tables: Tables, wanted: Sequence[str]) -> tuple[Entry, ...]:
+    """Return the entries with these digests, in the ledger's order."""
+    rows = tables.rows(
+        f"SELECT {_ENTRY} FROM entries WHERE list_contains(?::VARCHAR[], digest) ORDER BY idx",
+        list(wanted),
+    )
+    return tuple(_entry(row) for row in rows)
 
 
 def _named(tables: Tables, entries: Sequence[Entry]) -> dict[str, Entry]:
-    wanted = sorted({digest for one in entries for digest in _names(one.record)})
-    rows = tables.rows(
-        f"SELECT {_ENTRY} FROM entries WHERE list_contains(?::VARCHAR[], digest) ORDER BY idx",
-        wanted,
-    )
-    return {one.digest: one for one in map(_entry, rows)}
+    wanted = sorted({digest for one in entries for _, digest in named_in(one.record)})
+    return {one.digest: one for one in entries_named(tables, wanted)}
 
 
 def _versions(tables: Tables, run: str) -> tuple[str, ...]:

@@ -39,7 +39,9 @@ CARRIED: Final = "inbox"
 
 INBOX: Final = "views/inbox.py"
 RUN: Final = "views/run.py"
+EVIDENCE: Final = "views/evidence.py"
 INTEGRITY: Final = "views/integrity.py"
+CONTRACTS: Final = "views/contracts.py"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,14 @@
 `payment-approval` and `customer-record-update` build on a policy that they share, in `shared/`.
 """
 
+import re
 from importlib.resources import files
+from typing import Final
 
 from contracts.reading import closed_text, parse_contract
+
+# A contract's name may be anybody's: only one that can be a folder's here is looked for.
+_NAME: Final = re.compile(r"[a-z][a-z-]*")
 
 
 def contract_text(name: str, version: str) -> str:
@@ -33,6 +38,21 @@ def policy_text(name: str, version: str) -> bytes:
         FileNotFoundError: There is no such version of it.
     """
     return _bytes(f"{name}/policy-{version}.md")
+
+
+def scenario_texts(name: str) -> dict[str, bytes]:
+    """Return the scenarios that come with a contract, by the names of their files.
+
+    Empty for a contract that does not come with Writ.
+
+    Example:
+        >>> "policy.yaml" in scenario_texts("refund-decisioning"), scenario_texts("nobody's")
+        (True, {})
+    """
+    if not _NAME.fullmatch(name) or not (files(__name__) / name / "scenarios").is_dir():
+        return {}
+    there = (files(__name__) / name / "scenarios").iterdir()
+    return {one.name: one.read_bytes() for one in there if one.name.endswith(".yaml")}
 
 
 def _bytes(path: str) -> bytes:

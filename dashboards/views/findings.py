@@ -55,6 +55,7 @@ def one(tables: Tables, row: FindingRow, *, run: str = "", linked: bool = True) 
             parts.signs(row)
             st.markdown(_title(row, linked=linked), width="content")
         st.text(plain(row.says))
+        _why(found)
         _body(found)
         _small(row, found)
         _rests_on(tables, found, run)
@@ -64,6 +65,16 @@ def _title(row: FindingRow, *, linked: bool) -> str:
     where = f"[entry {row.index}](#entry-{row.index})" if linked else f"entry {row.index}"
     tool = f" · {code(row.tool, 40)}" if row.tool else ""
     return f"{code(row.rule)}{tool} · {where}"
+
+
+def _why(found: Finding) -> None:
+    """Say the least that decides it, and what would have satisfied it."""
+    for label, sentences in (
+        ("because", found.explanation.because),
+        ("it would have been satisfied by", found.explanation.would),
+    ):
+        if sentences:
+            parts.named(label, "\n".join(sentences))
 
 
 def _body(found: Finding) -> None:
@@ -106,6 +117,7 @@ def _named(entry: Entry) -> str:
 
 def _basis(entry: Entry, run: str) -> None:
     parts.data(dict(entry.record), limit=8_000)
+    parts.entry_link("Its evidence and proof", entry.index)
     if entry.run and entry.run == run:
         st.markdown(f"[Show it in the timeline](#entry-{entry.index})")
     elif entry.run:

@@ -66,6 +66,7 @@ def record(entry: Entry) -> None:
     """Show a whole record, folded."""
     with st.expander(f"the whole record of entry {entry.index}", type="compact"):
         data(dict(entry.record), limit=20_000)
+        entry_link("Its evidence and proof", entry.index)
 
 
 def run_link(
@@ -90,6 +91,11 @@ def run_link(
     if packed:
         there[session.CARRIED] = [packed]
     st.page_link(session.RUN, label=label, icon=icon, query_params=there)
+
+
+def entry_link(label: str, index: int, icon: str = ":material/description:") -> None:
+    """Show a link to an entry. The label is this project's own words."""
+    st.page_link(session.EVIDENCE, label=label, icon=icon, query_params={"entry": [str(index)]})
 
 
 def frame(rows: Sequence[Mapping[str, object]], alt: str) -> None:

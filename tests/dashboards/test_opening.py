@@ -9,6 +9,7 @@ import pytest
 
 from dashboards import checks, opening
 from dashboards.opening import End, Opening, Problem, Shown, Source
+from dashboards.preparing import Tell
 from ledger.bundle_writing import write_bundle
 from ledger.errors import StoreError
 from ledger.store import Store
@@ -87,7 +88,7 @@ def test_whoever_waits_is_told_nothing_until_it_is_done(tmp_path: Path) -> None:
     """A page asks now and then; what comes out stays."""
     go, begun = threading.Event(), threading.Event()
 
-    def slow(_source: Source, _trust: object, tell: opening.Tell) -> Problem:
+    def slow(_source: Source, _trust: object, tell: Tell) -> Problem:
         tell("half", 0.5)
         begun.set()
         go.wait(QUIET)
@@ -104,7 +105,7 @@ def test_whoever_waits_is_told_nothing_until_it_is_done(tmp_path: Path) -> None:
 def test_a_verification_that_fails_is_done_too() -> None:
     """A thread that dies in silence would be waited for in vain."""
 
-    def fails(_source: Source, _trust: object, _tell: opening.Tell) -> Problem:
+    def fails(_source: Source, _trust: object, _tell: Tell) -> Problem:
         raise RuntimeError("boom")
 
     result = Opening(Source("x"), None, fails).wait(QUIET)

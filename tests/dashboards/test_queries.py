@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from dashboards import queries
+from dashboards.filling import state_of
 from dashboards.filters import PAGE_SIZE, SORTS, Filter
-from dashboards.tables import Tables, state_of
+from dashboards.tables import Tables
 from dashboards.words import STATES
 from tests.dashboards.ledgers import HOSTILE, desk, empty, hostile, many, tables
 
@@ -29,7 +30,7 @@ def of_many(tmp_path_factory: pytest.TempPathFactory) -> Tables:
 def test_each_finding_of_the_report_is_there_once(at_desk: Tables) -> None:
     """With its place in the report, and in exactly one bin."""
     rows = queries.findings(at_desk, ALL).rows
-    found = at_desk.report.findings
+    found = [at_desk.finding(place) for place in range(len(rows))]
     assert sorted(row.place for row in rows) == list(range(len(found)))
     for row in rows:
         one = found[row.place]
