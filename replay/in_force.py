@@ -72,6 +72,11 @@ class InForce:
             if placed.event.unseen or any(one.takes(placed) for one in self._counted[service]):
                 engine.take(placed, judge=False)
 
+    @property
+    def last(self) -> int:
+        """When the last live entry that counted was recorded, in microseconds since 1970."""
+        return max((engine.last[1] or 0 for engine in self._engines.values()), default=0)
+
     def _begin(self, lineage: Lineage) -> None:
         self._ready = True
         for service, binding in self.bindings.items():

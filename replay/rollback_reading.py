@@ -53,7 +53,8 @@ def read(
 
     Args:
         ledger: The ledger.
-        as_of: Nothing later exists. A time beyond the last entry is that time all the same.
+        as_of: Nothing later exists. A time beyond the last entry is that time all the same; of an
+            entry the time is its own, which is what it claims where it was imported.
         given: Parameters of compensating calls that the contract leaves open.
         step: Called now and then with how many entries were read, and how many there are.
 
@@ -63,7 +64,10 @@ def read(
     in_force = InForce.of(ledger.versions, ledger.contracts, as_of)
     reading = _Reading(in_force)
     history = History.of(ledger, step, watch=reading.watch, as_of=as_of)
-    at = reading.last if as_of.time is None else as_of.time
+    at = as_of.time
+    if at is None:
+        # What was imported has a clock of its own: as of an entry it is the time of that one.
+        at = reading.last if as_of.entry is None else max(reading.own, in_force.last)
     ends = replace(as_of, time=at)
     if InForce.of(ledger.versions, ledger.contracts, ends).bindings != in_force.bindings:
         # A contract is activated that is not in force yet at the end of what was read.
@@ -87,7 +91,7 @@ class _Reading:
                 for service, binding in in_force.bindings.items()
             }
         )
-        self.last = 0
+        self.last = self.own = 0
         self._in_force = in_force
 
     def watch(self, placed: Placed, lineage: Lineage) -> None:
@@ -96,3 +100,4 @@ class _Reading:
         self.trail.watch(placed, lineage)
         self.calls.watch(placed, lineage)
         self.last = max(self.last, micros(placed.event.recorded_at) or 0)
+        self.own = self.last if placed.time is None else placed.time

@@ -42,7 +42,7 @@ def guard(shop: Shop, store: Failing) -> Guard:
         keys.identities["agent"],
         clock=shop.clock,
     )
-    return Guard(client, store, SERVICE, clock=shop.clock)
+    return Guard(client, store, SERVICE, clock=shop.clock)  # pyright: ignore[reportArgumentType]
 
 
 def _fails(store: Failing, error: Exception) -> None:

@@ -46,7 +46,7 @@ def test_another_services_actions_are_none_of_ours(shop: Shop) -> None:
 def test_reading_that_is_broken_off_is_begun_anew(shop: Shop, error: BaseException) -> None:
     """Whatever ends reading in the middle, nothing is left out of what a decision rests on."""
     store = Stops(shop.store)
-    guard = Guard(shop.client(), store, SERVICE, clock=shop.clock)
+    guard = Guard(shop.client(), store, SERVICE, clock=shop.clock)  # pyright: ignore[reportArgumentType]
     with shop.guard() as other, other.run() as run:
         for number in range(5):
             order = order_of(run, f"A-{number}")
@@ -159,7 +159,7 @@ def test_another_ledger_in_the_place_of_this_one(
         founded.identities["agent"],
         clock=hands,
     )
-    guard = Guard(client, store, SERVICE, clock=hands)
+    guard = Guard(client, store, SERVICE, clock=hands)  # pyright: ignore[reportArgumentType]
     with opened(str(tmp_path / "copy" / "ledger.db"), hands) as copy:
         other = copy.guard()
         run = other.run(goal="there")

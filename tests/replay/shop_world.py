@@ -22,6 +22,7 @@ from verifier.load import VerifiedLedger
 SERVICE = "spiffe://shop.example/desk"
 AGENT = "spiffe://shop.example/agent"
 WINDOW = 60
+_YEARS = 10**8
 CUSTOMERS = ("C-1001", "C-1002", "C-shut")
 CURRENCIES = ("EUR", "USD")
 CONTRACT = f"""\
@@ -234,16 +235,25 @@ class Done:
 class Told:
     """The world, and the entries in which what is done in it is told.
 
+    Args:
+        contract: The contract in force.
+        imported: Whether somebody else's source claims what is told; it is recorded years later.
+        clock: What that source says of its times.
+
     Attributes:
         done: What was done, in order.
     """
 
-    def __init__(self, contract: str = CONTRACT) -> None:
+    def __init__(
+        self, contract: str = CONTRACT, *, imported: bool = False, clock: str = "claimed"
+    ) -> None:
         self.world = World()
         self.done: list[Done] = []
         self.events: list[Event] = []
         self.contract = _contract(contract)
         self._second = 0
+        self._imported = imported
+        self._clock = clock
         self._add(kind="genesis")
         digest = self._add(
             kind="contract", service=SERVICE, version="1.0.0", digest=self.contract.digest, text=""
@@ -255,6 +265,7 @@ class Told:
             version="1.0.0",
             digest=self.contract.digest,
             effective_at=self.time(1),
+            **({"imported": True} if imported else {}),
         )
         self.wait(2)
         self.run = self.opened()
@@ -275,7 +286,9 @@ class Told:
 
     def opened(self, **fields: object) -> str:
         """Open a run, and return its digest."""
-        said = {"service": SERVICE, **fields}
+        said: dict[str, Any] = {"service": SERVICE, **fields}
+        if self._imported:
+            said["import"] = {"source": "a", "digest": "00", "line": 1, "clock": self._clock}
         self.run = self._add(kind="run", phase="opened", **said)
         return self.run
 
@@ -358,7 +371,11 @@ class Told:
         digest = f"{index:064x}"
         record = {"v": 1, "kind": kind, "by": AGENT, **fields}
         identity = {"registered": True, "id": AGENT, "owner": "Mara", "roles": ["agent"]}
-        self.events.append(Event(index, digest, record, self.time(), identity))
+        claimed = self._imported and kind not in {"genesis", "contract", "activation"}
+        if claimed and self._clock == "claimed":
+            record["at"] = self.time()
+        at = self.time(_YEARS) if claimed else self.time()
+        self.events.append(Event(index, digest, record, at, identity, claimed))
         return digest
 
 

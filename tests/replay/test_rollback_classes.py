@@ -396,3 +396,33 @@ def test_a_contract_that_takes_nothing_back_counts_nothing() -> None:
 def test_lengths_of_time_are_said_in_a_unit(seconds: int, said: str) -> None:
     """A length is read at a glance."""
     assert length(seconds * 1_000_000) == said
+
+
+def test_what_was_imported_has_its_own_time() -> None:
+    """As of an imported entry windows are open as they were; as of the import they are over."""
+    bound = "  throttle:\n    - {over: identity, calls: 22, within: 1h}\n"
+    assert bound in CONTRACT
+    told = Told(CONTRACT.replace(bound, ""), imported=True)
+    told.do("pay", PAY)
+    entry = len(told.events) - 1
+    fate = fate_of(told, as_of=AsOf(entry=entry))
+    assert (fate.kind, fate.left) == (Class.REVERSIBLE, WINDOW * 1_000_000)
+    assert fate_of(told).kind is Class.EXPIRED
+
+
+def test_a_bound_cannot_be_held_against_claimed_times() -> None:
+    """What claims its times may have been in the window, or not: the call cannot be decided."""
+    told = Told(imported=True)
+    told.do("pay", PAY)
+    fate = fate_of(told, as_of=AsOf(entry=len(told.events) - 1))
+    assert fate.kind is Class.UNDECIDABLE
+    assert "cost.throttle.1" in fate.why
+
+
+def test_what_has_no_time_has_no_open_window() -> None:
+    """Nobody can say whether a window is over of which nobody knows the beginning."""
+    told = Told(imported=True, clock="none")
+    told.do("pay", PAY)
+    fate = fate_of(told)
+    assert fate.kind is Class.UNDECIDABLE
+    assert "nobody recorded when it was done" in fate.why

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.engine import Engine
+from contracts.model import Contract
 from replay.exposure import Amount, by_entity
 from replay.pacing import paced
 from replay.rollback import Plan, Rollback
@@ -282,6 +284,14 @@ def test_nothing_goes_before_what_rests_on_it(steps: list[Step], random: Random)
     assert {fate.kind for fate in plan.steps} <= set(PLANNED)
 
 
+def _whole(contract: Contract) -> Contract:
+    return contract
+
+
+def _every_fact(engine: Engine) -> frozenset[str]:
+    return frozenset(engine.world.facts)
+
+
 @_settings
 @given(_STEPS)
 def test_what_is_left_uncounted_decides_nothing(steps: list[Step]) -> None:
@@ -289,8 +299,8 @@ def test_what_is_left_uncounted_decides_nothing(steps: list[Step]) -> None:
     told = played(steps)
     few = read(told.ledger())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("replay.in_force.compensating", lambda contract: contract)
-        patch.setattr("replay.in_force.counted", lambda engine: frozenset(engine.world.facts))
+        patch.setattr("replay.in_force.compensating", _whole)
+        patch.setattr("replay.in_force.counted", _every_fact)
         every = read(told.ledger())
     plans = [each.rollback().plan(range(len(each.history.acts))) for each in (few, every)]
     assert plans[0].fates == plans[1].fates
