@@ -256,6 +256,7 @@ class GuardedRun:
         function: Callable[..., T],
         *,
         says: Says = outcome_fields,
+        given: Mapping[str, Any] | None = None,
         **fields: Any,  # noqa: ANN401 - those of `propose`
     ) -> T | Any:  # noqa: ANN401 - as `call`
         """Take an action back, by the tool and parameters that the contract names for it.
@@ -267,6 +268,7 @@ class GuardedRun:
             action: What is taken back, or the digest of its record.
             function: Calls the tool that takes it back, with its parameters by name.
             says: What the outcome records of its result.
+            given: Parameters that the contract leaves to whoever asks: what it computes stands.
             **fields: Those of `propose`, such as `evidence`.
 
         Raises:
@@ -276,12 +278,13 @@ class GuardedRun:
         """
         done = action if isinstance(action, str) else action.id
         undo = self._channel.taking_back(done)
+        params = {**(given or {}), **undo.params}
         for attempt in range(undo.attempts):
-            found = self.propose(undo.tool, undo.params, compensates=done, **fields)
+            found = self.propose(undo.tool, params, compensates=done, **fields)
             if not isinstance(found, GuardedAction):
                 return _earlier(found)
             try:
-                return found.perform(lambda: function(**undo.params), says)
+                return found.perform(lambda: function(**params), says)
             except Exception as error:
                 if attempt + 1 == undo.attempts or not _failed(found, error):
                     raise

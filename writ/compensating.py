@@ -117,8 +117,16 @@ class TakingBackDesk:
                     f"entry {self.action.index} is taken back already: entry {event.index}",
                 )
 
-    def take_back(self, tool: CommandTool, says: Says, reason: str) -> GuardedRun:
+    def take_back(
+        self, tool: CommandTool, says: Says, reason: str, given: Mapping[str, Any]
+    ) -> GuardedRun:
         """Take the action back in a run of its own, and return that.
+
+        Args:
+            tool: Calls the tool that takes it back.
+            says: What the outcome records of its result.
+            reason: The goal of the run; empty for a usual one.
+            given: Parameters that the contract leaves open.
 
         Raises:
             CommandError: It was tried as often as the contract lets it be, and failed.
@@ -128,7 +136,7 @@ class TakingBackDesk:
         goal = f"take back {self.action.record['tool']} of entry {self.action.index}"
         opened = self.guard.run(goal=reason or goal)
         try:
-            opened.compensate(self.action.digest, tool, says=says)
+            opened.compensate(self.action.digest, tool, says=says, given=given)
         except ApprovalNeededError:
             raise
         except (CommandFailedError, TimeoutError, OSError) as error:

@@ -1,8 +1,15 @@
-"""What `writ rollback` may be told, beside what every command of replay may be."""
+"""What `writ rollback` may be told, beside what every command of replay may be.
 
-from typing import Annotated
+Parameters of compensating calls are given to `writ compensate` in the same way.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
+
+from writ.errors import UsageError
 
 # As replay.scopes has them, which is not imported before it is needed; a test compares.
 SCOPES = ("chosen", "dependents", "runs", "identity", "version", "since")
@@ -44,3 +51,23 @@ RecordOption = Annotated[
         "--record", help="Propose the plan's calls to the guard, in the name of --as or --key."
     ),
 ]
+
+
+def given_params(given: Sequence[str]) -> dict[str, Any]:
+    """Return parameters as they were given: JSON where it is that, else the text itself.
+
+    Raises:
+        UsageError: One is not NAME=VALUE.
+    """
+    found: dict[str, Any] = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not (name and equals):
+            raise UsageError(
+                "rollback.param", f"--param: {one!r} is not NAME=VALUE", do="Write reason=TEXT."
+            )
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found

@@ -103,6 +103,21 @@ def test_what_cannot_be_taken_back(writ: Run, shop: Shop) -> None:
     assert (code, "writ: compensate.as: " in err) == (2, True)
 
 
+def test_a_parameter_that_the_contract_leaves_open(writ: Run, shop: Shop) -> None:
+    """It is given along; what the contract computes stands, whatever is given."""
+    action = done(shop)
+    tool = command(f"{NOTES}\nprint('{{}}')")
+    given = ("--param", "note=by hand", "--param", "payout=PO-999999")
+    code, _, err = writ("compensate", LEDGER, action, "--run-command", tool, *AGENT, *given)
+    assert code == 0, err
+    (called,) = calls()
+    assert isinstance(called, dict)
+    assert called["note"] == "by hand"
+    assert called["payout"] == "P-1"
+    _, _, err = writ("compensate", LEDGER, action, "--run-command", tool, *AGENT, "--param", "note")
+    assert "rollback.param" in err
+
+
 def test_a_result_in_full_and_one_that_cannot_be_read(writ: Run, shop: Shop) -> None:
     """With --whole it says what it cost; what is no JSON is done all the same, and not repeated."""
     tool = command("print(json.dumps({'cost': {'currency': 'EUR', 'micros': 77}}))")

@@ -12,6 +12,7 @@ from writ.commands.keys import LedgerArgument
 from writ.commands.speaking import AsOption, KeyOption, YesOption, confirm, named, opened_keys
 from writ.errors import CommandError, UsageError
 from writ.output import data, message
+from writ.rollback_options import ParamOption, given_params
 
 
 def compensate(  # noqa: PLR0913, PLR0917  (one parameter for each option)
@@ -32,6 +33,7 @@ def compensate(  # noqa: PLR0913, PLR0917  (one parameter for each option)
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="The goal of the run that is opened.")
     ] = "",
+    param: ParamOption = None,
     name: AsOption = "",
     key: KeyOption = None,
     keys: KeysOption = None,
@@ -48,18 +50,21 @@ def compensate(  # noqa: PLR0913, PLR0917  (one parameter for each option)
     from writ.compensating import CommandTool, TakingBackDesk, whole_outcome
     from writ.governing import speaking
 
-    tool = CommandTool(_words(run_command))
+    tool, given = CommandTool(_words(run_command)), given_params(param or ())
     says = whole_outcome if whole else outcome_fields
     who = named(name, key, "compensate.as")
     with speaking(opened_keys(ledger, keys, "compensate.keys"), who, key) as speaker:
         desk = TakingBackDesk(speaker.store, speaker.client, action)
         undo = desk.undo
-        params = json.dumps(dict(undo.params), ensure_ascii=False, sort_keys=True)
+        params = json.dumps({**given, **undo.params}, ensure_ascii=False, sort_keys=True)
         what = f"{desk.action.record['tool']} of entry {desk.action.index}"
         data(f"{what} is taken back by {undo.tool} {params}\n")
         confirm(f"Take it back as {speaker.client.by}?", yes=yes, code="compensate.confirm")
         try:
-            run = desk.resume(resume, tool, says) if resume else desk.take_back(tool, says, reason)
+            if resume:
+                run = desk.resume(resume, tool, says)
+            else:
+                run = desk.take_back(tool, says, reason, given)
         except ApprovalNeededError as error:
             raise _waits(ledger, error.answer.action, str(error)) from error
         finally:

@@ -1,7 +1,6 @@
 """`writ rollback`: what could be undone of what was done, in which order, and what stays."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,7 @@ from writ.rollback_options import (
     PulledOption,
     RecordOption,
     ScopeOption,
+    given_params,
 )
 from writ.settings import Settings, current
 
@@ -81,7 +81,7 @@ def rollback(  # noqa: PLR0913, PLR0917  (each is a flag of the command)
         as_of,
         _scope(scope),
         micros_of("--pulled", pulled),
-        _params(param or ()),
+        given_params(param or ()),
         apart=apart,
     )
     writing = Writing(format_of(format_, out), table, out)
@@ -170,22 +170,6 @@ def _scope(text: str) -> str:
             do=f"The scopes are: {', '.join(SCOPES)}.",
         )
     return text
-
-
-def _params(given: Sequence[str]) -> dict[str, Any]:
-    """Return parameters as they were given: JSON where it is that, else the text itself."""
-    found: dict[str, Any] = {}
-    for one in given:
-        name, equals, text = one.partition("=")
-        if not (name and equals):
-            raise UsageError(
-                "rollback.param", f"--param: {one!r} is not NAME=VALUE", do="Write reason=TEXT."
-            )
-        try:
-            found[name] = json.loads(text)
-        except ValueError:
-            found[name] = text
-    return found
 
 
 def _proposing(asking: _Asking, name: str, key: Path | None) -> str:
