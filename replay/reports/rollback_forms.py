@@ -39,7 +39,7 @@ _HOUR: Final = 3_600_000_000
 
 _PEOPLE: Final = {
     "plan": "step entry tool target currency value_micros class call params decision approvals",
-    "scopes": "means executed steps approvals currency recovered_micros taken_back_micros "
+    "scopes": "scope executed steps approvals currency recovered_micros taken_back_micros "
     "residual_micros residual collateral collateral_micros",
     "conflicts": "entry tool target by by_tool link detail direct",
 }
@@ -200,9 +200,7 @@ def _scopes(found: RolledBack) -> Iterator[Part]:
         items: list[tuple[str, float, str]] = []
         for one in found.scopes:
             back = one.plan.recovered.micros.get(currency, 0)
-            stays = one.plan.residual.micros.get(currency, 0)
-            said = f"{amount(back)} {currency} of which not chosen "
-            said += f"{amount(one.collateral.micros.get(currency, 0))}; stays {amount(stays)}"
+            said = f"{amount(back)} {currency}"
             items.append((one.scope.value, back / MICROS, said))
         if any(value for _, value, _ in items):
             yield _bars(f"scopes-{currency}", f"Recovered by scope, in {currency}", items)

@@ -241,7 +241,11 @@ def scope_table(found: RolledBack) -> Table:
             )
             for currency in sorted(plan.executed.micros) or [""]
         ]
-    note = "Recovered, already back and residual add up to what was executed. A row a currency."
+    reach = "; ".join(f"{scope.value}: {says}" for scope, says in SAYS.items())
+    note = (
+        "Recovered, already back and residual add up to what was executed. A row a currency. "
+        f"{reach}."
+    )
     return Table("scopes", "How far to reach", columns, tuple(rows), note)
 
 
