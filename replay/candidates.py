@@ -73,7 +73,9 @@ class Sweep:
     def changes(self) -> list[Change]:
         """Return the changes, from the first value to the last; whole where the ends are."""
         step = (self.high - self.low) / max(self.count - 1, 1)
-        values = [self.low + step * place for place in range(self.count)]
+        values = [self.low + step * place for place in range(self.count - 1)]
+        # The end as it was asked for: sums of steps come near it.
+        values.append(self.high if self.count > 1 else self.low)
         if self.low.is_integer() and self.high.is_integer():
             whole = [round(value) for value in values]
             if len(set(whole)) == len(whole):
