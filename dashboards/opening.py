@@ -159,7 +159,7 @@ def opened(source: Source, trust: Trust | None, tell: Tell) -> Result:
     at = system_clock()
     # A trust file may limit the age of cosignatures: they are as old as they are when one looks.
     dated = replace(trust, at=int(at.timestamp())) if trust is not None else None
-    asked = Asked(source.ledger, dated, at)
+    asked = Asked(source.ledger, dated)
     folder = Temporary()
     try:
         apart = end_of(source).size >= MANY

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import IO, Final
 
@@ -43,7 +42,6 @@ class Asked:
 
     ledger: str
     trust: Trust | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,8 @@ from typing import Any, Final, Protocol
 import duckdb
 
 from contracts.model import Contract
-from dashboards.filling import FINDING, Step, connected, fill
+from dashboards.filling import FINDING, connected
 from verifier.findings import Finding
-from verifier.load import VerifiedLedger
 from verifier.report import Report
 
 FILE: Final = "tables.duckdb"
@@ -88,25 +87,6 @@ class Tables:
         self._folder = folder
         self._connection = connected(Path(folder.name) / FILE, read_only=True)
         self._lock = threading.Lock()
-
-    @classmethod
-    def of(cls, ledger: VerifiedLedger, step: Step | None = None) -> "Tables":
-        """Read a verified ledger into tables.
-
-        Args:
-            ledger: The ledger.
-            step: Called now and then with how many entries were read.
-
-        Raises:
-            BrokenLedgerError: The store was changed since it was verified.
-        """
-        folder = Temporary()
-        try:
-            fill(ledger, Path(folder.name) / FILE, step)
-            return cls(slim(ledger.report), ledger.contracts, folder)
-        except BaseException:
-            folder.cleanup()
-            raise
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return what a query gives. Values stand for its question marks."""

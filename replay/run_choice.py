@@ -54,10 +54,8 @@ def chosen(history: History, choice: Choice) -> Chosen:
     Raises:
         LookupError: There is no such run.
     """
-    if choice.run and history.find_run(choice.run) is None:
-        raise LookupError(f"there is no run {choice.run!r} in this ledger")
-    timed = choice.since is not None or choice.until is not None
-    named = [run for run in history.runs.values() if _named(run, choice)]
+    timed = _timed(history, choice)
+    named = [run for run in history.runs.values() if _named(run, run.version, choice)]
     timeless = sum(timed and run.time is None for run in named)
     runs = {run.digest: run for run in named if not timed or _during(run.time, choice)}
     answers = _answers(history, choice, runs)
@@ -86,14 +84,12 @@ def chosen_acts(history: History, choice: Choice) -> ChosenActs:
     Raises:
         LookupError: There is no such run.
     """
-    if choice.run and history.find_run(choice.run) is None:
-        raise LookupError(f"there is no run {choice.run!r} in this ledger")
-    timed = choice.since is not None or choice.until is not None
+    timed = _timed(history, choice)
     acts: list[Act] = []
     undecided = timeless = 0
     for act in history.acts:
         run = history.runs.get(act.run)
-        if run is None or not _named_act(act, run, choice):
+        if run is None or not (_named(run, act.version, choice) and _stands(act, choice)):
             continue
         if timed and act.time is None:
             timeless += 1
@@ -105,9 +101,15 @@ def chosen_acts(history: History, choice: Choice) -> ChosenActs:
     return ChosenActs(tuple(acts), undecided, timeless)
 
 
-def _named_act(act: Act, run: Run, choice: Choice) -> bool:
-    named = choice.run in {"", run.digest, run.said("ref")} and choice.version in {"", act.version}
-    return named and _stands(act, choice)
+def _timed(history: History, choice: Choice) -> bool:
+    """Return whether a time is asked for, once it is known that the run that is asked for exists.
+
+    Raises:
+        LookupError: There is no such run.
+    """
+    if choice.run and history.find_run(choice.run) is None:
+        raise LookupError(f"there is no run {choice.run!r} in this ledger")
+    return choice.since is not None or choice.until is not None
 
 
 def _stands(act: Act, choice: Choice) -> bool:
@@ -116,8 +118,8 @@ def _stands(act: Act, choice: Choice) -> bool:
     return entries is None or act.index in entries or act.ended in entries
 
 
-def _named(run: Run, choice: Choice) -> bool:
-    return choice.run in {"", run.digest, run.said("ref")} and choice.version in {"", run.version}
+def _named(run: Run, version: str, choice: Choice) -> bool:
+    return choice.run in {"", run.digest, run.said("ref")} and choice.version in {"", version}
 
 
 def _during(time: int | None, choice: Choice) -> bool:

@@ -1,7 +1,6 @@
 """Preparing: verified and read into tables, here or in a process of its own."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,9 @@ from tests.dashboards.ledgers import broken, desk, many
 from verifier.errors import SourceError
 from verifier.load import verify_ledger
 
-NOW = datetime(2026, 3, 2, tzinfo=UTC)
-
 
 def _asked(path: Path) -> Asked:
-    return Asked(str(path), None, NOW)
+    return Asked(str(path), None)
 
 
 def _tables(made: object, folder: Path) -> Tables:
