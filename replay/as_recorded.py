@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 
 from contracts.history import Event
-from contracts.lineage import Placed
+from contracts.lineage import Lineage, Placed
 from contracts.model import Contract
 from contracts.versions import VersionHistory
 from replay.decided_again import DecidedAgain, Judgements, Said
 from replay.folding import Folding, Mask, Places
-from replay.history import EVERY, History, Step
+from replay.history import EVERY, Filling, History, Step, chunks
 from replay.merged_judging import BROKEN, MergedJudging, Verdicts
 from replay.merging import ACTION, Merged, Share, merged
 from replay.supposed import without
@@ -68,8 +68,39 @@ def as_recorded(
         return judging.finish()
 
 
+def judged_while_read(
+    ledger: VerifiedLedger,
+    candidates: Sequence[Contract],
+    engines: Engines = Engines.AUTO,
+    *,
+    cases: bool = False,
+    left_out: Sequence[str] = (),
+    step: Step | None = None,
+) -> tuple[History, Judgements]:
+    """Read a ledger as acts and runs, and judge its actions again by candidates, in one pass.
+
+    Arguments and errors are those of `as_recorded`, and so is what comes of it.
+    """
+    in_force = {digest: without(one, left_out) for digest, one in ledger.contracts.items()}
+    asked = [without(one, left_out) for one in candidates]
+    history = History(contracts=dict(ledger.contracts), size=ledger.report.ledger.size)
+    lineage = SpillingLineage()
+    judging = Rejudging(
+        in_force, asked, engines, cases=cases, lineage=lineage, versions=history.versions
+    )
+    filling = Filling(history, judging.watch, lineage)
+    with uncollected():
+        for chunk in chunks(ledger.events(), CHUNK):
+            filling.take(chunk, step)
+            judging.judge()
+        return history, judging.finish()
+
+
 class Rejudging:
     """Judges events again, one after the other.
+
+    Whoever places them anyway shares lineage and versions, and calls `watch` and `judge`; whoever
+    does not calls `add`.
 
     Args:
         contracts: Those that may be in force, by digest.
@@ -77,6 +108,8 @@ class Rejudging:
         engines: Which engine judges.
         made: The contracts and then the candidates, merged; by default as far as that goes.
         cases: Whether it is asked of which case of the limits each action is.
+        lineage: What places the events, where somebody else does that.
+        versions: Which contract was in force when, where somebody else keeps that.
     """
 
     def __init__(
@@ -87,12 +120,15 @@ class Rejudging:
         made: Sequence[Merged] | None = None,
         *,
         cases: bool = False,
+        lineage: SpillingLineage | None = None,
+        versions: VersionHistory | None = None,
     ) -> None:
         every = [*contracts.values(), *candidates]
         asking = Asking()
-        self._lineage = SpillingLineage()
+        self._lineage = SpillingLineage() if lineage is None else lineage
         self._clocks = Clocks()
-        self._versions = VersionHistory()
+        self._versions = VersionHistory() if versions is None else versions
+        self._chunk = Chunk()
         self._contracts = contracts
         self._numbers = {digest: number for number, digest in enumerate(contracts)}
         self._groups = [
@@ -111,11 +147,15 @@ class Rejudging:
             self._versions.observe(event)
         self._waiting.append(event)
         if len(self._waiting) == CHUNK:
-            self._judge()
+            self._place()
+
+    def watch(self, placed: Placed, lineage: Lineage) -> None:
+        """Take the next event from whoever placed it, before the lineage remembers it."""
+        self._chunk.take(placed, lineage, self._clocks)
 
     def finish(self) -> Judgements:
         """Return what was decided, once every event was taken."""
-        self._judge()
+        self._place()
         for each in (self._baseline, *self._again):
             each.sort()
         first = len(self._numbers)
@@ -123,15 +163,22 @@ class Rejudging:
         told = tuple(cases[first + number] for number in range(len(self._again)))
         return Judgements(self._baseline, self._ungoverned, tuple(self._again), told)
 
-    def _judge(self) -> None:
+    def _place(self) -> None:
         waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        self._long = self._long or sum(not event.imported for event in waiting) >= LONG
-        chunk = Chunk()
         self._lineage.expect(waiting)
         for event in waiting:
-            chunk.add(event, self._lineage, self._clocks)
+            self._chunk.add(event, self._lineage, self._clocks)
+        self.judge()
+        if self._long:
+            self._lineage.spill()
+
+    def judge(self) -> None:
+        """Judge what was taken since, and let it count."""
+        chunk, self._chunk = self._chunk, Chunk()
+        if not len(chunk):
+            return
+        live = sum(not row.placed.event.imported for row in chunk.rows)
+        self._long = self._long or live >= LONG
         acts = [chunk.rows[position].placed for position in chunk.positions[ACTION]]
         in_force = np.array([self._in_force(placed) for placed in acts], np.int64)
         self._ungoverned.extend(
@@ -142,8 +189,6 @@ class Rejudging:
         self._baseline.judged += int(np.count_nonzero(in_force >= 0))
         for group in self._groups:
             self._take(group, chunk, acts, in_force)
-        if self._long:
-            self._lineage.spill()
 
     def _in_force(self, placed: Placed) -> int:
         """Return the number of the contract in force for an action; -1 where there is none."""

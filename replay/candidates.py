@@ -7,7 +7,9 @@ Source: docs/spec/whatif.md, *Candidates*.
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from contracts.errors import ContractErrors, did_you_mean
@@ -16,7 +18,7 @@ from contracts.loading import load_contract
 from contracts.markup import read_markup
 from contracts.model import Contract
 from contracts.sharing import gather
-from replay.history import History
+from replay.history import Governed
 
 MOST: Final = 200
 """Candidates of one sweep."""
@@ -111,9 +113,9 @@ def read_set(text: str) -> Change | Sweep:
     return found
 
 
-def in_force_last(history: History, service: str) -> str:
+def in_force_last(governed: Governed, service: str) -> str:
     """Return the digest of the contract that a service was under last; empty without one."""
-    every = history.versions.activations(service)
+    every = governed.versions.activations(service)
     live = [one for one in every if not one.imported]
     if live:
         return max(live, key=lambda one: (one.effective_at, one.index)).digest
@@ -132,7 +134,7 @@ def changed(text: str, changes: Sequence[Change], name: str) -> Contract:
         CandidateError: A place is not there, a value does not fit, or what comes of it is no
             contract.
     """
-    document = _document(text, name)
+    document = deepcopy(_document(text, name))
     for change in changes:
         _apply(document, change)
     try:
@@ -141,6 +143,8 @@ def changed(text: str, changes: Sequence[Change], name: str) -> Contract:
         raise CandidateError("invalid", f"{name}: {errors.errors[0]}") from errors
 
 
+# A sweep changes one text over and over, and to read it takes as long as to expand it.
+@lru_cache(maxsize=4)
 def _document(text: str, name: str) -> dict[str, Any]:
     """Return the document with what it extends laid under it, as if one author had written all."""
     value, source, _ = read_markup(text, name)

@@ -4,10 +4,10 @@ Everything that replay answers is asked of this. It is read in one pass over the
 and keeps of a record only what such questions ask.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from contracts.history import Event
 from contracts.instants import micros
@@ -195,6 +195,28 @@ class AsOf:
         return self.time is not None and (micros(event.recorded_at) or 0) > self.time
 
 
+class Governed(Protocol):
+    """What contracts there are, and which of them were in force when.
+
+    A verified ledger says so before anything is read of it, and a history with all that it read.
+    """
+
+    @property
+    def contracts(self) -> Mapping[str, Contract]:
+        """By digest, those that were in force."""
+        ...
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """By digest, those that were published, as text."""
+        ...
+
+    @property
+    def versions(self) -> VersionHistory:
+        """Which of them when."""
+        ...
+
+
 @dataclass(slots=True)
 class History:
     """What was done in a ledger.
@@ -239,17 +261,11 @@ class History:
             BrokenLedgerError: The store was changed since it was verified.
         """
         size = ledger.report.ledger.size
-        filling = _Filling(cls(contracts=dict(ledger.contracts), size=size), watch)
-        number = 0
+        filling = Filling(cls(contracts=dict(ledger.contracts), size=size), watch)
         # Nothing here refers to itself, and there may be millions of it to look through in vain.
         with uncollected():
-            for chunk in _chunks(ledger.events() if events is None else events, as_of):
-                filling.begin(chunk)
-                for event in chunk:
-                    filling.add(event)
-                    if step is not None and number % EVERY == 0:
-                        step(number, size)
-                    number += 1
+            for chunk in chunks(ledger.events() if events is None else events, as_of=as_of):
+                filling.take(chunk, step)
         return filling.history
 
     def act(self, digest: str) -> Act | None:
@@ -278,10 +294,12 @@ class History:
         self.acts.append(act)
 
 
-def _chunks(events: Iterable[Event], as_of: AsOf) -> Iterator[list[Event]]:
-    """Yield entries in lists, up to where they are read."""
+def chunks(
+    events: Iterable[Event], size: int = CHUNK, as_of: AsOf = AsOf()
+) -> Iterator[list[Event]]:
+    """Yield entries in lists of so many, up to where they are read."""
     left = iter(events)
-    while chunk := list(islice(left, CHUNK)):
+    while chunk := list(islice(left, size)):
         kept = [event for event in chunk if not as_of.ends_before(event)]
         if kept:
             yield kept
@@ -289,14 +307,29 @@ def _chunks(events: Iterable[Event], as_of: AsOf) -> Iterator[list[Event]]:
             return
 
 
-class _Filling:
-    """Takes in entries, one after the other."""
+class Filling:
+    """Fills a history with entries, one after the other.
 
-    def __init__(self, history: History, watch: Watch | None = None) -> None:
+    Args:
+        history: What is filled.
+        watch: Told of each entry at its place.
+        lineage: What places the entries; by default one of its own.
+
+    Attributes:
+        history: The same.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        watch: Watch | None = None,
+        lineage: SpillingLineage | None = None,
+    ) -> None:
         self.history = history
-        self._watch = watch
         # Whatever is of a closed run lies on disk: a long ledger is more than memory holds.
-        self._lineage = SpillingLineage()
+        self._lineage = SpillingLineage() if lineage is None else lineage
+        self._watch = watch
+        self._taken = 0
         self._views: dict[str, Views] = {}
         self._taking: dict[str, Callable[[Placed], None]] = {
             "run.opened": self._opened,
@@ -308,13 +341,22 @@ class _Filling:
             "approval": self._approval,
         }
 
-    def begin(self, chunk: Iterable[Event]) -> None:
-        """Get ready for entries that are added next."""
+    def take(self, chunk: Sequence[Event], step: Step | None = None) -> None:
+        """Take in the next entries.
+
+        Args:
+            chunk: The entries.
+            step: Called now and then with how many entries were taken, and how many there are.
+        """
         self._lineage.spill()
         self._lineage.expect(chunk)
+        for event in chunk:
+            self._add(event)
+            if step is not None and self._taken % EVERY == 0:
+                step(self._taken, self.history.size)
+            self._taken += 1
 
-    def add(self, event: Event) -> None:
-        """Take in the next entry."""
+    def _add(self, event: Event) -> None:
         self.history.versions.observe(event)
         if event.record["kind"] == "contract":
             self.history.texts[event.record["digest"]] = event.record["text"]

@@ -14,15 +14,15 @@ from typing import Final
 from contracts.expressions import cel_string
 from contracts.model import Contract
 from contracts.versions import Activation
-from replay.history import History
+from replay.history import Governed
 
 DELEGATION: Final = "identity.delegation"
 _SECOND: Final = 1_000_000
 
 
-def supposed(contract: Contract, history: History) -> Contract:
+def supposed(contract: Contract, governed: Governed) -> Contract:
     """Return a candidate with the delegations of what was in force, at their times."""
-    made = _delegations(history, history.versions.activations(contract.service))
+    made = _delegations(governed, governed.versions.activations(contract.service))
     if not made:
         return contract
     rules = tuple(
@@ -43,11 +43,11 @@ def without(contract: Contract, patterns: Sequence[str]) -> Contract:
     return replace(contract, rules=rules)
 
 
-def _delegations(history: History, activations: Sequence[Activation]) -> str:
+def _delegations(governed: Governed, activations: Sequence[Activation]) -> str:
     """Return when an action stands outside of the delegation of the contract then in force."""
     texts = {
         digest: rule.when
-        for digest, contract in history.contracts.items()
+        for digest, contract in governed.contracts.items()
         for rule in contract.rules
         if rule.id == DELEGATION
     }

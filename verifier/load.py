@@ -4,7 +4,7 @@ What builds on a ledger (replay, dashboards) takes this type and no other, and o
 makes it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,11 +69,13 @@ class VerifiedLedger:
         report: What the verification found.
         contracts: The contracts that were in force somewhere in it, by digest.
         versions: Which of them when.
+        texts: By digest, the contracts that were published, as text.
     """
 
     report: Report
     contracts: dict[str, Contract]
     versions: VersionHistory
+    texts: Mapping[str, str]
     _store: Source
     _reading: Rereading
     _seal: object = field(repr=False, compare=False, default=None)
@@ -151,7 +153,13 @@ def _opened_quickly(
         held.pop_all()
         proven = Proven(store, judged.founding, trust, report.ledger.size, folder)
         return VerifiedLedger(
-            _judged(report, judged), judged.contracts, judged.versions, store, proven, _SEAL
+            _judged(report, judged),
+            judged.contracts,
+            judged.versions,
+            judged.founding.texts,
+            store,
+            proven,
+            _SEAL,
         )
 
 
@@ -165,7 +173,8 @@ def _opened_exactly(
         what = f"broken at entry {broken.index}: {broken.what}" if broken else "it is broken"
         raise NotVerifiedError(f"{source}: {what}")
     again = Exactly(store, found.founding, trust, report.ledger.size, found.erasures)
-    return VerifiedLedger(report, found.contracts, found.versions, store, again, _SEAL)
+    texts = found.founding.texts
+    return VerifiedLedger(report, found.contracts, found.versions, texts, store, again, _SEAL)
 
 
 def verify_ledger(  # noqa: PLR0913 - each is something that may be asked for

@@ -66,6 +66,13 @@ class Chunk:
     def add(self, event: Event, lineage: Lineage, clocks: Clocks) -> Row:
         """Place the next entry, and make it part of the history."""
         placed = lineage.place(event)
+        row = self.take(placed, lineage, clocks)
+        lineage.remember(placed)
+        return row
+
+    def take(self, placed: Placed, lineage: Lineage, clocks: Clocks) -> Row:
+        """Take the next entry from whoever placed it, and makes it part of the history then."""
+        event = placed.event
         cited = tuple(lineage.cited(event.record)) if placed.subject == "action" else ()
         row = Row(placed, cited)
         if placed.subject:
@@ -73,7 +80,6 @@ class Chunk:
         self.rows.append(row)
         self.mixed = clocks.mixes(placed) or self.mixed
         self.unseen = self.unseen or event.unseen
-        lineage.remember(placed)
         return row
 
     def last(self, before: int | None) -> tuple[int, int | None]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from contracts.decision import Reason
 from contracts.history import Event
 from contracts.model import Contract, Effect, Verdict
 from replay.accepted import AcceptedError, read_accepted, told, unaccepted, written
-from replay.as_recorded import as_recorded
+from replay.as_recorded import as_recorded, judged_while_read
 from replay.candidates import Candidate
 from replay.decided_again import Judgements
 from replay.flips import Flip, Said, flips, said
@@ -59,8 +60,8 @@ def judged(
 ) -> tuple[History, Judgements, dict[int, Act]]:
     """Judge a random history again."""
     ledger = governed(events_of(case["history"]), contract)
-    history = History.of(ledger)
-    return history, as_recorded(ledger, history, candidates), acts_of(history)
+    history, judgements = judged_while_read(ledger, candidates)
+    return history, judgements, acts_of(history)
 
 
 def acts_of(history: History) -> dict[int, Act]:
@@ -73,6 +74,27 @@ def acts_of(history: History) -> dict[int, Act]:
 
 
 RANDOM = st.sampled_from(FOCUSES).flatmap(cases)
+
+
+@given(RANDOM, st.sampled_from([1, 3, 1_000]))
+@settings(max_examples=20)
+@pytest.mark.hypothesis
+def test_one_pass_reads_and_judges_as_two_do(case: Line, chunk: int) -> None:
+    """However many entries are judged at a time."""
+    contract = contract_of(case["contract"])
+    ledger = governed(events_of(case["history"]), contract)
+    with patch("replay.as_recorded.CHUNK", chunk):
+        history, judgements = judged_while_read(ledger, [contract])
+    alone = History.of(ledger)
+    assert (history.acts, history.runs, history.texts) == (alone.acts, alone.runs, alone.texts)
+    again = as_recorded(ledger, alone, [contract])
+    assert list(judgements.ungoverned) == list(again.ungoverned)
+    for one, other in zip(
+        (judgements.baseline, *judgements.candidates),
+        (again.baseline, *again.candidates),
+        strict=True,
+    ):
+        assert (one.judged, dict(one)) == (other.judged, dict(other))
 
 
 @given(RANDOM)

@@ -38,7 +38,9 @@ def test_a_verified_ledger_gives_its_valid_entries(path: Path) -> None:
 def test_only_open_ledger_makes_one(path: Path) -> None:
     """The type is a promise, so nobody else can give it."""
     with open_ledger(path) as ledger, pytest.raises(ValueError, match="open_ledger"):
-        VerifiedLedger(ledger.report, {}, VersionHistory(), cast("Any", None), cast("Any", None))
+        VerifiedLedger(
+            ledger.report, {}, VersionHistory(), {}, cast("Any", None), cast("Any", None)
+        )
 
 
 def test_what_does_not_hold_cannot_be_opened(path: Path) -> None:

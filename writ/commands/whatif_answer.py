@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from replay.candidates import Candidate, Change, Sweep
     from replay.cascade import Cascaded
     from replay.decided_again import DecidedAgain
-    from replay.history import History
+    from replay.history import Governed, History
     from replay.whatif import WhatIf
     from verifier.load import VerifiedLedger
 
@@ -74,26 +74,25 @@ def answer(ledger: str, trust: Path | None, settings: Settings, question: Questi
         UsageError: A candidate cannot be made, or something that is asked for is not there.
         CommandError: The ledger holds records back.
     """
-    from replay.as_recorded import as_recorded
+    from replay.as_recorded import judged_while_read
     from replay.supposed import without
     from replay.whatif import CASE, what_if
 
     choice = question.asked.choice()
     with opened_ledger(ledger, trust, settings) as opened:
         _refuse_withheld(opened)
-        history = history_of(opened)
-        candidates = _made(history, question.candidates)
-        chosen = chosen_actions(history, opened.report, choice, question.incident)
+        candidates = _made(opened, question.candidates)
         contracts = [one.contract for one in candidates]
         with progress("judging") as step:
-            judged = as_recorded(
+            history, judged = judged_while_read(
                 opened,
-                history,
                 contracts,
                 cases=CASE in question.by,
                 left_out=question.without,
                 step=step,
             )
+        _refuse_strangers(history, candidates)
+        chosen = chosen_actions(history, opened.report, choice, question.incident)
         cascades = (
             [
                 _cascaded(opened, history, without(contract, question.without), again)
@@ -135,9 +134,9 @@ def explain(
                 f"--explain: entry {index} is no action",
                 do="`--flips` lists the entries of those that flip.",
             )
-        named: list[tuple[str, Contract]] = [
-            (one.name, one.contract) for one in _made(history, question.candidates)
-        ]
+        candidates = _made(opened, question.candidates)
+        _refuse_strangers(history, candidates)
+        named: list[tuple[str, Contract]] = [(one.name, one.contract) for one in candidates]
         in_force = history.contracts.get(act.contract)
         if in_force is not None:
             named.insert(0, (f"in force, {in_force.version}", in_force))
@@ -188,7 +187,7 @@ def accepted(path: Path | None) -> Mapping[str, str]:
 # ---------------------------------------------------------------------------- candidates
 
 
-def _made(history: "History", asked: Candidates) -> "list[Candidate]":
+def _made(governed: "Governed", asked: Candidates) -> "list[Candidate]":
     """Make the candidates.
 
     Raises:
@@ -203,7 +202,7 @@ def _made(history: "History", asked: Candidates) -> "list[Candidate]":
 
     try:
         found = [Candidate(*_contract(name, asked.service)) for name in asked.contracts]
-        found += _changed(history, asked)
+        found += _changed(governed, asked)
     except CandidateError as error:
         raise UsageError(error.code, str(error), do=error.do) from error
     if not found:
@@ -212,12 +211,10 @@ def _made(history: "History", asked: Candidates) -> "list[Candidate]":
             "there is no candidate",
             do="Name one with --contract, or change the one in force with --set PATH=VALUE.",
         )
-    for one in found:
-        _refuse_stranger(history, one)
     own = asked.own or any(one.startswith(DELEGATION) for one in asked.sets)
     if own:
         return found
-    return [replace(one, contract=supposed(one.contract, history)) for one in found]
+    return [replace(one, contract=supposed(one.contract, governed)) for one in found]
 
 
 def _contract(name: str, service: str) -> "tuple[str, Contract]":
@@ -255,17 +252,23 @@ def _text(name: str) -> tuple[str, str]:
         ) from error
 
 
-def _refuse_stranger(history: "History", one: "Candidate") -> None:
+def _refuse_strangers(history: "History", candidates: "Sequence[Candidate]") -> None:
+    """Refuse the contract of a service that did nothing.
+
+    Raises:
+        UsageError: One is.
+    """
     services = {run.said("service") for run in history.runs.values()}
-    if one.contract.service not in services:
-        raise UsageError(
-            "candidate.service",
-            f"{one.name} is a contract of {one.contract.service}, which has no run here",
-            do=f"The services are: {', '.join(sorted(services)) or 'none'}.",
-        )
+    for one in candidates:
+        if one.contract.service not in services:
+            raise UsageError(
+                "candidate.service",
+                f"{one.name} is a contract of {one.contract.service}, which has no run here",
+                do=f"The services are: {', '.join(sorted(services)) or 'none'}.",
+            )
 
 
-def _changed(history: "History", asked: Candidates) -> "Iterator[Candidate]":
+def _changed(governed: "Governed", asked: Candidates) -> "Iterator[Candidate]":
     """Yield the candidates of `--set`: one of all single changes, or one for each of a sweep."""
     from replay.candidates import Candidate, CandidateError, Change, changed, read_set
 
@@ -276,7 +279,7 @@ def _changed(history: "History", asked: Candidates) -> "Iterator[Candidate]":
     sweeps: list[Sweep] = [one for one in read if not isinstance(one, Change)]
     if len(sweeps) > 1:
         raise CandidateError("sweep", "--set: one sweep at a time")
-    text = _text_in_force(history, asked.service)
+    text = _text_in_force(governed, asked.service)
     name = ", ".join(_short(one) for one in single)
     if not sweeps:
         yield Candidate(name, changed(text, single, name))
@@ -291,7 +294,7 @@ def _short(change: "Change") -> str:
     return f"{change.path.removeprefix('policy.limits.')}={change.value}"
 
 
-def _text_in_force(history: "History", service: str) -> str:
+def _text_in_force(governed: "Governed", service: str) -> str:
     """Return the text of the contract that a service was under last.
 
     Raises:
@@ -299,17 +302,17 @@ def _text_in_force(history: "History", service: str) -> str:
     """
     from replay.candidates import in_force_last
 
-    services = sorted({contract.service for contract in history.contracts.values()})
+    services = sorted({contract.service for contract in governed.contracts.values()})
     if not service and len(services) == 1:
         service = services[0]
-    digest = in_force_last(history, service) if service in services else ""
-    if digest not in history.texts:
+    digest = in_force_last(governed, service) if service in services else ""
+    if digest not in governed.texts:
         raise UsageError(
             "whatif.service",
             "--set: it cannot be told whose contract is changed",
             do=f"Name one with --service: {', '.join(services) or 'none has a contract here'}.",
         )
-    return history.texts[digest]
+    return governed.texts[digest]
 
 
 # -------------------------------------------------------------------------------- judging
