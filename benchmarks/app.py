@@ -101,6 +101,7 @@ class Window:
 
 def opened(browser: Browser, address: str, seen: Seen, patience: float = PAGE_SECONDS) -> None:
     """Open a page in a window of its own, and note what it took."""
+    sys.stderr.write(f"{address}\n")
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     # The scripts of the app are some megabytes, which a visitor's browser has from the page before.
     with_scripts = Window(context)
