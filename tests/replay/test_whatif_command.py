@@ -14,6 +14,7 @@ from replay.reports.value_schema import REFERENCE
 from replay.reports.value_schema import written as written_schema
 from replay.reports.whatif_schema import FILE, schema
 from tests.verifier.forge import Desk, contract_text, identity
+from verifier.load import open_ledger
 from writ import cli
 
 HOSTILE = "<script>\x1b[2J"
@@ -297,3 +298,15 @@ def test_a_contract_of_another_service_is_taken_for_this_one(folder: Path, writ:
     service = ("--service", "spiffe://shop.example/desk")
     found = told(writ, folder, "--contract", str(other), *service)
     assert found["tables"]["candidates"][0]["flips"] == 3
+
+
+def test_history_that_is_held_back_cannot_be_judged_again(
+    folder: Path, writ: Run, tmp_path: Path
+) -> None:
+    """Of a bundle with some of the runs, what the others counted for is not known."""
+    with open_ledger(folder / "desk.db") as ledger:
+        run = next(event.digest for event in ledger.events() if event.record["kind"] == "run")
+    bundle = tmp_path / "one"
+    assert writ("export", folder / "desk.db", "--out", bundle, "--runs", run)[0] == 0
+    code, out, err = writ("whatif", bundle, "--contract", folder / "2.0.0.yaml")
+    assert (code, out, "whatif.withheld" in err) == (4, "", True), err
