@@ -14,7 +14,7 @@ import streamlit as st
 
 from dashboards import session
 from dashboards.opening import Problem, Source, problem_of
-from dashboards.views import banner, look
+from dashboards.views import banner, keys, look
 
 # Of our own: Streamlit fetches the picture of a named icon from elsewhere.
 ICON: Final = Path(__file__).with_name("icon.svg")
@@ -22,14 +22,14 @@ _LOG = logging.getLogger("writ.app")
 
 
 def source_of(arguments: Sequence[str]) -> Source:
-    """Return what the app was started on: the ledger, and the trust file where there is one.
+    """Return what the app was started on: the ledger, then its trust file, then saved views.
 
     Example:
         >>> source_of(["refunds.db", "trust.json"])
-        Source(ledger='refunds.db', trust='trust.json')
+        Source(ledger='refunds.db', trust='trust.json', views='')
     """
-    ledger, trust = (*arguments, "", "")[:2]
-    return Source(ledger, trust)
+    ledger, trust, views = (*arguments, "", "", "")[:3]
+    return Source(ledger, trust, views)
 
 
 def main() -> None:
@@ -67,6 +67,7 @@ def main() -> None:
         banner.show(visit)
         if not isinstance(visit.result, Problem):
             page.run()
+            keys.listen()
     except Exception as error:  # noqa: BLE001 - the one place where every error of a page ends
         _LOG.exception("a page failed")
         banner.problem(problem_of(error))

@@ -64,22 +64,56 @@ _FINDINGS: Final = _columns(
     "rank idx place",
 )
 _INCIDENTS: Final = _columns(
-    "id code rule severity named_run identity since until", "first last size place"
+    "id code rule severity named_run identity", "rank first last size place"
 )
-_MEMBERS: Final = _columns("incident finding")
+_MEMBERS: Final = _columns("incident finding", "grouped")
+# An incident as a line of a list: what its findings say of it, and in how many runs they stand.
+_INCIDENTS_TABLE: Final = """
+CREATE TABLE incidents AS
+SELECT g.*, f.* EXCLUDE (grouped)
+FROM grouped g JOIN (
+  SELECT grouped, arg_min(says, place) AS says, arg_min(run, place) AS run,
+         arg_min(ref, place) AS ref, arg_min(id, place) AS finding,
+         count(*) FILTER (state = 'violated') AS violated,
+         count(DISTINCT run) FILTER (run != '') AS runs, count(DISTINCT identity) AS identities,
+         coalesce(min(moment) FILTER (moment != ''), '') AS began, max(moment) AS ended
+  FROM findings WHERE grouped >= 0 GROUP BY grouped) f ON f.grouped = g.place
+ORDER BY g.place
+"""
+# What the actions were worth that an incident's findings stand at: what the last outcome of each
+# says, and where none says anything, what was estimated before it. Each action counts once.
+_STAKES_TABLE: Final = """
+CREATE TABLE stakes AS
+WITH touched AS (
+  SELECT DISTINCT f.grouped, e.action FROM findings f JOIN entries e ON e.idx = f.idx
+  WHERE f.grouped >= 0 AND e.action != ''),
+said AS (
+  SELECT e.action, m.what, m.currency, arg_max(m.micros, m.idx) AS micros
+  FROM money m JOIN entries e ON e.idx = m.idx
+  WHERE m.what IN ('outcome value', 'action estimate')
+    AND e.action IN (SELECT action FROM touched) GROUP BY ALL),
+worth AS (
+  SELECT * FROM said WHERE what = 'outcome value'
+     OR action NOT IN (SELECT action FROM said WHERE what = 'outcome value'))
+SELECT t.grouped, w.currency, sum(w.micros)::BIGINT AS micros
+FROM touched t JOIN worth w ON w.action = t.action GROUP BY ALL ORDER BY t.grouped, w.currency
+"""
 _NAMED: Final = _columns("digest how", "source")
 _BASES: Final = _columns("", "place idx")
 # What a finding's run says of it stands in its own columns: a facet is a column.
-_FINDINGS_TABLE: Final = """
-CREATE TABLE findings AS
+# Their texts are long and there may be very many: sorted at once, they would not fit in memory.
+_FINDINGS_SELECT: Final = """
 SELECT f.*, coalesce(e.run, '') AS run, coalesce(r.ref, '') AS ref,
        coalesce(r.channel, '') AS channel,
        coalesce(nullif(r.service, ''), e.service, '') AS service,
        coalesce(e.moment, '') AS moment, coalesce(m.incident, '') AS incident,
+       coalesce(m.grouped, -1) AS grouped,
        lower(concat_ws(' ', f.words, r.ref, r.digest, r.channel, r.service, r.requester)) AS text
 FROM found f LEFT JOIN (SELECT idx, run, service, moment FROM entries
-                        WHERE idx IN (SELECT idx FROM found)) e ON e.idx = f.idx
+                        WHERE idx IN (SELECT idx FROM found WHERE place >= $1 AND place < $2)
+                       ) e ON e.idx = f.idx
      LEFT JOIN runs r ON r.digest = e.run LEFT JOIN members m ON m.finding = f.id
+WHERE f.place >= $1 AND f.place < $2
 ORDER BY f.place
 """
 # What a record names, by where that stands: what rests on an entry is found by its index.
@@ -114,6 +148,12 @@ LEFT JOIN (SELECT run, count(*) FILTER (state = 'violated') AS violated,
            FROM findings GROUP BY run) f ON f.run = r.digest
 ORDER BY r.idx
 """
+_MADE: Final = (
+    _INCIDENTS_TABLE,
+    _STAKES_TABLE,
+    _LISTED_TABLE,
+    _LINKS_TABLE,
+)
 _FILLED: Final[Mapping[str, Columns]] = {
     "entries": _ENTRIES,
     "opened": _OPENED,
@@ -153,12 +193,14 @@ def fill(ledger: VerifiedLedger, path: Path, step: Step | None = None) -> None:
         filling.write()
         report, incidents = ledger.report, ledger.report.incidents
         _create(connection, "found", _FINDINGS, _found(report))
-        _create(connection, "incidents", _INCIDENTS, map(_incident_row, count(), incidents))
+        _create(connection, "grouped", _INCIDENTS, map(_incident_row, count(), incidents))
         _create(connection, "members", _MEMBERS, _members_of(incidents))
         _create(connection, "bases", _BASES, _bases_of(report))
-        for made in (_RUNS_TABLE, _FINDINGS_TABLE, _LISTED_TABLE, _LINKS_TABLE):
+        connection.execute(_RUNS_TABLE)
+        _create_findings(connection, len(report.findings))
+        for made in _MADE:
             connection.execute(made)
-        for done in ("found", "opened", "closed", "members", "named"):
+        for done in ("found", "grouped", "opened", "closed", "members", "named"):
             connection.execute(f"DROP TABLE {done}")
         connection.execute("CHECKPOINT")
 
@@ -277,6 +319,11 @@ class _Filling:
                 self._rows["money"].append(
                     {"idx": event.index, "run": run, "what": f"{kind} {what}", **given}
                 )
+        estimate = record.get("estimate", {}).get("value") if kind == "action" else None
+        if estimate is not None:
+            self._rows["money"].append(
+                {"idx": event.index, "run": run, "what": "action estimate", **estimate}
+            )
         tokens = record.get("tokens")
         if tokens is not None:
             read, written = tokens.get("input", 0), tokens.get("output", 0)
@@ -346,8 +393,7 @@ def _incident_row(place: int, one: Incident) -> Row:
         "severity": str(one.severity),
         "named_run": one.run,
         "identity": one.identity,
-        "since": one.since,
-        "until": one.until,
+        "rank": SEVERITIES.index(str(one.severity)),
         "first": one.first,
         "last": one.last,
         "size": len(one.findings),
@@ -356,7 +402,17 @@ def _incident_row(place: int, one: Incident) -> Row:
 
 
 def _members_of(incidents: Sequence[Incident]) -> Iterator[Row]:
-    return ({"incident": one.id, "finding": which} for one in incidents for which in one.findings)
+    for place, one in enumerate(incidents):
+        for which in one.findings:
+            yield {"incident": one.id, "finding": which, "grouped": place}
+
+
+def _create_findings(connection: duckdb.DuckDBPyConnection, size: int) -> None:
+    """Create the findings' table, a part of them after the other."""
+    made = "CREATE TABLE findings AS"
+    for start in range(0, max(size, 1), CHUNK):
+        connection.execute(f"{made} {_FINDINGS_SELECT}", [start, start + CHUNK])
+        made = "INSERT INTO findings"
 
 
 def _create(

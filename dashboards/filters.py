@@ -22,6 +22,19 @@ SORTS: Final[Mapping[str, str]] = {
 }
 DEFAULT_SORT: Final = "severity"
 
+# What the inbox lists: findings that belong together as one line, or each by itself.
+INCIDENTS: Final = "incidents"
+FINDINGS: Final = "findings"
+VIEWS: Final = (INCIDENTS, FINDINGS)
+# By the gravest, the newest and so on of their findings; and by how many those are.
+INCIDENT_SORTS: Final[Mapping[str, str]] = {
+    "severity": "i.rank, i.size DESC, i.first, i.id",
+    "newest": "i.ended DESC, i.last DESC, i.id",
+    "oldest": "i.began, i.first, i.id",
+    "rule": "i.rule, i.first, i.id",
+    "largest": "i.size DESC, i.first, i.id",
+}
+
 # The facets in the order of the page: parameter of the address, column of the findings.
 FACETS: Final[Mapping[str, str]] = {
     "result": "state",
@@ -31,7 +44,10 @@ FACETS: Final[Mapping[str, str]] = {
     "channel": "channel",
     "version": "version",
     "service": "service",
+    "incident": "incident",
 }
+# Of these there are as many as incidents: one is chosen by opening it.
+OPENED: Final = frozenset({"incident"})
 
 
 # The values that two of the facets can have; the others have those of the findings.
@@ -49,6 +65,16 @@ def number(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
+def page_of(number: int) -> int:
+    """Return the page on which the line with this number stands; both count from 1.
+
+    Example:
+        >>> page_of(1), page_of(25), page_of(26), page_of(0)
+        (1, 1, 2, 1)
+    """
+    return max(-(-number // PAGE_SIZE), 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A choice of findings, their order, and a page of them.
@@ -58,12 +84,14 @@ class Filter:
         search: Words that must all stand in the finding, whatever their case.
         sort: A key of `SORTS`.
         page: From 1.
+        view: One of `VIEWS`, as it was asked for.
     """
 
     chosen: Mapping[str, tuple[str, ...]]
     search: str = ""
     sort: str = DEFAULT_SORT
     page: int = 1
+    view: str = INCIDENTS
 
     @classmethod
     def of(cls, parameters: Mapping[str, Iterable[str]]) -> "Filter":
@@ -78,12 +106,13 @@ class Filter:
         chosen.setdefault("result", DEFAULT_STATES)
         for name, known in _KNOWN.items():
             chosen[name] = tuple(one for one in chosen.get(name, ()) if one in known)
-        sort = _last(values, "sort")
+        sort, view = _last(values, "sort"), _last(values, "view")
         return cls(
             {name: given for name, given in chosen.items() if given},
             _last(values, "q"),
-            sort if sort in SORTS else DEFAULT_SORT,
+            sort if sort in INCIDENT_SORTS else DEFAULT_SORT,
             max(number(_last(values, "page")) or 1, 1),
+            view if view in VIEWS else INCIDENTS,
         )
 
     def parameters(self) -> dict[str, list[str]]:
@@ -99,6 +128,8 @@ class Filter:
             found["q"] = [self.search]
         if self.sort != DEFAULT_SORT:
             found["sort"] = [self.sort]
+        if self.view != INCIDENTS:
+            found["view"] = [self.view]
         if self.page > 1:
             found["page"] = [str(self.page)]
         return found
@@ -121,10 +152,39 @@ class Filter:
         """Return the same choice at another page."""
         return replace(self, page=page)
 
+    def within(self, incident: str) -> "Filter":
+        """Return the same choice among the findings of one incident, from its first page."""
+        chosen = {**self.chosen, "incident": (incident,)}
+        return replace(self, chosen=chosen, page=1, view=INCIDENTS)
+
+    def outside(self) -> "Filter":
+        """Return the same choice among all incidents, from the first page."""
+        chosen = {name: kept for name, kept in self.chosen.items() if name not in OPENED}
+        if not set(self.states) & set(DEFAULT_STATES):
+            chosen["result"] = DEFAULT_STATES
+        return replace(self, chosen=chosen, page=1, view=INCIDENTS)
+
     @property
     def narrowed(self) -> bool:
         """Whether anything but the defaults is asked for."""
-        return bool(replace(self, page=1, sort=DEFAULT_SORT).parameters())
+        return bool(replace(self, page=1, sort=DEFAULT_SORT, view=INCIDENTS).parameters())
+
+    @property
+    def incident(self) -> str:
+        """The incident whose findings are asked for; empty where no one is."""
+        given = self.chosen.get("incident", ())
+        return given[0] if len(given) == 1 else ""
+
+    @property
+    def of_findings(self) -> bool:
+        """Whether the list is one of findings: also of an incident's, and of what is in none."""
+        in_incidents = bool(set(self.states) & set(DEFAULT_STATES))
+        return self.view == FINDINGS or "incident" in self.chosen or not in_incidents
+
+    @property
+    def order(self) -> str:
+        """The order of findings that the sort means."""
+        return SORTS.get(self.sort, SORTS[DEFAULT_SORT])
 
     @property
     def states(self) -> tuple[str, ...]:

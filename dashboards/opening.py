@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from dashboards import checks
 from dashboards.preparing import MANY, Asked, Tell, prepared, prepared_apart
@@ -33,10 +33,12 @@ class Source:
     Attributes:
         ledger: A file or a database URL.
         trust: The trust file; empty where there is none.
+        views: A file of saved views; empty where there is none.
     """
 
     ledger: str
     trust: str = ""
+    views: str = ""
 
     @property
     def name(self) -> str:
@@ -47,10 +49,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where a ledger ends: its size, and the leaf hash of its last entry."""
+    """Where a ledger ends: its size, the leaf hash of its last entry, and when it was written.
+
+    `written` is what the file system says of the file; empty of a database elsewhere. It is no
+    proof of anything: a file that was written to may be the same, and is worth another look.
+    """
 
     size: int
     leaf: str
+    written: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,8 @@ class Problem:
     what: str
     do: str
 
+
+_ADVICE: Final = "See that the file is where it was when the app was started, then try again."
 
 Result = Shown | Broken | Problem
 Out = TypeVar("Out")
@@ -182,7 +191,19 @@ def end_of(source: Source) -> End:
     """
     with closing(open_source(source.ledger)) as store:
         size = store.size()
-        return End(size, leaf_hash(store.row(size - 1).header).hex() if size else "")
+        leaf = leaf_hash(store.row(size - 1).header).hex() if size else ""
+    # When it is closed again: whoever closes a store last may put its journal into its file.
+    return End(size, leaf, _written(source))
+
+
+def _written(source: Source) -> tuple[int, ...]:
+    if "://" in source.ledger:
+        return ()
+    try:
+        told = Path(source.ledger).stat()
+    except OSError:
+        return ()
+    return told.st_mtime_ns, told.st_size
 
 
 def continues(source: Source, before: End) -> bool:
@@ -248,4 +269,4 @@ def _advice(error: VerifierError | LedgerError) -> str:
         return "Another program holds the file. Wait until it is done, then try again."
     if "not a ledger" in said or "not a database" in said:
         return "Start the app with the name of a ledger: a .db file that Writ made."
-    return "See that the file is where it was when the app was started, then try again."
+    return _ADVICE

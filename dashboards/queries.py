@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dashboards.filters import FACETS, PAGE_SIZE, SORTS, Filter
+from dashboards.filters import FACETS, OPENED, PAGE_SIZE, SORTS, Filter
 from dashboards.tables import Tables
 from dashboards.words import STATES, short
 
@@ -81,13 +81,12 @@ class Neighbours:
 
 def findings(tables: Tables, chosen: Filter) -> Found:
     """Return one page of the findings that a filter keeps, in its order."""
-    where, values = _where(chosen)
+    where, values = where_of(chosen)
     total = tables.number(f"SELECT count(*) FROM findings WHERE {where}", *values)
     pages = max(-(-total // PAGE_SIZE), 1)
     page = min(chosen.page, pages)
     rows = tables.rows(
-        f"SELECT {_COLUMNS} FROM findings WHERE {where} "
-        f"ORDER BY {SORTS[chosen.sort]} LIMIT ? OFFSET ?",
+        f"SELECT {_COLUMNS} FROM findings WHERE {where} ORDER BY {chosen.order} LIMIT ? OFFSET ?",
         *values,
         PAGE_SIZE,
         (page - 1) * PAGE_SIZE,
@@ -126,21 +125,29 @@ def findings_on(tables: Tables, index: int) -> tuple[FindingRow, ...]:
 
 def neighbours(tables: Tables, chosen: Filter, which: str) -> Neighbours:
     """Return what stands before and after a finding in a filter's order."""
-    where, values = _where(chosen)
+    where, values = where_of(chosen)
+    # First which stand beside it, then what they say: of all others only the order is read.
     rows = tables.rows(
-        f"WITH kept AS (SELECT {_COLUMNS}, row_number() OVER (ORDER BY {SORTS[chosen.sort]}) "
-        f"AS number, count(*) OVER () AS total FROM findings WHERE {where}), "
-        "here AS (SELECT number FROM kept WHERE id = ? LIMIT 1) "
-        "SELECT kept.*, here.number FROM kept, here "
-        "WHERE kept.number BETWEEN here.number - 1 AND here.number + 1 ORDER BY kept.number",
+        f"WITH kept AS (SELECT id, place, row_number() OVER (ORDER BY {chosen.order}) AS number, "
+        f"count(*) OVER () AS total FROM findings WHERE {where}), "
+        "here AS (SELECT number FROM kept WHERE id = ? ORDER BY number LIMIT 1) "
+        "SELECT kept.number - here.number, kept.place, here.number, kept.total FROM kept, here "
+        "WHERE kept.number BETWEEN here.number - 1 AND here.number + 1",
         *values,
         which,
     )
     if not rows:
         return Neighbours(0, 0, None, None)
-    here, total = rows[0][-1], rows[0][-2]
-    beside = {row[-3] - here: FindingRow(*row[:-3]) for row in rows}
-    return Neighbours(here, total, beside.get(-1), beside.get(1))
+    places = {int(beside): int(place) for beside, place, _, _ in rows}
+    before, after = (_at(tables, places.get(beside)) for beside in (-1, 1))
+    return Neighbours(rows[0][2], rows[0][3], before, after)
+
+
+def _at(tables: Tables, place: int | None) -> FindingRow | None:
+    if place is None:
+        return None
+    rows = tables.rows(f"SELECT {_COLUMNS} FROM findings WHERE place = ?", place)
+    return FindingRow(*rows[0])
 
 
 def choices(tables: Tables) -> Mapping[str, tuple[str, ...]]:
@@ -154,6 +161,7 @@ def choices(tables: Tables) -> Mapping[str, tuple[str, ...]]:
             )
         )
         for name, column in FACETS.items()
+        if name not in OPENED
     }
 
 
@@ -162,7 +170,7 @@ def counts(tables: Tables, chosen: Filter | None = None) -> Mapping[str, int]:
 
     A filter's own choice of states plays no part: the numbers stand beside what can be chosen.
     """
-    where, values = ("true", ()) if chosen is None else _where(chosen, without="result")
+    where, values = ("true", ()) if chosen is None else where_of(chosen, without="result")
     rows = tables.rows(
         f"SELECT state, count(*) FROM findings WHERE {where} GROUP BY state", *values
     )
@@ -235,7 +243,7 @@ def span(tables: Tables) -> tuple[str, str]:
 
 def by_time(tables: Tables, chosen: Filter) -> tuple[Bar, ...]:
     """Return how many findings a filter keeps, by time and clause."""
-    where, values = _where(chosen)
+    where, values = where_of(chosen)
     width = bar_width(tables)
     rows = tables.rows(
         f"SELECT strftime(start, '{_ISO}'), strftime(start + INTERVAL 1 {width}, '{_ISO}'), "
@@ -275,11 +283,11 @@ def marks(tables: Tables) -> tuple[Mark, ...]:
     )
 
 
-# --------------------------------------------------------------------------- inside
+# ---------------------------------------------------------------------- what a filter means
 
 
-def _where(chosen: Filter, without: str = "") -> tuple[str, tuple[object, ...]]:
-    """Return a filter's condition and the values for its question marks."""
+def where_of(chosen: Filter, without: str = "") -> tuple[str, tuple[object, ...]]:
+    """Return a filter's condition over findings, and the values for its question marks."""
     parts = list(_parts(chosen, without))
     condition = " AND ".join(part for part, _ in parts) or "true"
     return condition, tuple(value for _, values in parts for value in values)

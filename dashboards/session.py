@@ -17,6 +17,7 @@ from dashboards.opening import (
     Opening,
     Problem,
     Result,
+    Shown,
     Source,
     busy,
     continues,
@@ -24,6 +25,7 @@ from dashboards.opening import (
     read_trust,
     trust_problem,
 )
+from dashboards.tables import Tables
 from dashboards.words import count
 from verifier.errors import TrustError
 from verifier.trust import Trust
@@ -36,6 +38,7 @@ TICK_SECONDS: Final = 0.25
 KEPT: Final = 2
 _KEY: Final = "writ_visit"
 CARRIED: Final = "inbox"
+PICKED: Final = "selected"
 
 INBOX: Final = "views/inbox.py"
 RUN: Final = "views/run.py"
@@ -118,6 +121,12 @@ def current() -> Visit:
     return cast("Visit", st.session_state[_KEY])
 
 
+def tables() -> Tables | None:
+    """Return the tables of the ledger that the app opened for this page; None where it broke."""
+    result = current().result
+    return result.tables if isinstance(result, Shown) else None
+
+
 def parameters() -> Mapping[str, tuple[str, ...]]:
     """Return the address's parameters, each with all its values."""
     return {name: tuple(st.query_params.get_all(name)) for name in st.query_params}
@@ -136,6 +145,11 @@ def chosen() -> Filter:
 def carried() -> Filter:
     """Return the inbox's filter, as the address of another page carries it."""
     return Filter.unpacked(parameter(CARRIED))
+
+
+def back(chosen: Filter, picked: str = "") -> dict[str, list[str]]:
+    """Return the inbox's address for a choice, with one line of its list selected."""
+    return {**chosen.parameters(), **({PICKED: [picked]} if picked else {})}
 
 
 def go(there: Mapping[str, Sequence[str]]) -> None:
@@ -159,9 +173,15 @@ def say_address() -> None:
 def _news(source: Source, before: End | None, now: End) -> str:
     if before is None or before == now:
         return ""
-    if now.size > before.size and continues(source, before):
+    longer = now.size > before.size
+    if longer and Later(lambda: continues(source, before)).wait(PATIENCE_SECONDS) is True:
         new = count(now.size - before.size, "entry is", "entries are")
         return f"{new} new since this was verified, and not shown."
+    if (now.size, now.leaf) == (before.size, before.leaf):
+        return (
+            "The ledger's file was written to since this was verified, and has no new entry: "
+            "a head was signed, or something in it was altered. Verify again to know."
+        )
     return "The ledger is no longer the one that was verified. What is shown was read before."
 
 

@@ -184,6 +184,21 @@ def when(moment: str) -> str:
     return f"{moment[:10]} {moment[11:19]} UTC" if moment else ""
 
 
+def span(first: str, last: str) -> str:
+    """Return from when to when, or when, where that is the same minute.
+
+    Example:
+        >>> span("2026-03-01T09:00:12.000000Z", "2026-03-01T10:30:00.000000Z")
+        '2026-03-01 09:00 to 10:30 UTC'
+        >>> span("2026-03-01T09:00:12.000000Z", "2026-03-02T10:30:00.000000Z")
+        '2026-03-01 09:00 to 2026-03-02 10:30 UTC'
+    """
+    if first[:16] == last[:16]:
+        return when(first)
+    end = last[11:16] if first[:10] == last[:10] else f"{last[:10]} {last[11:16]}"
+    return f"{first[:10]} {first[11:16]} to {end} UTC"
+
+
 def count(number: int, one: str, more: str = "") -> str:
     """Return a number with its noun.
 

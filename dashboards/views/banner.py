@@ -17,9 +17,11 @@ def show(visit: session.Visit) -> None:
         _broken(visit, result)
     else:
         _verified(visit, result)
-    if visit.news and not isinstance(result, Problem):
+    # A broken ledger may be put right again, by its file's last copy for one.
+    if not isinstance(result, Problem) and (visit.news or isinstance(result, Broken)):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning(_escaped(visit.news), icon=":material/update:", width="stretch")
+            if visit.news:
+                st.warning(_escaped(visit.news), icon=":material/update:", width="stretch")
             st.button("Verify again", key="verify_again", on_click=session.verify_again)
 
 

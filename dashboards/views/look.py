@@ -12,6 +12,15 @@ STYLE: Final = """
 .stMainBlockContainer a[data-testid="stPageLink-NavLink"]:hover { text-decoration: underline; }
 .stMainBlockContainer a[data-testid="stPageLink-NavLink"] p { font-weight: 500; }
 .stMainBlockContainer a:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
+.st-key-views a[data-testid="stPageLink-NavLink"] { background: none; }
+.st-key-views a[data-testid="stPageLink-NavLink"] p { font-weight: 400; }
+.st-key-views a[data-testid="stPageLink-NavLink"]:hover { text-decoration: underline; }
+[data-testid="stSidebar"] a:focus-visible { outline: 2px solid currentColor; }
+.st-key-guide { display: none; }
+[data-writ-guide="shown"] .st-key-guide { display: flex; }
+[class*="st-key-picked-"] { border-color: currentColor; box-shadow: inset 3px 0 0 currentColor; }
+[class*="st-key-picked-"], [class*="st-key-finding-"] { scroll-margin-block: 5rem; }
+[class*="st-key-finding-"]:focus { outline: 2px solid currentColor; outline-offset: 2px; }
 [data-testid="stCaptionContainer"] code { font-size: 0.92em; }
 [class*="st-key-step-"] h3 { padding: 0; }
 </style>

@@ -8,9 +8,20 @@ import streamlit as st
 
 from dashboards import session
 from dashboards.filters import Filter
+from dashboards.incidents import IncidentRow
 from dashboards.queries import FindingRow
 from dashboards.runs import Entry
-from dashboards.words import ADVICE, HANDLED, SIGNS, STATE_MEANS, VIOLATED, code, opened, plain
+from dashboards.words import (
+    ADVICE,
+    HANDLED,
+    SIGNS,
+    STATE_MEANS,
+    UNDECIDABLE,
+    VIOLATED,
+    code,
+    opened,
+    plain,
+)
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
 SEVERITY_COLOURS: Final[Mapping[str, Colour]] = {
@@ -44,6 +55,23 @@ def signs(row: FindingRow) -> None:
         color=STATE_COLOURS.get(row.state, "violet"),
         help=STATE_MEANS.get(row.state),
     )
+
+
+def incident_signs(row: IncidentRow) -> None:
+    """Show how much an incident matters, and what became of the rule in its findings."""
+    st.badge(
+        row.severity,
+        icon=SIGNS.get(row.severity),
+        color=SEVERITY_COLOURS.get(row.severity, "gray"),
+    )
+    for state, number in ((VIOLATED, row.violated), (UNDECIDABLE, row.undecidable)):
+        if number:
+            st.badge(
+                state if row.size == 1 else f"{number:,} {state}",
+                icon=STATE_SIGNS.get(state, ":material/question_mark:"),
+                color=STATE_COLOURS.get(state, "violet"),
+                help=STATE_MEANS.get(state),
+            )
 
 
 def named(label: str, value: str) -> None:
@@ -82,6 +110,14 @@ def run_link(
 
     The filter goes along, so that the run page knows what comes next and the way back.
     """
+    there = run_address(run, at=at, finding=finding, chosen=chosen)
+    st.page_link(session.RUN, label=label, icon=icon, query_params=there)
+
+
+def run_address(
+    run: str, *, at: int | None = None, finding: str = "", chosen: Filter | None = None
+) -> dict[str, list[str]]:
+    """Return the parameters of a run's address, at one of its steps, with the inbox's choice."""
     there: dict[str, list[str]] = {"run": [run]} if run else {}
     if at is not None:
         there["at"] = [str(at)]
@@ -90,7 +126,7 @@ def run_link(
     packed = chosen.packed() if chosen is not None else ""
     if packed:
         there[session.CARRIED] = [packed]
-    st.page_link(session.RUN, label=label, icon=icon, query_params=there)
+    return there
 
 
 def entry_link(label: str, index: int, icon: str = ":material/description:") -> None:

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from dashboards import charts, queries, runs, session
-from dashboards.filters import Filter, number
+from dashboards.filters import Filter, number, page_of
 from dashboards.opening import Shown
 from dashboards.runs import Listed, ListedRun, RunHead, Step
 from dashboards.tables import Tables
-from dashboards.views import findings, parts, steps
+from dashboards.views import findings, keys, parts, steps
 from dashboards.words import code, count, last_name, seconds, short, sums, when
 
 
@@ -49,6 +49,7 @@ def _run(tables: Tables, head: RunHead, found: queries.FindingRow | None) -> Non
     all_steps = runs.steps(tables, head)
     _head(head, all_steps)
     findings.of_run(tables, head, queries.findings_of_run(tables, head.digest), found)
+    _help(found)
     st.header("Timeline", anchor="timeline")
     figure = charts.waterfall(all_steps)
     if figure is not None:
@@ -62,19 +63,27 @@ def _run(tables: Tables, head: RunHead, found: queries.FindingRow | None) -> Non
 def _ways(tables: Tables, head: RunHead, found: queries.FindingRow | None, chosen: Filter) -> None:
     """Show the ways on: back to the inbox as it was, and to what stands beside this."""
     with st.container(horizontal=True, vertical_alignment="center", key="ways"):
-        st.page_link(
-            session.INBOX,
-            label="Inbox",
-            icon=":material/arrow_back:",
-            query_params=chosen.parameters(),
-        )
+        beside = queries.neighbours(tables, chosen, found.id) if found is not None else None
+        _inbox(chosen, found, beside)
         st.page_link(session.RUN, label="All runs", icon=":material/list:")
         if head.before:
             parts.run_link("Run before", head.before, icon=":material/chevron_left:")
         if head.after:
             parts.run_link("Run after", head.after, icon=":material/chevron_right:")
-        if found is not None:
-            _beside(queries.neighbours(tables, chosen, found.id), chosen)
+        if beside is not None:
+            _beside(beside, chosen)
+
+
+def _inbox(
+    chosen: Filter, found: queries.FindingRow | None, beside: queries.Neighbours | None
+) -> None:
+    """Show the way back to the inbox, to the page where the reader is by now."""
+    if beside is not None and beside.number and chosen.of_findings:
+        chosen = chosen.at_page(page_of(beside.number))
+    there = session.back(chosen, found.id if found is not None else "")
+    icon = ":material/arrow_back:"
+    if st.button("Inbox", key="go-U", shortcut="U", type="tertiary", icon=icon):
+        st.switch_page(session.INBOX, query_params=there)
 
 
 def _beside(beside: queries.Neighbours, chosen: Filter) -> None:
@@ -82,12 +91,31 @@ def _beside(beside: queries.Neighbours, chosen: Filter) -> None:
         return
     st.space("small")
     st.caption(f"finding {beside.number:,} of {beside.total:,} in the inbox", width="content")
-    for label, icon, row in (
-        ("Finding before", ":material/keyboard_arrow_up:", beside.before),
-        ("Next finding", ":material/keyboard_arrow_down:", beside.after),
+    for label, key, row in (
+        ("Finding before", "K", beside.before),
+        ("Next finding", "J", beside.after),
     ):
-        if row is not None:
-            parts.run_link(label, row.run, at=row.index, finding=row.id, chosen=chosen, icon=icon)
+        there = (
+            parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen)
+            if row is not None
+            else {}
+        )
+        st.button(
+            label,
+            key=f"go-{key}",
+            shortcut=key,
+            type="tertiary",
+            disabled=row is None,
+            on_click=session.go,
+            args=(there,),
+        )
+
+
+def _help(found: queries.FindingRow | None) -> None:
+    """Say which keys there are, and give the finding that was opened the focus."""
+    if found is not None:
+        st.caption(keys.ONE)
+    keys.focus(f"finding-{found.place}" if found is not None else "")
 
 
 def _head(head: RunHead, all_steps: tuple[Step, ...]) -> None:
@@ -152,15 +180,14 @@ def _page_of_steps(all_steps: tuple[Step, ...], index: int | None) -> tuple[Step
 def _without_run(tables: Tables, found: queries.FindingRow) -> None:
     """Show a finding that stands at an entry of no run: governance, a stream, an import's data."""
     chosen = session.carried()
-    st.page_link(
-        session.INBOX,
-        label="Inbox",
-        icon=":material/arrow_back:",
-        query_params=chosen.parameters(),
-    )
+    beside = queries.neighbours(tables, chosen, found.id)
+    with st.container(horizontal=True, vertical_alignment="center", key="ways"):
+        _inbox(chosen, found, beside)
+        _beside(beside, chosen)
     st.title(f"Entry {found.index}", anchor=False)
     st.caption("This entry belongs to no run.")
     findings.one(tables, found, linked=False)
+    _help(found)
     entry = runs.entry(tables, found.index)
     if entry is None:
         st.info("The entry itself was left out as invalid, so it is not shown.")

@@ -19,6 +19,7 @@ from tests.browser.waiting import settle
 from verifier import Finding, verify_ledger
 from verifier.findings import Result, Severity
 
+MEDIUM = "severity=medium&view=findings"
 # Where Vega draws bars, each is a path of its own in a group of this class.
 BARS = ".mark-rect path"
 # Streamlit hands a chart its rows after it was drawn, so that Vega sees none of them at first; and
@@ -44,10 +45,10 @@ def shown(page: Page, text: str) -> Locator:
 def choose_medium(app: App, page: Page) -> Sequence[Finding]:
     """Open the inbox and keep the findings of medium severity; return them."""
     medium = [one for one in to_review(app) if one.severity is Severity.MEDIUM]
-    page.goto(app.address)
+    page.goto(f"{app.address}/?view=findings")
     page.get_by_test_id("stSidebar").get_by_role("button", name="medium").click()
     expect(shown(page, f"{len(medium)} findings")).to_be_visible()
-    expect(page).to_have_url(f"{app.address}/?severity=medium")
+    expect(page).to_have_url(f"{app.address}/?{MEDIUM}")
     return medium
 
 
@@ -55,7 +56,7 @@ def test_the_inbox_counts_as_the_verifier_does(app: App, page: Page) -> None:
     """All that has to be reviewed, and no more of it on a page than fits."""
     findings = to_review(app)
     assert 25 < len(findings) < 50
-    page.goto(app.address)
+    page.goto(f"{app.address}/?view=findings")
     expect(shown(page, f"{len(findings)} findings, 1 to 25 shown")).to_be_visible()
     expect(shown(page, f"{len(findings)} violations")).to_be_visible()
     expect(page.get_by_role("link", name=re.compile(r"^Open entry \d+$"))).to_have_count(25)
@@ -66,7 +67,7 @@ def test_a_choice_stands_in_the_address_and_outlives_a_reload(app: App, page: Pa
     medium = choose_medium(app, page)
     page.reload()
     expect(shown(page, f"{len(medium)} findings")).to_be_visible()
-    expect(page).to_have_url(f"{app.address}/?severity=medium")
+    expect(page).to_have_url(f"{app.address}/?{MEDIUM}")
 
 
 def test_a_finding_opens_its_step(app: App, page: Page) -> None:
@@ -86,23 +87,24 @@ def test_back_leads_to_the_inbox_as_it_was(app: App, page: Page) -> None:
     page.get_by_role("link", name=f"Open entry {medium[0].index}", exact=True).click()
     expect(page.locator(f".st-key-step-{medium[0].index}")).to_be_visible()
     page.go_back()
-    if page.url.endswith("/run?severity=medium"):
+    if page.url.endswith(f"/run?{MEDIUM}"):
         # On a slow machine Streamlit keeps the page and what it shows as two steps of the history.
         page.go_back()
-    expect(page).to_have_url(f"{app.address}/?severity=medium", timeout=10_000)
+    expect(page).to_have_url(f"{app.address}/?{MEDIUM}", timeout=10_000)
     expect(shown(page, f"{len(medium)} findings")).to_be_visible()
 
     page.go_forward()
     expect(page.locator(f".st-key-step-{medium[0].index}")).to_be_visible()
-    page.get_by_test_id("stMain").get_by_role("link", name="Inbox").click()
-    expect(page).to_have_url(f"{app.address}/?severity=medium", timeout=10_000)
+    page.get_by_test_id("stMain").get_by_role("button", name="Inbox").click()
+    selected = f"{MEDIUM}&selected={medium[0].id}"
+    expect(page).to_have_url(f"{app.address}/?{selected}", timeout=10_000)
     expect(shown(page, f"{len(medium)} findings")).to_be_visible()
 
 
 def test_a_list_has_pages_and_the_address_names_one(app: App, page: Page) -> None:
     """The second page is another one, and a sent link opens it."""
     total = len(to_review(app))
-    page.goto(f"{app.address}/?page=2")
+    page.goto(f"{app.address}/?view=findings&page=2")
     expect(shown(page, f"{total} findings, 26 to {total} shown")).to_be_visible()
 
 
@@ -111,7 +113,10 @@ def test_what_an_agent_wrote_is_text(app: App, page: Page) -> None:
 
     That nothing was asked of another machine is seen to where the page is closed.
     """
-    for path in ("run?" + urlencode({"ref": HOSTILE}), "?" + urlencode({"q": "192.0.2.1"})):
+    for path in (
+        "run?" + urlencode({"ref": HOSTILE}),
+        "?" + urlencode({"q": "192.0.2.1", "view": "findings"}),
+    ):
         page.goto(f"{app.address}/{path}")
         settle(page)
         expect(shown(page, '<img src="http://192.0.2.1/a">')).to_be_visible()

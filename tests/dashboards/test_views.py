@@ -97,13 +97,14 @@ def rows(app: AppTest) -> list[str]:
 def test_the_inbox_shows_what_was_violated(visitor: Visitor, tmp_path: Path) -> None:
     """Verdict, numbers and rows are the verifier's."""
     visitor.starts(*saved(desk(), tmp_path))
-    app = fine(visitor.opens())
-    shown = words(app)
-    assert "**1 violation** of 1 rule, in 1 run of 3." in shown
-    assert "1 finding, 1 to 1 shown" in shown
-    assert "Look first." in shown
-    assert [metric.value for metric in app.metric] == ["1", "0", "1", "1"]
-    assert rows(app) == ["Open entry 5"]
+    for view in ("incidents", "findings"):
+        app = fine(visitor.opens(view=view))
+        shown = words(app)
+        assert "**1 violation** of 1 rule, in 1 run of 3." in shown
+        assert ("1 finding in 1 incident," if view == "incidents" else "1 finding,") in shown
+        assert "1 to 1 shown" in shown
+        assert "Look first." in shown
+        assert rows(app) == ["Open entry 5"]
 
 
 def test_the_banner_says_what_is_proven(visitor: Visitor, tmp_path: Path) -> None:
@@ -130,13 +131,13 @@ def test_handled_is_asked_for_by_name(visitor: Visitor, tmp_path: Path) -> None:
 def test_choices_go_into_the_address_and_come_out_of_it(visitor: Visitor, tmp_path: Path) -> None:
     """What is clicked is what a sent link shows."""
     visitor.starts(*saved(many(), tmp_path))
-    app = fine(visitor.opens())
+    app = fine(visitor.opens(view="findings"))
     assert "30 findings, 1 to 25 shown" in words(app)
     app.multiselect(key="channel").select("chat").run()
     assert "15 findings, 1 to 15 shown" in words(fine(app))
-    assert app.query_params == {"channel": "chat"}
-    assert _asked(app, 0)["inbox"] == ["channel=chat"]
-    again = fine(visitor.opens(channel="chat"))
+    assert app.query_params == {"channel": "chat", "view": "findings"}
+    assert _asked(app, 0)["inbox"] == ["channel=chat&view=findings"]
+    again = fine(visitor.opens(channel="chat", view="findings"))
     assert rows(again) == rows(app)
     assert again.multiselect(key="channel").value == ["chat"]
 
@@ -144,14 +145,14 @@ def test_choices_go_into_the_address_and_come_out_of_it(visitor: Visitor, tmp_pa
 def test_pages_are_in_the_address(visitor: Visitor, tmp_path: Path) -> None:
     """And another filter begins at the first page again."""
     visitor.starts(*saved(many(), tmp_path))
-    app = fine(visitor.opens(page="2"))
+    app = fine(visitor.opens(page="2", view="findings"))
     assert "30 findings, 26 to 30 shown" in words(app)
     app.text_input(key="q").input("look").run()
     assert "30 findings, 1 to 25 shown" in words(fine(app))
-    assert _asked(app, 0)["inbox"] == ["q=look"]
+    assert _asked(app, 0)["inbox"] == ["q=look&view=findings"]
     app.pagination[0].set_value(2).run()
     assert "26 to 30 shown" in words(fine(app))
-    assert _asked(app, 0)["inbox"] == ["q=look&page=2"]
+    assert _asked(app, 0)["inbox"] == ["q=look&view=findings&page=2"]
 
 
 def test_nothing_found_says_what_to_do(visitor: Visitor, tmp_path: Path) -> None:
@@ -185,7 +186,7 @@ def test_a_ledger_without_contracts_says_so(visitor: Visitor, tmp_path: Path) ->
 def test_a_row_opens_the_run_at_its_step(visitor: Visitor, tmp_path: Path) -> None:
     """With the finding first in words, its step marked, and the way back as it was."""
     visitor.starts(*saved(many(), tmp_path))
-    app = fine(visitor.opens(channel="chat"))
+    app = fine(visitor.opens(channel="chat", view="findings"))
     run = fine(
         visitor.opens(session.RUN, **_asked(app, 0)),
     )
@@ -193,8 +194,13 @@ def test_a_row_opens_the_run_at_its_step(visitor: Visitor, tmp_path: Path) -> No
     assert "finding 1 of 15 in the inbox" in shown
     assert "the rule asks for" in shown
     assert "facts.looked = false" in shown
-    back = next(link for link in run.page_link if link.label == "Inbox")
-    assert back.query_string == "channel=chat"
+    run.button(key="go-U").click().run()
+    assert run.query_params == {
+        "channel": "chat",
+        "view": "findings",
+        "selected": _asked(app, 0)["finding"][0],
+    }
+    assert rows(fine(run)) == rows(app)
 
 
 def _asked(app: AppTest, place: int) -> dict[str, str | list[str]]:
@@ -364,7 +370,7 @@ def test_growth_is_said_and_verified_on_demand(visitor: Visitor, tmp_path: Path)
     forge = desk()
     path, trust = saved(forge, tmp_path)
     visitor.starts(path, trust)
-    app = fine(visitor.opens())
+    app = fine(visitor.opens(view="findings"))
     forge.paid(7, look=False)
     path.unlink()
     forge.save(path)

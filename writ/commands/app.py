@@ -68,6 +68,12 @@ def app(
         int | None,
         typer.Option("--port", metavar="N", min=1, max=65535, help=f"A port [{PORT}, or after]."),
     ] = None,
+    views: Annotated[
+        Path | None,
+        typer.Option(
+            "--views", metavar="FILE", help="Saved views for the inbox (TOML); read only."
+        ),
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Look at a ledger's findings and runs in a browser, on this machine only.
@@ -79,10 +85,15 @@ def app(
     pinned = trust_of(trust, current())
     name = current().get("trust", None if trust is None else str(trust)).value
     _readable(ledger)
+    _usable(views)
     chosen = _free_port(port)
     data(f"{without_password(ledger)}: http://{HOST}:{chosen}\n")
     data("Ctrl-C ends it.\n")
-    arguments = [_absolute(ledger)] + ([str(Path(name).absolute())] if pinned is not None else [])
+    arguments = [
+        _absolute(ledger),
+        str(Path(name).absolute()) if pinned is not None else "",
+        str(views.absolute()) if views is not None else "",
+    ]
     _serve(arguments, {**OPTIONS, "server.port": chosen, "server.headless": not show})
     raise typer.Exit(int(ExitCode.HOLDS))
 
@@ -111,6 +122,18 @@ def _readable(ledger: str) -> None:
     from verifier.load import open_source
 
     open_source(ledger).close()
+
+
+def _usable(views: Path | None) -> None:
+    """Look into the file of saved views before a browser is sent there.
+
+    Raises:
+        ViewsError: It cannot be read, or something in it is not as it is meant.
+    """
+    if views is not None:
+        from dashboards.saved import read_views
+
+        read_views(str(views))
 
 
 def _absolute(ledger: str) -> str:

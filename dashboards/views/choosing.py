@@ -1,0 +1,148 @@
+"""What the inbox is narrowed by: saved views, facets, search, order, and the link to all that."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from dashboards import queries, saved, session
+from dashboards.filters import (
+    DEFAULT_SORT,
+    FINDINGS,
+    INCIDENT_SORTS,
+    INCIDENTS,
+    SORTS,
+    VIEWS,
+    Filter,
+)
+from dashboards.saved import View, ViewsError
+from dashboards.tables import Tables
+from dashboards.words import SEVERITIES, STATE_MEANS, STATES, code
+
+LABELS = {
+    "clause": "Clause",
+    "rule": "Rule",
+    "channel": "Channel",
+    "version": "Contract version",
+    "service": "Service",
+}
+WIDGETS = ("result", "severity", *LABELS)
+
+
+def set_widgets(chosen: Filter) -> None:
+    """Let the widgets show what the address asks for.
+
+    A widget's change goes into the address before the page runs, so the two agree here; where they
+    do not, somebody came by a link or went back, and the address is right.
+    """
+    state = st.session_state
+    for name in WIDGETS:
+        state[name] = list(chosen.chosen.get(name, ()))
+    state["q"] = chosen.search
+    state["sort"] = chosen.sort if chosen.sort in _sorts(chosen) else DEFAULT_SORT
+    state["view"] = FINDINGS if chosen.of_findings else INCIDENTS
+
+
+def _sorts(chosen: Filter) -> list[str]:
+    return list(SORTS if chosen.of_findings else INCIDENT_SORTS)
+
+
+def _changed() -> None:
+    """Put what the widgets ask for into the address; what is asked anew begins at page one."""
+    before, state = session.chosen(), st.session_state
+    chosen = {**before.chosen, **{name: tuple(state[name]) for name in WIDGETS}}
+    kept = {name: values for name, values in chosen.items() if values}
+    asked = replace(before, chosen=kept, search=state["q"] or "", sort=state["sort"], page=1)
+    session.go(asked.parameters())
+
+
+def _viewed() -> None:
+    before = session.chosen()
+    listed = replace(before, view=FINDINGS, page=1)
+    session.go((before.outside() if st.session_state["view"] == INCIDENTS else listed).parameters())
+
+
+def _clear() -> None:
+    session.go({})
+
+
+def facets(tables: Tables, chosen: Filter) -> None:
+    """Let the reader choose. Each choice stands in the address under its facet's name."""
+    options = queries.choices(tables)
+    with st.sidebar:
+        _views(tables, chosen)
+        st.pills(
+            "Result",
+            STATES,
+            selection_mode="multi",
+            key="result",
+            on_change=_changed,
+            help="; ".join(f"{state}: {meaning}" for state, meaning in STATE_MEANS.items()),
+        )
+        st.pills(
+            "Severity", SEVERITIES[:-1], selection_mode="multi", key="severity", on_change=_changed
+        )
+        for name, label in LABELS.items():
+            # What an address asks for is shown, and can be taken away, even if nothing has it.
+            there = [*options[name], *st.session_state[name]]
+            st.multiselect(
+                label, list(dict.fromkeys(there)), key=name, on_change=_changed, placeholder="all"
+            )
+        st.button("Clear all", on_click=_clear, width="stretch", icon=":material/filter_alt_off:")
+
+
+def _views(tables: Tables, chosen: Filter) -> None:
+    """Show saved views as links, with how many findings each has."""
+    try:
+        own = saved.read_views(session.current().source.views)
+    except ViewsError as error:
+        st.warning(f"The saved views cannot be used: {code(str(error), 300)}")
+        own = ()
+    views = (*saved.BUILT_IN, *own)
+    with st.container(gap=None, key="views"):
+        st.caption("Views")
+        for view, number in zip(views, saved.numbers(tables, views), strict=True):
+            _view(view, number, here=saved.same(view.asks, chosen))
+
+
+def _view(view: View, number: int, *, here: bool) -> None:
+    # A name of a file of views has no markup in it: `saved` sees to that.
+    label = f"{view.name} · {number:,}"
+    st.page_link(
+        session.INBOX,
+        label=f"**{label}**" if here else label,
+        query_params=view.asks.parameters(),
+        help=view.about or None,
+    )
+
+
+def tools(chosen: Filter) -> None:
+    """Let the reader search, order, group, and take the choice along as a link."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "List",
+            VIEWS,
+            key="view",
+            required=True,
+            on_change=_viewed,
+            help="Findings of one rule that belong together are one incident.",
+        )
+        st.text_input(
+            "Search",
+            key="q",
+            type="search",
+            on_change=_changed,
+            placeholder="words of a rule, a run, a tool, an id, a value",
+            icon=":material/search:",
+        )
+        st.selectbox("Sort by", _sorts(chosen), key="sort", on_change=_changed, width=150)
+        with st.popover("Link", icon=":material/link:"):
+            _link(chosen)
+
+
+def _link(chosen: Filter) -> None:
+    packed = chosen.packed()
+    st.caption("Whoever opens this address of this app sees the same choice.")
+    address = (st.context.url or "").rstrip("/")
+    st.code(f"{address}/?{packed}" if packed else f"{address}/", language=None, wrap_lines=True)
+    st.caption("To keep it as a view, put this into the file that `writ app --views FILE` reads.")
+    st.code(saved.as_toml(chosen), language="toml", wrap_lines=True)

@@ -1,0 +1,83 @@
+"""The keyboard: what Streamlit's own shortcuts cannot do, which is to move the focus.
+
+Buttons have keys of their own (`shortcut`). Two scripts do the rest, and nothing else: `/` puts
+the cursor into the page's search, and what was just selected or opened gets the focus, so that it
+is seen, read out, and opened by Enter. They read nothing of the page, and are given nothing but
+the names of its elements, which are this project's own.
+"""
+
+from typing import Final
+
+from streamlit.components.v2 import component
+
+LIST: Final = (
+    "Keys: `j` next · `k` previous · `o` or `Enter` open · `/` search · the browser's back button "
+    "undoes a step"
+)
+ONE: Final = "Keys: `j` next finding · `k` previous · `u` back to the inbox"
+
+# A key that is typed into a field is a letter of it. A listener goes with its element, and there
+# is one for an element, however often Streamlit calls this.
+SLASH: Final = """
+const listeners = new WeakMap();
+const typing = (element) => element instanceof HTMLElement
+  && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
+
+export default function ({ parentElement }) {
+  const listen = (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing(event.composedPath()[0])) return;
+    const field = document.querySelector('[data-testid="stMain"] input[type="search"]');
+    if (field === null) return;
+    event.preventDefault();
+    field.focus();
+    field.select();
+  };
+  const before = listeners.get(parentElement);
+  if (before !== undefined) document.removeEventListener("keydown", before);
+  listeners.set(parentElement, listen);
+  document.addEventListener("keydown", listen);
+  return () => document.removeEventListener("keydown", listen);
+}
+"""
+# Only what is new gets the focus: whoever types in a field meanwhile keeps it.
+FOCUS: Final = """
+let last = "";
+
+export default function ({ data }) {
+  if (data.key === last) return;
+  last = data.key;
+  if (data.key === "") return;
+  let tries = 60;
+  const focus = () => {
+    const found = document.getElementsByClassName(`st-key-${data.key}`)[0];
+    if (found === undefined) {
+      tries -= 1;
+      if (tries > 0) requestAnimationFrame(focus);
+      return;
+    }
+    const target = (data.link && found.querySelector("a")) || found;
+    if (target === found) found.tabIndex = -1;
+    target.focus({ preventScroll: true });
+    found.scrollIntoView({ block: "nearest" });
+  };
+  requestAnimationFrame(focus);
+}
+"""
+_slash = component("writ_slash", js=SLASH)
+_focus = component("writ_focus", js=FOCUS)
+
+
+def listen() -> None:
+    """Let `/` put the cursor into the search of the page, where it has one."""
+    _slash(key="slash", height=0)
+
+
+def focus(element: str, *, link: bool = False) -> None:
+    """Give an element the focus, if it is another one than before.
+
+    Args:
+        element: The key of a container; empty where nothing is selected.
+        link: Whether its first link is to have the focus.
+    """
+    _focus(key="focus", data={"key": element, "link": link}, height=0)

@@ -1,0 +1,264 @@
+"""The inbox's list: a page of incidents or of findings, one line of it selected.
+
+Which line is selected stands in the address. The list is a fragment: to go a line on draws the
+list again, and not the whole page.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboards import incidents, queries, session
+from dashboards.filters import PAGE_SIZE, Filter
+from dashboards.incidents import IncidentRow
+from dashboards.queries import FindingRow
+from dashboards.tables import Tables
+from dashboards.views import keys, parts
+from dashboards.words import code, count, last_name, one_line, sentence, short, span, sums, when
+
+FIRST, LAST = "first", "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the list: its name in the address, its element's key, how it is drawn and opened.
+
+    `to_run` says whether it opens a run, or the inbox narrowed to it.
+    """
+
+    id: str
+    key: str
+    draw: Callable[[Filter], None]
+    address: Callable[[Filter], dict[str, list[str]]]
+    to_run: bool
+
+
+@st.fragment
+def show() -> None:
+    """Show the page of the list that the address asks for."""
+    tables, chosen = session.tables(), session.chosen()
+    if tables is None:
+        return
+    if chosen.of_findings:
+        _findings(tables, chosen)
+    else:
+        _incidents(tables, chosen)
+
+
+def _findings(tables: Tables, chosen: Filter) -> None:
+    found = queries.findings(tables, chosen)
+    if not found.total:
+        _nothing(chosen)
+        return
+    told = f"{count(found.total, 'finding')}, {_range(found.page, len(found.rows))}"
+    lines = [_finding_line(row) for row in found.rows]
+    _list(told, lines, chosen.at_page(found.page), found.pages)
+
+
+def _incidents(tables: Tables, chosen: Filter) -> None:
+    found = incidents.grouped(tables, chosen)
+    if not found.total:
+        _nothing(chosen)
+        return
+    told = (
+        f"{count(found.findings, 'finding')} in {count(found.total, 'incident')}, "
+        f"{_range(found.page, len(found.rows))}"
+    )
+    lines = [_incident_line(row) for row in found.rows]
+    _list(told, lines, chosen.at_page(found.page), found.pages)
+
+
+def _range(page: int, rows: int) -> str:
+    start = (page - 1) * PAGE_SIZE
+    return f"{start + 1:,} to {start + rows:,} shown"
+
+
+def _list(told: str, lines: Sequence[Line], chosen: Filter, pages: int) -> None:
+    picked = _picked(lines)
+    _tools(told, lines, picked, chosen, pages)
+    for place, line in enumerate(lines):
+        key = f"picked-{line.key}" if place == picked else line.key
+        with st.container(border=True, key=key):
+            line.draw(chosen)
+    if pages > 1:
+        # A page is another widget: the address says which page it is, and not what was clicked.
+        key = f"page-{chosen.page}"
+        st.pagination(pages, default=chosen.page, key=key, on_change=_turned, args=(key,))
+    st.caption(keys.LIST)
+    keys.focus("" if picked is None else f"picked-{lines[picked].key}", link=True)
+
+
+def _picked(lines: Sequence[Line]) -> int | None:
+    """Return the place of the line that the address selects; None where it selects none here."""
+    wanted = session.parameter(session.PICKED)
+    if wanted in {FIRST, LAST}:
+        return 0 if wanted == FIRST else len(lines) - 1
+    return next((place for place, line in enumerate(lines) if line.id == wanted), None)
+
+
+def _tools(
+    told: str, lines: Sequence[Line], picked: int | None, chosen: Filter, pages: int
+) -> None:
+    """Say what is listed, and let the keyboard go through it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(told, width="stretch")
+        before, after = _beside(lines, picked, chosen, pages)
+        for label, key, there in (("Previous", "K", before), ("Next", "J", after)):
+            st.button(
+                label,
+                key=f"go-{key}",
+                shortcut=key,
+                type="tertiary",
+                disabled=there is None,
+                on_click=session.go,
+                args=(there or {},),
+            )
+        line = lines[picked] if picked is not None else None
+        if st.button("Open", key="go-O", shortcut="O", type="tertiary", disabled=line is None):
+            _open(line, chosen)
+
+
+def _beside(
+    lines: Sequence[Line], picked: int | None, chosen: Filter, pages: int
+) -> tuple[dict[str, list[str]] | None, dict[str, list[str]] | None]:
+    """Return the addresses that select the line before and the one after, also beyond the page."""
+    if picked is None:
+        return None, session.back(chosen, lines[0].id)
+    before = after = None
+    if picked > 0:
+        before = session.back(chosen, lines[picked - 1].id)
+    elif chosen.page > 1:
+        before = session.back(chosen.at_page(chosen.page - 1), LAST)
+    if picked < len(lines) - 1:
+        after = session.back(chosen, lines[picked + 1].id)
+    elif chosen.page < pages:
+        after = session.back(chosen.at_page(chosen.page + 1), FIRST)
+    return before, after
+
+
+def _open(line: Line | None, chosen: Filter) -> None:
+    if line is None:
+        return
+    there = line.address(chosen)
+    if line.to_run:
+        st.switch_page(session.RUN, query_params=there)
+    session.go(there)
+    st.rerun()
+
+
+def _turned(key: str) -> None:
+    session.go(session.chosen().at_page(st.session_state[key]).parameters())
+
+
+# ------------------------------------------------------------------------- a finding
+
+
+def _finding_line(row: FindingRow) -> Line:
+    return Line(
+        row.id,
+        f"row-{row.place}",
+        lambda chosen: _finding(row, chosen),
+        lambda chosen: parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen),
+        to_run=True,
+    )
+
+
+def _finding(row: FindingRow, chosen: Filter) -> None:
+    sign, what, where = st.columns([1.4, 5.6, 2.3], gap="small")
+    with sign, st.container(gap="xxsmall"):
+        parts.signs(row)
+    with what, st.container(gap="xxsmall"):
+        st.text(one_line(row.says, 240))
+        if row.handled:
+            st.text(sentence(one_line(row.handled, 240)))
+        st.caption(_told(row))
+    with where, st.container(gap="xxsmall"):
+        st.caption(when(row.moment) or "no time")
+        parts.run_link(
+            f"Open entry {row.index}", row.run, at=row.index, finding=row.id, chosen=chosen
+        )
+
+
+def _told(row: FindingRow) -> str:
+    """Return the line of small print: rule, tool, run, channel and id."""
+    told = [code(row.rule)]
+    told += [f"tool {code(row.tool, 40)}"] if row.tool else []
+    told += [f"run {code(queries.shown_run(row), 40)}"] if row.run_name else []
+    told += [f"channel {code(row.channel, 20)}"] if row.channel else []
+    told += [f"by {code(last_name(row.identity), 40)}"] if row.identity else []
+    return " · ".join([*told, code(row.id)])
+
+
+# ----------------------------------------------------------------------- an incident
+
+
+def _incident_line(row: IncidentRow) -> Line:
+    """Return an incident's line. One of a single finding opens that: a list of one says less."""
+    alone = row.size == 1
+    return Line(
+        row.id,
+        f"incident-{row.place}",
+        lambda chosen: _incident(row, chosen),
+        lambda chosen: (
+            parts.run_address(row.run, at=row.first, finding=row.finding, chosen=chosen)
+            if alone
+            else chosen.within(row.id).parameters()
+        ),
+        to_run=alone,
+    )
+
+
+def _incident(row: IncidentRow, chosen: Filter) -> None:
+    sign, what, where = st.columns([1.4, 5.6, 2.3], gap="small")
+    with sign, st.container(gap="xxsmall"):
+        parts.incident_signs(row)
+    with what, st.container(gap="xxsmall"):
+        st.text(one_line(row.says, 240))
+        st.caption(incident_told(row))
+    with where, st.container(gap="xxsmall"):
+        st.caption(span(row.began, row.ended) or "no time")
+        if row.size == 1:
+            parts.run_link(
+                f"Open entry {row.first}", row.run, at=row.first, finding=row.finding, chosen=chosen
+            )
+        else:
+            st.page_link(
+                session.INBOX,
+                label=f"Open {count(row.size, 'finding')}",
+                icon=":material/arrow_forward:",
+                query_params=chosen.within(row.id).parameters(),
+            )
+
+
+def incident_told(row: IncidentRow) -> str:
+    """Return the line of small print: how many, where, by whom, and what was at stake."""
+    told = [code(row.rule)]
+    if row.size > 1 or row.runs != 1:
+        runs = f" in {count(row.runs, 'run')}" if row.runs else " in no run"
+        told.append(f"**{count(row.size, 'finding')}**{runs}")
+    told += [f"{row.fits:,} of them in this choice"] if row.fits != row.size else []
+    told += [f"run {code(short(row.run_name), 40)}"] if row.run_name else []
+    told += [f"worth **{sums(row.stake)}**"] if row.stake else []
+    told += [f"by {code(last_name(row.identity), 40)}"] if row.identity else []
+    told += [f"by {row.identities} identities"] if row.identities > 1 else []
+    return " · ".join([*told, code(row.id)])
+
+
+# --------------------------------------------------------------------------- nothing
+
+
+def _clear() -> None:
+    session.go({})
+
+
+def _nothing(chosen: Filter) -> None:
+    if chosen.narrowed:
+        st.info("No finding fits what is asked for. Take a filter away, or clear them all.")
+        st.button("Clear all filters", key="clear_list", on_click=_clear)
+    else:
+        st.success(
+            "Nothing is violated or undecidable. Choose *advice* or *handled* under Result to see "
+            "what else was noticed, or look at a run on the Run page.",
+            icon=":material/check:",
+        )
