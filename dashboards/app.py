@@ -14,7 +14,7 @@ import streamlit as st
 
 from dashboards import session
 from dashboards.opening import Problem, Source, problem_of
-from dashboards.views import banner, keys, look
+from dashboards.views import banner, keys, look, who
 
 # Of our own: Streamlit fetches the picture of a named icon from elsewhere.
 ICON: Final = Path(__file__).with_name("icon.svg")
@@ -58,13 +58,16 @@ def main() -> None:
                 url_path="contracts",
             ),
         ],
-        position="top",
+        position="top" if who.inside() else "hidden",
     )
     look.apply()
     try:
+        if not who.admitted():
+            return
         visit = session.visit(source_of(sys.argv[1:]))
         session.keep(visit)
         banner.show(visit)
+        who.show(visit)
         if not isinstance(visit.result, Problem):
             page.run()
             keys.listen()

@@ -100,6 +100,8 @@ FROM touched t JOIN worth w ON w.action = t.action GROUP BY ALL ORDER BY t.group
 """
 _NAMED: Final = _columns("digest how", "source")
 _BASES: Final = _columns("", "place idx")
+REVIEWS: Final = _columns("finding state assignee note identity moment", "idx")
+"""What people said of findings, beside the file: see `dashboards.tables`."""
 # What a finding's run says of it stands in its own columns: a facet is a column.
 # Their texts are long and there may be very many: sorted at once, they would not fit in memory.
 _FINDINGS_SELECT: Final = """
@@ -205,9 +207,31 @@ def fill(ledger: VerifiedLedger, path: Path, step: Step | None = None) -> None:
         connection.execute("CHECKPOINT")
 
 
-def connected(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open a database file with bounded memory."""
-    return duckdb.connect(str(path), read_only=read_only, config={"memory_limit": MEMORY})
+def connected(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database file to fill it, with bounded memory."""
+    return duckdb.connect(str(path), config={"memory_limit": MEMORY})
+
+
+def attached(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database in memory, beside a file that is only read: its tables stand in `made`.
+
+    They can be asked by their own names, but for `findings`, to which reviews are added.
+    """
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": MEMORY,
+        "temp_directory": str(path.with_name("spilled")),
+    }
+    opened = duckdb.connect(":memory:", config=settings)
+    quoted = str(path).replace("'", "''")
+    # A path of our own, and names of this module's, below.
+    opened.execute(f"ATTACH '{quoted}' AS made (READ_ONLY)")
+    named = opened.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'made' "
+        "AND table_name != 'findings'"
+    ).fetchall()
+    for (name,) in named:
+        opened.execute(f"CREATE VIEW {name} AS SELECT * FROM made.{name}")  # noqa: S608
+    return opened
 
 
 class _Filling:
@@ -263,7 +287,7 @@ class _Filling:
     def write(self) -> None:
         """Write what is held in memory."""
         for name, rows in self._rows.items():
-            _insert(self._connection, name, _FILLED[name], rows)
+            insert(self._connection, name, _FILLED[name], rows)
             rows.clear()
 
     def _open(self, event: Event) -> None:
@@ -426,12 +450,13 @@ def _create(
     connection.unregister("incoming")
     left = iter(rows)
     while chunk := list(islice(left, CHUNK)):
-        _insert(connection, name, columns, chunk)
+        insert(connection, name, columns, chunk)
 
 
-def _insert(
+def insert(
     connection: duckdb.DuckDBPyConnection, name: str, columns: Columns, rows: Sequence[Row]
 ) -> None:
+    """Add rows to a table that has these columns, in this order."""
     if not rows:
         return
     connection.register("incoming", _arrow(columns, rows))

@@ -9,9 +9,22 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qs, urlencode
 
-from dashboards.words import SEVERITIES, STATES, UNDECIDABLE, VIOLATED
+from dashboards.words import (
+    ACKNOWLEDGED,
+    OPEN,
+    REVIEWS,
+    SEVERITIES,
+    STATES,
+    UNDECIDABLE,
+    VIOLATED,
+)
 
 DEFAULT_STATES: Final = (VIOLATED, UNDECIDABLE)
+# The facets that narrow where nothing is chosen: what is settled, or broke nothing, is asked for.
+DEFAULTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "result": DEFAULT_STATES,
+    "review": (OPEN, ACKNOWLEDGED),
+}
 PAGE_SIZE: Final = 25
 
 SORTS: Final[Mapping[str, str]] = {
@@ -38,20 +51,22 @@ INCIDENT_SORTS: Final[Mapping[str, str]] = {
 # The facets in the order of the page: parameter of the address, column of the findings.
 FACETS: Final[Mapping[str, str]] = {
     "result": "state",
+    "review": "review",
     "severity": "severity",
     "clause": "clause",
     "rule": "rule",
     "channel": "channel",
     "version": "version",
     "service": "service",
+    "assignee": "assignee",
     "incident": "incident",
 }
 # Of these there are as many as incidents: one is chosen by opening it.
 OPENED: Final = frozenset({"incident"})
 
 
-# The values that two of the facets can have; the others have those of the findings.
-_KNOWN: Final = {"result": STATES, "severity": SEVERITIES}
+# The values that some of the facets can have; the others have those of the findings.
+_KNOWN: Final = {"result": STATES, "review": REVIEWS, "severity": SEVERITIES}
 _DIGITS: Final = 12
 
 
@@ -103,7 +118,7 @@ class Filter:
         """
         values = {name: tuple(given) for name, given in parameters.items()}
         chosen = {name: tuple(filter(None, values[name])) for name in FACETS if name in values}
-        chosen.setdefault("result", DEFAULT_STATES)
+        chosen = {**DEFAULTS, **chosen}
         for name, known in _KNOWN.items():
             chosen[name] = tuple(one for one in chosen.get(name, ()) if one in known)
         sort, view = _last(values, "sort"), _last(values, "view")
@@ -120,9 +135,9 @@ class Filter:
         found: dict[str, list[str]] = {}
         for name in FACETS:
             values = self.chosen.get(name, ())
-            if name == "result" and set(values) == set(DEFAULT_STATES):
+            if name in DEFAULTS and set(values) == set(DEFAULTS[name]):
                 continue
-            if values or name == "result":
+            if values or name in DEFAULTS:
                 found[name] = list(values) or [""]
         if self.search:
             found["q"] = [self.search]

@@ -125,6 +125,12 @@ def incident(tables: Tables, which: str) -> IncidentRow | None:
     return rows[0] if rows else None
 
 
+def findings_of(tables: Tables, which: str) -> tuple[tuple[str, str], ...]:
+    """Return the findings of an incident, each its id and what people made of it."""
+    rows = tables.rows("SELECT id, review FROM findings WHERE incident = ? ORDER BY place", which)
+    return tuple((str(one), str(review)) for one, review in rows)
+
+
 def number_of(tables: Tables, chosen: Filter, which: str) -> int:
     """Return an incident's number in a filter's order, from 1; 0 where it is not in it."""
     where, values = where_of(chosen)

@@ -14,6 +14,7 @@ from typing import Final, Generic, TypeVar
 
 from dashboards import checks
 from dashboards.preparing import MANY, Asked, Tell, prepared, prepared_apart
+from dashboards.since import Since
 from dashboards.streams import Stream
 from dashboards.tables import Tables, Temporary
 from ledger import leaf_hash
@@ -66,6 +67,7 @@ class Shown:
 
     Attributes:
         tables: Its entries and findings.
+        since: What was appended since, as far as it is checked.
         streams: Its writers' streams.
         heads: The newest of its signed heads.
         head_count: How many signed heads there are.
@@ -73,6 +75,7 @@ class Shown:
     """
 
     tables: Tables
+    since: Since
     streams: tuple[Stream, ...]
     heads: tuple[checks.Head, ...]
     head_count: int
@@ -177,10 +180,11 @@ def opened(source: Source, trust: Trust | None, tell: Tell) -> Result:
             folder.cleanup()
             return Broken(found, at)
         tables = Tables(found.report, found.contracts, folder)
+        since = Since(source.ledger, tables, found.edge)
     except BaseException:
         folder.cleanup()
         raise
-    return Shown(tables, found.streams, found.heads, found.head_count, at)
+    return Shown(tables, since, found.streams, found.heads, found.head_count, at)
 
 
 def end_of(source: Source) -> End:

@@ -20,6 +20,7 @@ from dashboards import checks
 from dashboards.filling import fill
 from dashboards.streams import Stream, read_streams
 from dashboards.tables import FILE, Kept, Tables, slim
+from verifier.appended import Edge
 from verifier.errors import NotVerifiedError, SourceError
 from verifier.load import open_ledger, verify_ledger
 from verifier.report import Report
@@ -51,6 +52,7 @@ class Made:
     report: Report
     contracts: dict[str, Contract]
     streams: tuple[Stream, ...]
+    edge: Edge
     heads: tuple[checks.Head, ...]
     head_count: int
 
@@ -91,13 +93,13 @@ def prepared(asked: Asked, folder: Path, tell: Tell) -> Outcome:
         )
         report, contracts = slim(ledger.report), ledger.contracts
     tell(LAST_PART, end)
-    streams = read_streams(asked.ledger, report.ledger)
+    streams, edge = read_streams(asked.ledger, report.ledger)
     tables = Tables(report, contracts, Kept(str(folder)))
     try:
         head_count, heads = checks.heads(asked.ledger, tables)
     finally:
         tables.close()
-    return Made(report, contracts, streams, heads, head_count)
+    return Made(report, contracts, streams, edge, heads, head_count)
 
 
 def prepared_apart(asked: Asked, folder: Path, tell: Tell) -> Outcome:

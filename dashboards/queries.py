@@ -15,7 +15,7 @@ from dashboards.words import STATES, short
 MAX_WORDS: Final = 12
 _COLUMNS: Final = (
     "id, code, clause, rule, state, severity, idx, place, run, ref, named_run, tool, identity, "
-    "says, handled, channel, version, service, moment"
+    "says, handled, channel, version, service, moment, review, assignee"
 )
 _ISO: Final = "%Y-%m-%dT%H:%M:%SZ"
 # How wide a bar of the findings' chart is, by how long the ledger's story is.
@@ -45,6 +45,8 @@ class FindingRow:
     version: str
     service: str
     moment: str
+    review: str
+    assignee: str
 
     @property
     def run_name(self) -> str:

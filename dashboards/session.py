@@ -10,6 +10,7 @@ from typing import Final, cast
 
 import streamlit as st
 
+from dashboards import acting
 from dashboards.filters import Filter
 from dashboards.opening import (
     End,
@@ -25,6 +26,7 @@ from dashboards.opening import (
     read_trust,
     trust_problem,
 )
+from dashboards.people import Person, known, signed_in
 from dashboards.tables import Tables
 from dashboards.words import count
 from verifier.errors import TrustError
@@ -37,6 +39,11 @@ PATIENCE_SECONDS: Final = 5.0
 TICK_SECONDS: Final = 0.25
 KEPT: Final = 2
 _KEY: Final = "writ_visit"
+_OTHER: Final = "The ledger is no longer the one that was verified. What is shown was read before."
+_WRITTEN: Final = (
+    "The ledger's file was written to since this was verified, and has no new entry: "
+    "a head was signed, or something in it was altered. Verify again to know."
+)
 CARRIED: Final = "inbox"
 PICKED: Final = "selected"
 
@@ -55,11 +62,13 @@ class Visit:
         source: What the app was started on.
         result: What the verification gave.
         news: What became of the ledger since, in words; empty where nothing did.
+        proven: What is proven of the reviews that came in since, in words; empty without any.
     """
 
     source: Source
     result: Result
     news: str = ""
+    proven: str = ""
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
@@ -93,16 +102,17 @@ def visit(source: Source) -> Visit:
         return Visit(source, trust_problem(error))
     kept = _shown_end(source.ledger, digest)
     now = Later(lambda: end_of(source)).wait(PATIENCE_SECONDS) or busy(source)
-    if isinstance(now, Problem):
-        if "end" not in kept:
-            return Visit(source, now)
-        news = f"The ledger can no longer be read ({now.what}). What is shown was read before."
-        now = kept["end"]
-    else:
-        news = _news(source, kept.get("end"), now)
-    end = kept.setdefault("end", now)
+    if isinstance(now, Problem) and "end" not in kept:
+        return Visit(source, now)
+    end = kept["end"] if isinstance(now, Problem) else kept.setdefault("end", now)
     opening = _opening(source.ledger, digest, (end.size, end.leaf), trust)
-    return Visit(source, _awaited(opening, source), news)
+    result = _awaited(opening, source)
+    if isinstance(now, Problem):
+        return Visit(source, result, _unreadable(now))
+    if isinstance(result, Shown):
+        news = _since(source, result, kept, now)
+        return Visit(source, result, news, result.since.standing.proven)
+    return Visit(source, result, _news(source, end, now))
 
 
 def verify_again() -> None:
@@ -119,6 +129,17 @@ def keep(current: Visit) -> None:
 def current() -> Visit:
     """Return the visit that the app opened for this page."""
     return cast("Visit", st.session_state[_KEY])
+
+
+def person() -> Person:
+    """Return who looks at this page, as the ledger knows them by now."""
+    result, held = current().result, acting.desk()
+    if not isinstance(result, Shown):
+        return Person()
+    history, size = result.since.history, result.since.size
+    if held.signs_in:
+        return signed_in(history, size, st.user.to_dict()) if st.user.is_logged_in else Person()
+    return known(history, size, held.me) if held.me else Person()
 
 
 def tables() -> Tables | None:
@@ -170,19 +191,41 @@ def say_address() -> None:
     go(parameters())
 
 
-def _news(source: Source, before: End | None, now: End) -> str:
-    if before is None or before == now:
+def _unreadable(problem: Problem) -> str:
+    return f"The ledger can no longer be read ({problem.what}). What is shown was read before."
+
+
+def _since(source: Source, shown: Shown, kept: dict[str, End], now: End) -> str:
+    """Take in what was appended, as far as it can be checked, and say what is not shown."""
+    since, end = shown.since, kept["end"]
+    seen = kept.get("seen", end)
+    if now == seen:
+        return since.standing.news
+    if (now.size, now.leaf) == (seen.size, seen.leaf):
+        return _WRITTEN
+
+    def look() -> str:
+        if now.size < end.size or not continues(source, end):
+            return _OTHER
+        told = since.read_on().news
+        kept["seen"] = now
+        return told
+
+    found = Later(look).wait(PATIENCE_SECONDS)
+    found = busy(source) if found is None else found
+    return _unreadable(found) if isinstance(found, Problem) else found
+
+
+def _news(source: Source, before: End, now: End) -> str:
+    if before == now:
         return ""
+    if (now.size, now.leaf) == (before.size, before.leaf):
+        return _WRITTEN
     longer = now.size > before.size
     if longer and Later(lambda: continues(source, before)).wait(PATIENCE_SECONDS) is True:
         new = count(now.size - before.size, "entry is", "entries are")
         return f"{new} new since this was verified, and not shown."
-    if (now.size, now.leaf) == (before.size, before.leaf):
-        return (
-            "The ledger's file was written to since this was verified, and has no new entry: "
-            "a head was signed, or something in it was altered. Verify again to know."
-        )
-    return "The ledger is no longer the one that was verified. What is shown was read before."
+    return _OTHER
 
 
 def _awaited(opening: Opening, source: Source) -> Result:

@@ -1,7 +1,8 @@
 """The writers' streams, read from the headers that the verified root is over.
 
 Records say what was stated; headers say with what was sent together, by which key, in which stream.
-They are read once more here, and their root is compared with the one that was verified.
+They are read once more here, and their root is compared with the one that was verified. What is
+appended later is checked on from where they end (`verifier.appended`).
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from ledger.encoding import to_base64
 from ledger.entry import Header
 from ledger.merkle import Frontier
 from ledger.source import Source
+from ledger.submission import submission_of, text_digest
+from verifier.appended import Edge
 from verifier.errors import SourceError
 from verifier.load import open_source
 from verifier.report import LedgerFacts
@@ -59,10 +62,13 @@ class Stream:
 class _Reading:
     frontier: Frontier = field(default_factory=Frontier)
     found: dict[tuple[str, str], Stream] = field(default_factory=dict[tuple[str, str], Stream])
+    openings: dict[tuple[str, str], Header] = field(default_factory=dict[tuple[str, str], Header])
+    leaf: bytes = b""
+    latest: str = ""
 
 
-def read_streams(source: str, ledger: LedgerFacts) -> tuple[Stream, ...]:
-    """Return the streams of what was verified, by their first entry.
+def read_streams(source: str, ledger: LedgerFacts) -> tuple[tuple[Stream, ...], Edge]:
+    """Return the streams of what was verified, by their first entry; and where it ends.
 
     Raises:
         LedgerError: The store cannot be read any more.
@@ -70,17 +76,40 @@ def read_streams(source: str, ledger: LedgerFacts) -> tuple[Stream, ...]:
     """
     reading = _Reading()
     with closing(open_source(source)) as store:
-        for header, closes in _headers(store, ledger.size, reading.frontier):
+        for header, closes in _headers(store, ledger.size, reading):
             _take(reading.found, header, closes=closes)
+            if header.position == 0:
+                reading.openings[header.key, header.stream] = header
     if to_base64(reading.frontier.root()) != ledger.root:
         raise SourceError(f"{source}: its entries are not those that were verified")
-    return tuple(sorted(reading.found.values(), key=lambda stream: stream.first))
+    streams = tuple(sorted(reading.found.values(), key=lambda stream: stream.first))
+    return streams, _edge(reading, ledger.genesis)
 
 
-def _headers(store: Source, size: int, frontier: Frontier) -> Iterator[tuple[Header, bool]]:
+def _edge(reading: _Reading, genesis: str) -> Edge:
+    texts = {
+        place: text_digest(submission_of(header, genesis))
+        for place, header in reading.openings.items()
+    }
+    return Edge(
+        reading.frontier.size,
+        reading.frontier.to_bytes(),
+        reading.leaf,
+        reading.latest,
+        tuple(
+            (key, stream, one.number, texts.get((key, stream), ""), one.closed)
+            for (key, stream), one in reading.found.items()
+        ),
+    )
+
+
+def _headers(store: Source, size: int, reading: _Reading) -> Iterator[tuple[Header, bool]]:
     for row in store.rows(stop=size):
-        frontier.append(leaf_hash(row.header))
-        yield parse_header(row.header), MARK in (row.record or b"")
+        reading.leaf = leaf_hash(row.header)
+        reading.frontier.append(reading.leaf)
+        header = parse_header(row.header)
+        reading.latest = max(reading.latest, header.recorded_at)
+        yield header, MARK in (row.record or b"")
 
 
 def _take(found: dict[tuple[str, str], Stream], header: Header, *, closes: bool) -> None:

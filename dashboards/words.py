@@ -25,6 +25,19 @@ STATE_MEANS: Final[Mapping[str, str]] = {
     ADVICE: "worth knowing, breaks nothing",
 }
 
+# What people made of a finding. One that nobody reviewed is open. Source: docs/adr/0036.
+OPEN: Final = "open"
+ACKNOWLEDGED: Final = "acknowledged"
+SUPPRESSED: Final = "suppressed"
+RESOLVED: Final = "resolved"
+REVIEWS: Final[tuple[str, ...]] = (OPEN, ACKNOWLEDGED, SUPPRESSED, RESOLVED)
+REVIEW_MEANS: Final[Mapping[str, str]] = {
+    OPEN: "nobody has taken it up, or it was reopened",
+    ACKNOWLEDGED: "somebody has seen it",
+    SUPPRESSED: "it needs nothing done, and a note says why",
+    RESOLVED: "what it needed is done",
+}
+
 SEVERITIES: Final[tuple[str, ...]] = ("critical", "high", "medium", "low", "advice")
 # A sign beside the word: what matters must not hang on telling colours apart.
 SIGNS: Final[Mapping[str, str]] = {

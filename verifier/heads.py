@@ -36,7 +36,12 @@ class Heads:
     """
 
     def __init__(
-        self, store: Source, founding: Founding, trust: Trust | None, pins: Iterable[Pin] = ()
+        self,
+        store: Source,
+        founding: Founding,
+        trust: Trust | None,
+        pins: Iterable[Pin] = (),
+        notes: Iterator[tuple[int, bytes]] | None = None,
     ) -> None:
         """Take the checkpoints that the store holds, and those that are pinned.
 
@@ -45,6 +50,7 @@ class Heads:
             founding: Step 0, passed.
             trust: The trust file, which pins some.
             pins: Others that the ledger must still contain.
+            notes: The checkpoints by size, where not all are to be checked.
 
         Raises:
             TrustError: The pinned checkpoint is none.
@@ -55,7 +61,7 @@ class Heads:
         self.witnessed = Witnessed(founding, trust)
         # Before the notes: a line that another process adds in between has no head among them yet.
         self._lines = _lines(store, self.witnessed)
-        self._notes = _notes(store)
+        self._notes = _notes(store) if notes is None else notes
         self._next = next(self._notes, None)
         self._pinned = pinned_heads(trust, founding.origin, pins)
         self._largest = max((pin.size for _, pin in self._pinned), default=0)

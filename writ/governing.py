@@ -144,12 +144,12 @@ def speaking(founded: Founded, name: str, key: Path | None) -> Generator[Speaker
         LedgerError: A key cannot be read, or the ledger does not continue what was signed.
     """
     with Store.open(founded.location, writable=True) as store:
-        by = _identity(founded, name)
+        by = identity_named(founded, name)
         signer = (
             founded.key(by.rpartition("/")[2]) if key is None else load_key(key, founded.passphrase)
         )
         if key is not None:
-            by = _of_key(read_authority(store), signer.public_key, by, key)
+            by = identity_of_key(read_authority(store), signer.public_key, by, key)
         # Whoever governs need not keep the head key: then somebody else signs the next head.
         has_head = key_path(founded.keys_dir, "head").exists()
         client = LedgerClient(
@@ -161,7 +161,12 @@ def speaking(founded: Founded, name: str, key: Path | None) -> Generator[Speaker
             message("writ: no head was signed: whoever keeps the head key does that")
 
 
-def _identity(founded: Founded, name: str) -> str:
+def identity_named(founded: Founded, name: str) -> str:
+    """Return an identity by its short name, or in full; empty where no name is given.
+
+    Raises:
+        CommandError: There is none.
+    """
     if not name or name in founded.identities.values():
         return name
     if name not in founded.identities:
@@ -173,8 +178,13 @@ def _identity(founded: Founded, name: str) -> str:
     return founded.identities[name]
 
 
-def _of_key(authority: AuthorityHistory, public_key: bytes, name: str, file: Path) -> str:
-    """Return the identity that a key speaks for, which has to be the one that was named."""
+def identity_of_key(authority: AuthorityHistory, public_key: bytes, name: str, file: Path) -> str:
+    """Return the identity that a key speaks for, which has to be the one that was named.
+
+    Raises:
+        CommandError: The key speaks for nobody.
+        UsageError: It speaks for another.
+    """
     document = authority.documents[-1].document
     found = [
         one.identity for one in document.keys if one.key == public_key.hex() and one.use == "write"

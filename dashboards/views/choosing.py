@@ -16,7 +16,7 @@ from dashboards.filters import (
 )
 from dashboards.saved import View, ViewsError
 from dashboards.tables import Tables
-from dashboards.words import SEVERITIES, STATE_MEANS, STATES, code
+from dashboards.words import REVIEW_MEANS, REVIEWS, SEVERITIES, STATE_MEANS, STATES, code
 
 LABELS = {
     "clause": "Clause",
@@ -24,8 +24,9 @@ LABELS = {
     "channel": "Channel",
     "version": "Contract version",
     "service": "Service",
+    "assignee": "Assigned to",
 }
-WIDGETS = ("result", "severity", *LABELS)
+WIDGETS = ("result", "review", "severity", *LABELS)
 
 
 def set_widgets(chosen: Filter) -> None:
@@ -77,6 +78,14 @@ def facets(tables: Tables, chosen: Filter) -> None:
             key="result",
             on_change=_changed,
             help="; ".join(f"{state}: {meaning}" for state, meaning in STATE_MEANS.items()),
+        )
+        st.pills(
+            "Review",
+            REVIEWS,
+            selection_mode="multi",
+            key="review",
+            on_change=_changed,
+            help="; ".join(f"{state}: {meaning}" for state, meaning in REVIEW_MEANS.items()),
         )
         st.pills(
             "Severity", SEVERITIES[:-1], selection_mode="multi", key="severity", on_change=_changed

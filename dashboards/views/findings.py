@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboards import runs
+from dashboards import runs, session
 from dashboards.queries import FindingRow
 from dashboards.runs import Entry, RunHead
 from dashboards.tables import Tables
-from dashboards.views import parts
+from dashboards.views import acts, parts
 from dashboards.words import code, count, plain
 from verifier.findings import Finding
 
@@ -29,7 +29,7 @@ def of_run(
     st.header(count(len(rows), "finding"), anchor="findings")
     rest = [row for row in rows if chosen is None or row.place != chosen.place]
     if chosen is not None:
-        one(tables, chosen, run=head.digest)
+        one(tables, chosen, run=head.digest, chosen=True)
     unfolded = OPEN - (chosen is not None)
     for place, row in enumerate(rest):
         if place < unfolded and len(rows) <= OPEN:
@@ -40,21 +40,36 @@ def of_run(
                 one(tables, row, run=head.digest)
 
 
-def one(tables: Tables, row: FindingRow, *, run: str = "", linked: bool = True) -> None:
-    """Show one finding in full.
+def one(
+    tables: Tables, row: FindingRow, *, run: str = "", linked: bool = True, chosen: bool = False
+) -> None:
+    """Show one finding in full, with what people made of it.
 
     Args:
         tables: The tables.
         row: The finding.
         run: The run that the page shows.
         linked: Whether its step stands on the same page.
+        chosen: Whether it is the one that the page was opened for, on which a reviewer acts.
     """
     found = runs.full_finding(tables, row)
     with st.container(border=True, key=f"finding-{row.place}"):
         with st.container(horizontal=True, vertical_alignment="center"):
             parts.signs(row)
+            acts.badge(row)
             st.markdown(_title(row, linked=linked), width="content")
         st.text(plain(row.says))
+        if chosen:
+            acts.of_finding(tables, row)
+        else:
+            parts.run_link(
+                "Review this one",
+                row.run,
+                at=row.index,
+                finding=row.id,
+                chosen=session.carried(),
+                icon=":material/rate_review:",
+            )
         _why(found)
         _body(found)
         _small(row, found)

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboards import charts, incidents, queries, session
 from dashboards.filters import Filter, page_of
 from dashboards.tables import Tables
-from dashboards.views import choosing, guide, listing, parts
+from dashboards.views import acts, choosing, guide, listing, parts
 from dashboards.words import count, plain, span
 
 
@@ -82,6 +82,14 @@ def _incident(tables: Tables, chosen: Filter) -> None:
             )
         st.text(plain(one.says))
         st.caption(listing.incident_told(one))
+        found = incidents.findings_of(tables, one.id)
+        states = sorted({review for _, review in found})
+        st.caption(f"What you do here is done with {_all(len(found))} of the incident.")
+        acts.form([which for which, _ in found], key=f"incident-{one.place}", states=states)
+
+
+def _all(number: int) -> str:
+    return "the one finding" if number == 1 else f"all {count(number, 'finding')}"
 
 
 def _leave(which: str) -> None:

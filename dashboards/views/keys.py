@@ -14,7 +14,7 @@ LIST: Final = (
     "Keys: `j` next · `k` previous · `o` or `Enter` open · `/` search · the browser's back button "
     "undoes a step"
 )
-ONE: Final = "Keys: `j` next finding · `k` previous · `u` back to the inbox"
+ONE: Final = "Keys: `a` acknowledge · `j` next finding · `k` previous · `u` back to the inbox"
 
 # A key that is typed into a field is a letter of it. A listener goes with its element, and there
 # is one for an element, however often Streamlit calls this.

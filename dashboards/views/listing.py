@@ -14,7 +14,7 @@ from dashboards.filters import PAGE_SIZE, Filter
 from dashboards.incidents import IncidentRow
 from dashboards.queries import FindingRow
 from dashboards.tables import Tables
-from dashboards.views import keys, parts
+from dashboards.views import acts, keys, parts
 from dashboards.words import code, count, last_name, one_line, sentence, short, span, sums, when
 
 FIRST, LAST = "first", "last"
@@ -168,6 +168,7 @@ def _finding(row: FindingRow, chosen: Filter) -> None:
     sign, what, where = st.columns([1.4, 5.6, 2.3], gap="small")
     with sign, st.container(gap="xxsmall"):
         parts.signs(row)
+        acts.badge(row)
     with what, st.container(gap="xxsmall"):
         st.text(one_line(row.says, 240))
         if row.handled:

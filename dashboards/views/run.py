@@ -186,7 +186,7 @@ def _without_run(tables: Tables, found: queries.FindingRow) -> None:
         _beside(beside, chosen)
     st.title(f"Entry {found.index}", anchor=False)
     st.caption("This entry belongs to no run.")
-    findings.one(tables, found, linked=False)
+    findings.one(tables, found, linked=False, chosen=True)
     _help(found)
     entry = runs.entry(tables, found.index)
     if entry is None:

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.filters import DEFAULT_STATES, FACETS, SORTS, Filter
-from dashboards.words import STATES
+from dashboards.filters import DEFAULT_STATES, DEFAULTS, FACETS, SORTS, Filter
+from dashboards.words import REVIEWS, STATES
 
-NAMES = sorted(set(FACETS) - {"result", "severity"})
+NAMES = sorted(set(FACETS) - {"result", "review", "severity"})
 CHOICES = st.dictionaries(
     st.sampled_from(NAMES),
     st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=3).map(tuple),
@@ -17,13 +17,19 @@ CHOICES = st.dictionaries(
 STATE_CHOICES = st.lists(st.sampled_from(STATES), max_size=4).map(tuple)
 
 
-def _with(chosen: dict[str, tuple[str, ...]], states: tuple[str, ...]) -> Mapping[str, Any]:
-    return {**chosen, **({"result": states} if states else {})}
+REVIEW_CHOICES = st.lists(st.sampled_from(REVIEWS), max_size=4).map(tuple)
+
+
+def _with(
+    chosen: dict[str, tuple[str, ...]], states: tuple[str, ...], reviews: tuple[str, ...]
+) -> Mapping[str, Any]:
+    found = {**chosen, "result": states, "review": reviews}
+    return {name: values for name, values in found.items() if values}
 
 
 FILTERS = st.builds(
     Filter,
-    chosen=st.builds(_with, CHOICES, STATE_CHOICES),
+    chosen=st.builds(_with, CHOICES, STATE_CHOICES, REVIEW_CHOICES),
     search=st.text(max_size=10),
     sort=st.sampled_from(sorted(SORTS)),
     page=st.integers(1, 99_999),
@@ -42,9 +48,10 @@ def test_an_address_opens_the_same(chosen: Filter) -> None:
 
 
 def test_nothing_asked_for_is_what_matters() -> None:
-    """Violated and undecidable; what was handled and advice are asked for by name."""
+    """Violated and undecidable, and not settled; the rest is asked for by name."""
     plain = Filter.of({})
-    assert plain.chosen == {"result": DEFAULT_STATES}
+    assert plain.chosen == DEFAULTS
+    assert plain.chosen["review"] == ("open", "acknowledged")
     assert plain.parameters() == {}
     assert not plain.narrowed
     assert plain.states == DEFAULT_STATES
@@ -52,10 +59,10 @@ def test_nothing_asked_for_is_what_matters() -> None:
 
 def test_no_result_chosen_is_all_of_them() -> None:
     """An emptied facet keeps everything, and stands in the address as empty."""
-    everything = Filter.of({"result": [""]})
+    everything = Filter.of({"result": [""], "review": [""]})
     assert everything.chosen == {}
     assert everything.states == STATES
-    assert everything.parameters() == {"result": [""]}
+    assert everything.parameters() == {"result": [""], "review": [""]}
     assert everything.narrowed
 
 
@@ -64,8 +71,7 @@ def test_nonsense_is_passed_over() -> None:
     odd = Filter.of({"page": ["-3"], "sort": ["; DROP TABLE"], "unknown": ["x"], "q": []})
     assert (odd.page, odd.sort, odd.search) == (1, "severity", "")
     assert Filter.of({"page": ["9" * 5_000]}).page == 1
-    assert Filter.of({"result": ["no such"], "severity": ["worst", "high"]}).chosen == {
-        "severity": ("high",)
-    }
+    asked = {"result": ["no such"], "review": ["gone"], "severity": ["worst", "high"]}
+    assert Filter.of(asked).chosen == {"severity": ("high",)}
     assert Filter.of({"page": ["0"]}).page == 1
     assert odd.at_page(7).page == 7

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from verifier.report import ExitCode
+from writ.commands.init import KeysOption
+from writ.commands.speaking import AsOption, KeyOption, opened_keys
 from writ.commands.verify import LedgerArgument, TrustOption, trust_of
-from writ.errors import CommandError
+from writ.errors import CommandError, UsageError
 from writ.output import data
 from writ.report_writing import without_password
 from writ.settings import current
@@ -36,6 +38,7 @@ OPTIONS: Final[dict[str, Any]] = {
     "logger.level": "warning",
     "logger.hideWelcomeMessage": True,
     "runner.magicEnabled": False,
+    "secrets.files": [],
     "theme.font": "sans-serif",
     "theme.headingFont": "sans-serif",
     "theme.codeFont": "monospace",
@@ -61,7 +64,7 @@ OPTIONS: Final[dict[str, Any]] = {
 }
 
 
-def app(
+def app(  # noqa: PLR0913, PLR0917  (one parameter for each option)
     ledger: LedgerArgument,
     trust: TrustOption = None,
     port: Annotated[
@@ -75,27 +78,67 @@ def app(
         ),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    name: AsOption = "",
+    key: KeyOption = None,
+    keys: KeysOption = None,
+    auth: Annotated[
+        Path | None,
+        typer.Option(
+            "--auth", metavar="FILE", help="People sign in: a secrets file (TOML) with [auth]."
+        ),
+    ] = None,
 ) -> None:
     """Look at a ledger's findings and runs in a browser, on this machine only.
 
-    Whoever can open 127.0.0.1 here can read the ledger: the app asks for no password. Ctrl-C ends
-    it.
+    Whoever can open 127.0.0.1 here can read the ledger: the app asks for no password. With --as
+    they also review findings in that identity's name, signed with its key. With --auth nobody sees
+    anything before they have signed in with the provider that the file names, and a reviewer of the
+    ledger acts with their own key, if it lies in the folder of keys. Ctrl-C ends it.
     """
     _installed()
     pinned = trust_of(trust, current())
-    name = current().get("trust", None if trust is None else str(trust)).value
+    trusted = current().get("trust", None if trust is None else str(trust)).value
     _readable(ledger)
     _usable(views)
+    _hand_over(ledger, name, key, keys, auth)
     chosen = _free_port(port)
     data(f"{without_password(ledger)}: http://{HOST}:{chosen}\n")
     data("Ctrl-C ends it.\n")
     arguments = [
         _absolute(ledger),
-        str(Path(name).absolute()) if pinned is not None else "",
+        str(Path(trusted).absolute()) if pinned is not None else "",
         str(views.absolute()) if views is not None else "",
     ]
-    _serve(arguments, {**OPTIONS, "server.port": chosen, "server.headless": not show})
+    secrets = {"secrets.files": [str(auth.absolute())]} if auth is not None else {}
+    options = {**OPTIONS, **secrets, "server.port": chosen, "server.headless": not show}
+    _serve(arguments, options)
     raise typer.Exit(int(ExitCode.HOLDS))
+
+
+def _hand_over(
+    ledger: str, name: str, key: Path | None, keys: Path | None, auth: Path | None
+) -> None:
+    """Give the app what it acts with, read and asked for before a browser is sent there.
+
+    Raises:
+        UsageError: People sign in, and somebody is named all the same.
+        CommandError: There is no such identity, or the file of --auth will not do.
+        LedgerError: A key cannot be read.
+    """
+    from dashboards import acting
+    from writ.reviewing import check_auth, desk_of, desk_of_all
+
+    named = bool(name) or key is not None
+    if auth is not None:
+        if named:
+            raise UsageError("app.as", "with --auth everybody acts as who they sign in as: no --as")
+        check_auth(auth)
+        desk = desk_of_all(ledger, keys)
+    elif named:
+        desk = desk_of(opened_keys(ledger, keys, "app.keys"), name, key)
+    else:
+        desk = acting.Desk(ledger)
+    acting.begin(desk)
 
 
 def _installed() -> None:

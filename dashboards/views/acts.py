@@ -1,0 +1,182 @@
+"""What people said of a finding, and the form by which a reviewer says something of it."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+import streamlit as st
+
+from dashboards import acting, people, reviews, session
+from dashboards.acting import ActError, Asked, What
+from dashboards.opening import Shown
+from dashboards.queries import FindingRow
+from dashboards.tables import Said, Tables
+from dashboards.views import parts
+from dashboards.words import (
+    ACKNOWLEDGED,
+    OPEN,
+    RESOLVED,
+    REVIEW_MEANS,
+    REVIEWS,
+    SUPPRESSED,
+    code,
+    count,
+    last_name,
+    plain,
+    when,
+)
+
+_LOG = logging.getLogger("writ.app")
+_TOLD: Final = "writ_told"
+NOBODY: Final = ""
+_SIGNS: Final[dict[str, tuple[str, parts.Colour]]] = {
+    OPEN: (":material/radio_button_unchecked:", "blue"),
+    ACKNOWLEDGED: (":material/visibility:", "violet"),
+    SUPPRESSED: (":material/notifications_off:", "gray"),
+    RESOLVED: (":material/task_alt:", "green"),
+}
+# What, how it is called, its sign, its key, and in which states there is something to do.
+_ACTS: Final[tuple[tuple[What, str, str, str, tuple[str, ...]], ...]] = (
+    ("acknowledge", "Acknowledge", ":material/visibility:", "a", (OPEN,)),
+    ("resolve", "Resolve", ":material/task_alt:", "", (OPEN, ACKNOWLEDGED, SUPPRESSED)),
+    ("suppress", "Suppress", ":material/notifications_off:", "", (OPEN, ACKNOWLEDGED, RESOLVED)),
+    ("reopen", "Reopen", ":material/undo:", "", (ACKNOWLEDGED, SUPPRESSED, RESOLVED)),
+)
+
+
+def badge(row: FindingRow) -> None:
+    """Show what people made of a finding: sign, word and colour, any one of which says it."""
+    icon, colour = _SIGNS[row.review]
+    st.badge(row.review, icon=icon, color=colour, help=REVIEW_MEANS[row.review])
+    if row.assignee:
+        st.caption(f"assigned to {code(last_name(row.assignee), 40)}", width="content")
+
+
+def of_finding(tables: Tables, row: FindingRow) -> None:
+    """Show the form for one finding, then what was said of it, the newest first."""
+    form((row.id,), key=f"act-{row.place}", states=(row.review,), assignee=row.assignee)
+    said = reviews.history(tables, row.id)
+    if said:
+        with st.expander(f"{count(len(said), 'act')} of reviewers", type="compact"):
+            for one in said:
+                _said(one)
+
+
+def form(
+    findings: Sequence[str],
+    *,
+    key: str,
+    states: Sequence[str] = REVIEWS,
+    assignee: str = NOBODY,
+    shortcuts: bool = True,
+) -> None:
+    """Show what a reviewer can do with findings: all of them at once.
+
+    Args:
+        findings: Their ids.
+        key: Tells this form's widgets from those of others on the page.
+        states: The states that they are in.
+        assignee: Whose they are.
+        shortcuts: Whether the keyboard acts on these: only one form of a page may.
+    """
+    result = session.current().result
+    if not isinstance(result, Shown):
+        return
+    refused = acting.why_not(session.person())
+    seen, ids = result.since.size, tuple(findings)
+    with st.container(key=f"form-{key}", gap="small"):
+        st.text_input(
+            "Note",
+            key=f"{key}-note",
+            max_chars=acting.NOTE,
+            placeholder="why; to suppress it needs a reason",
+            disabled=bool(refused),
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            for what, label, icon, letter, among in _ACTS:
+                st.button(
+                    label,
+                    key=f"{key}-{what}",
+                    icon=icon,
+                    shortcut=letter if letter and shortcuts else None,
+                    disabled=bool(refused) or not set(states) & set(among),
+                    help=refused or None,
+                    on_click=_do,
+                    args=(key, ids, what, seen),
+                )
+            _assign(result, key, ids, assignee, refused)
+        if refused:
+            st.caption(f"Reading only. {code(refused, 200)}")
+        _tell(key)
+
+
+def _assign(shown: Shown, key: str, ids: tuple[str, ...], assignee: str, refused: str) -> None:
+    since = shown.since
+    there = people.reviewers(since.history, since.size)
+    options = list(dict.fromkeys([NOBODY, *there, *filter(None, [assignee])]))
+    chosen = st.selectbox(
+        "Assigned to",
+        options,
+        index=options.index(assignee),
+        # Another assignee is another widget: what was chosen before is not what is so now.
+        key=f"{key}-whom-{assignee}",
+        format_func=lambda one: last_name(one) or "nobody",
+        disabled=bool(refused),
+        width=170,
+    )
+    st.button(
+        "Assign",
+        key=f"{key}-assign",
+        icon=":material/person_add:",
+        disabled=bool(refused) or chosen == assignee,
+        help=refused or None,
+        on_click=_do,
+        args=(key, ids, "assign", since.size, chosen),
+    )
+
+
+def _do(key: str, ids: tuple[str, ...], what: What, seen: int, assignee: str = NOBODY) -> None:
+    """Act, and keep what to say of it. Whatever goes wrong, the note stays where it was written."""
+    note = f"{key}-note"
+    result = session.current().result
+    try:
+        if not isinstance(result, Shown):
+            return
+        asked = Asked(ids, what, seen, str(st.session_state.get(note) or ""), assignee)
+        done = acting.act(session.person(), result, asked)
+    except ActError as error:
+        said = f"{error}. {error.do}"
+        st.session_state[_TOLD] = (key, error.code, said)
+    except Exception as error:  # noqa: BLE001 - whoever clicks sees no traceback
+        _LOG.exception("an act failed")
+        st.session_state[_TOLD] = (key, "internal", f"{type(error).__name__}: {error}")
+    else:
+        st.session_state[note] = ""
+        st.session_state[_TOLD] = (key, "", done.words)
+
+
+def _tell(key: str) -> None:
+    told = st.session_state.get(_TOLD)
+    if told is None or told[0] != key:
+        return
+    del st.session_state[_TOLD]
+    _, failed, said = told
+    if failed:
+        st.error("**Not recorded.**", icon=":material/block:")
+        st.text(plain(f"{said[:1].upper()}{said[1:]}"))
+        st.caption(f"code {code(failed)}")
+    else:
+        st.success(said, icon=":material/draw:")
+
+
+def _said(one: Said) -> None:
+    icon, colour = _SIGNS[one.state]
+    with st.container(gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(one.state, icon=icon, color=colour)
+            whose = f", assigned to {code(last_name(one.assignee), 40)}" if one.assignee else ""
+            told = f"by {code(last_name(one.identity), 60)}, {when(one.moment)}{whose}"
+            st.caption(told, width="content")
+            parts.entry_link(f"Entry {one.idx}", one.idx)
+        if one.note:
+            st.text(plain(one.note))

@@ -1,0 +1,56 @@
+"""Who looks at the app, and what they may do; and where people sign in, the door."""
+
+import streamlit as st
+
+from dashboards import acting, session
+from dashboards.opening import Shown
+from dashboards.words import code, last_name
+
+
+def inside() -> bool:
+    """Return whether somebody may see anything: they signed in, or nobody has to."""
+    return not acting.desk().signs_in or bool(st.user.is_logged_in)
+
+
+def admitted() -> bool:
+    """Return whether somebody may see anything; show the door where they have to sign in first."""
+    if inside():
+        return True
+    st.title("Sign in", anchor=False)
+    st.text("Nothing of this ledger is shown to anybody who has not signed in.")
+    st.button("Sign in", key="sign_in", icon=":material/login:", type="primary", on_click=st.login)
+    return False
+
+
+def show(visit: session.Visit) -> None:
+    """Say who looks, as whom they act, and what is proven of what people did meanwhile."""
+    held = acting.desk()
+    with st.container(horizontal=True, vertical_alignment="center", key="who"):
+        if isinstance(visit.result, Shown):
+            st.caption(_words(held), width="content")
+        if held.signs_in:
+            st.button("Sign out", key="sign_out", type="tertiary", on_click=st.logout)
+    if visit.proven:
+        st.caption(f":material/verified: {visit.proven}.")
+
+
+def _words(held: acting.Desk) -> str:
+    person = session.person()
+    if held.signs_in:
+        named = f" as {code(last_name(person.identity))}" if person.identity else ""
+        return f"Signed in: {code(person.name)}, {person.role}{named}. {_may(person.reviews)}"
+    door = "Nobody signs in: whoever reaches 127.0.0.1 on this machine can read this ledger"
+    if held.me:
+        return (
+            f"You act as {code(person.name)}, {person.role}. {_may(person.reviews)} "
+            f"{door}, and act as {code(person.name)}."
+        )
+    return f"For reading only: the app was started without --as. {door}."
+
+
+def _may(reviews: bool) -> str:  # noqa: FBT001 - what one may do or not
+    return (
+        "What you do is signed with that key and stays in the ledger."
+        if reviews
+        else "You can look at everything, and change nothing."
+    )
