@@ -35,7 +35,7 @@ demo: $(VENV)/run.stamp ## Run the demonstration (installs only what running nee
 	$(BIN)/writ demo --dir $(DEMO) $(DEMO_FLAGS)
 
 app: $(VENV)/app.stamp $(DEMO)/truth.json ## Open the review app on the demonstration's ledger
-	$(BIN)/writ app $(DEMO)/refunds.db --trust $(DEMO)/refunds.db.trust.json $(APP_FLAGS)
+	$(BIN)/writ app $(DEMO)/refunds.db --trust $(DEMO)/refunds.db.trust.json --as reviewer $(APP_FLAGS)
 
 # What is written last says that the ledger is whole: one that was interrupted is made again.
 $(DEMO)/truth.json: | $(VENV)/app.stamp

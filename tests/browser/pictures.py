@@ -6,13 +6,14 @@ and looks at them.
 
 import argparse
 import io
+import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlencode
 
 from PIL import Image
@@ -31,9 +32,34 @@ MOST_BYTES: Final = 400_000
 # Lower than any page: what it then needs more than this is its content's own height.
 LOW: Final = 400
 # The first page of all waits for a verification of the whole ledger.
-VERIFIED_SECONDS: Final = 300.0
-# What truth.json calls the refunds that were paid although the incident had them stopped.
-INCIDENT: Final = "through-the-switch"
+PATIENCE_SECONDS: Final = 600.0
+# Where the links of the guided visit lead.
+GUIDED: Final = {
+    "evidence": "See the record",
+    "incident": "Open the incident",
+    "run": "Follow it step by step",
+    "integrity": "See what was checked",
+}
+# What is asked on the pages of replay: the version that came after the incident; what the
+# incident's prompt had paid a minute before the switch; what all runs cost.
+ASKED: Final = {
+    "contracts": "contracts",
+    "whatif": f"whatif?{urlencode({'contract': 'refund-decisioning@1.1.0', 'ask': 'yes'})}",
+    "rollback": "rollback?"
+    + urlencode(
+        {
+            "prompt": "4ade1770",
+            "where": 'action.tool == "payouts.create"',
+            "as_of": "2026-03-16T16:44:00Z",
+            "param": "reason=paid under the new prompt",
+            "ask": "yes",
+        }
+    ),
+    "value": "value?ask=yes",
+}
+REVIEWER: Final = "reviewer"
+RESOLVED_WITH: Final = "Refunds called back; 1.1.0 stops serial refunds."
+Scheme = Literal["light", "dark"]
 
 # What the incident's prompt had paid a minute before the kill switch was pulled, which is when it
 # would have been asked. Source: writ/demo/incident.py.
@@ -59,23 +85,56 @@ REACH = """() => {
 }"""
 
 
-def take(browser: Browser, address: str) -> bytes:
-    """Return a picture of a page, as high as its content, as PNG."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of the ways in which each page is shown: its width, light or dark, and how sharp."""
+
+    width: int
+    scheme: Scheme
+    scale: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """What a picture's name ends with."""
+        return f"{self.scheme}-{self.width}"
+
+
+# The first is the one that the documents show; the others stand beside it.
+WAYS: Final = (
+    Way(1280, "light", SCALE),
+    Way(1280, "dark"),
+    Way(1920, "light"),
+    Way(1920, "dark"),
+)
+
+
+def opened(browser: Browser, way: Way) -> Page:
+    """Return a window that shows pages in a way."""
     context = browser.new_context(
-        viewport={"width": WIDTH, "height": LOW},
-        device_scale_factor=SCALE,
-        color_scheme="light",
+        viewport={"width": way.width, "height": LOW},
+        device_scale_factor=way.scale,
+        color_scheme=way.scheme,
         reduced_motion="reduce",
         locale="en-GB",
         timezone_id="UTC",
     )
     page = context.new_page()
-    page.goto(address)
-    settle(page, VERIFIED_SECONDS)
+    page.set_default_timeout(PATIENCE_SECONDS * 1000)
+    return page
+
+
+def settled(page: Page) -> None:
+    """Wait until a page is done, and so is what it has computed in the background."""
+    settle(page, PATIENCE_SECONDS)
+    page.wait_for_function("() => document.querySelector('.st-key-progress') === null")
+    settle(page, PATIENCE_SECONDS)
+
+
+def take(page: Page) -> bytes:
+    """Return a picture of an open page, as high as its content, as PNG."""
+    settled(page)
     _grow(page)
-    raw = page.screenshot(animations="disabled", caret="hide")
-    context.close()
-    return raw
+    return page.screenshot(animations="disabled", caret="hide")
 
 
 def _grow(page: Page) -> None:
@@ -85,7 +144,7 @@ def _grow(page: Page) -> None:
         wanted = max(LOW, min(int(page.evaluate(REACH)), TALLEST))
         if size is None or size["height"] == wanted:
             return
-        page.set_viewport_size({"width": WIDTH, "height": wanted})
+        page.set_viewport_size({"width": size["width"], "height": wanted})
         settle(page)
 
 
@@ -98,35 +157,71 @@ def smaller(raw: bytes) -> bytes:
     return packed.getvalue()
 
 
-def take_all(ledger: Path, trust: Path, pages: Mapping[str, str], folder: Path) -> None:
-    """Take a picture of each page.
-
-    Args:
-        ledger: The ledger to show.
-        trust: Its trust file.
-        pages: By the picture's name, the address of the page below the app's own.
-        folder: Where the pictures go.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with chromium() as browser, serving([ledger, "--trust", trust]) as address:
-        for name, path in pages.items():
-            packed = smaller(take(browser, f"{address}/{path}"))
-            assert len(packed) <= MOST_BYTES, f"{name}: {len(packed)} bytes"
-            (folder / f"{name}.png").write_bytes(packed)
-            sys.stdout.write(f"{folder / name}.png: {len(packed) // 1000} kB\n")
+def save(raw: bytes, file: Path) -> None:
+    """Save a picture, small."""
+    packed = smaller(raw)
+    assert len(packed) <= MOST_BYTES, f"{file.name}: {len(packed)} bytes"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(packed)
+    sys.stdout.write(f"{file}: {len(packed) // 1000} kB\n")
 
 
-def pages_of(demo: Path) -> dict[str, str]:
-    """Return the pages to show, by name: of the runs, one that broke one rule, in the incident.
+def take_app(demo: Path, folder: Path) -> None:
+    """Take the pictures of the app's pages in each way, then those of what a reviewer does.
+
+    A copy of the ledger is shown: what is recorded is recorded there.
 
     Args:
         demo: The demonstration's folder.
+        folder: Where the pictures go.
     """
-    expected = read_truth((demo / "truth.json").read_text("utf-8"))
-    findings = Counter(one.run for one in expected)
-    broke = next(one for one in expected if one.plant == INCIDENT and findings[one.run] == 1)
-    at = urlencode({"ref": broke.run, "at": broke.index})
-    return {"inbox": "", "run": f"run?{at}", "integrity": "integrity"}
+    with TemporaryDirectory() as there:
+        copy = Path(there) / "demo"
+        shutil.copytree(demo, copy)
+        ledger = copy / "refunds.db"
+        trust = f"{ledger}.trust.json"
+        with (
+            chromium() as browser,
+            serving([ledger, "--trust", trust, "--as", REVIEWER]) as address,
+        ):
+            pages = pages_of(browser, address)
+            for way in WAYS:
+                page = opened(browser, way)
+                for name, path in pages.items():
+                    page.set_viewport_size({"width": way.width, "height": LOW})
+                    page.goto(f"{address}/{path}")
+                    save(take(page), folder / f"{name}-{way.name}.png")
+                page.context.close()
+            _review(opened(browser, WAYS[0]), f"{address}/{pages['incident']}", folder)
+
+
+def _review(page: Page, incident: str, folder: Path) -> None:
+    """Resolve an incident as its reviewer, and take pictures of what is there then."""
+    page.goto(incident)
+    settled(page)
+    page.get_by_role("textbox", name="Note").first.fill(RESOLVED_WITH)
+    page.get_by_role("button", name="Resolve").first.click()
+    page.get_by_text("recorded").first.wait_for()
+    save(take(page), folder / f"resolved-{WAYS[0].name}.png")
+    page.context.close()
+
+
+def pages_of(browser: Browser, address: str) -> dict[str, str]:
+    """Return the pages to show, by name: where the guided visit leads, and what replay answers.
+
+    Args:
+        browser: A Chromium.
+        address: The app's, on the demonstration's ledger.
+    """
+    page = opened(browser, WAYS[0])
+    page.goto(address)
+    settled(page)
+    found = {"inbox": ""}
+    for name, label in GUIDED.items():
+        link = page.get_by_role("link", name=label).first
+        found[name] = (link.get_attribute("href") or "").rpartition("/")[2]
+    page.context.close()
+    return {**found, **ASKED}
 
 
 def reports_of(demo: Path) -> dict[str, list[str]]:
@@ -166,11 +261,8 @@ def take_reports(demo: Path, called: Mapping[str, Sequence[str]], folder: Path) 
                 viewport={"width": WIDTH, "height": REPORT_HEIGHT}, device_scale_factor=SCALE
             )
             page.goto(written.as_uri())
-            packed = smaller(page.screenshot(animations="disabled"))
+            save(page.screenshot(animations="disabled"), folder / f"{name}.png")
             page.close()
-            assert len(packed) <= MOST_BYTES, f"{name}: {len(packed)} bytes"
-            (folder / f"{name}.png").write_bytes(packed)
-            sys.stdout.write(f"{folder / name}.png: {len(packed) // 1000} kB\n")
 
 
 def main() -> None:
@@ -179,8 +271,7 @@ def main() -> None:
     parser.add_argument("--demo", type=Path, default=Path(".cache/demo"), help="its folder")
     parser.add_argument("--to", type=Path, default=Path("docs/pictures"), help="where they go")
     given = parser.parse_args()
-    ledger = given.demo / "refunds.db"
-    take_all(ledger, Path(f"{ledger}.trust.json"), pages_of(given.demo), given.to)
+    take_app(given.demo, given.to / "app")
     take_reports(given.demo, reports_of(given.demo), given.to)
 
 
