@@ -71,7 +71,9 @@ def signed_in(history: AuthorityHistory, size: int, claims: Mapping[str, Any]) -
     subject, email = str(claims.get("sub") or ""), str(claims.get("email") or "")
     name = email or subject
     found = history.in_force(size)
-    there = {} if found is None else found.identities
+    if found is None:
+        return Person(name)
+    there = found.identities
     if subject in there:
         return known(history, size, subject, name)
     if not email or claims.get("email_verified") is not True:

@@ -52,7 +52,7 @@ class Standing:
                 "Verify again to see where."
             )
         unseen = self.there - self.checked + self.others
-        told = []
+        told: list[str] = []
         if unseen:
             new = count(unseen, "entry is", "entries are")
             told.append(f"{new} new since this was verified, and not shown.")

@@ -15,7 +15,7 @@ Source: docs/spec/ledger-format.md, *Verification, in this order*; docs/adr/0036
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, cast
 
 from ledger.authority import AuthorityHistory
 from ledger.encoding import decode
@@ -137,7 +137,8 @@ class Appended:
             raise BrokenLedgerError(size, 4, "truncated", what)
         if size - self.size > MOST:
             return self.size, True
-        begun, kinds = self.size, set[str]()
+        begun = self.size
+        kinds: set[str] = set()
         for row in store.rows(self.size, size, strays=False):
             try:
                 header = parse_header(row.header)
@@ -145,7 +146,8 @@ class Appended:
                 # Whoever reads it says what is wrong with it.
                 return size, False
             if header.position == 0:
-                begun, kinds = row.idx, set()
+                begun = row.idx
+                kinds = set()
             if not _can_follow(row, kinds, header):
                 return begun, True
         return size, False
@@ -184,7 +186,7 @@ def _kind(raw: bytes) -> str:
         value = decode(raw)
     except EncodingError:
         return ""
-    return str(value.get("kind")) if isinstance(value, dict) else ""
+    return str(cast("dict[str, Any]", value).get("kind")) if isinstance(value, dict) else ""
 
 
 class _LaterStreams(Streams):

@@ -3,7 +3,7 @@
 import importlib.util
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from dashboards.acting import Desk
 from dashboards.people import REVIEWER
@@ -100,7 +100,7 @@ def check_auth(file: Path) -> None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CommandError("app.auth", f"{file}: not TOML: {error}") from error
     auth = found.get("auth")
-    given: dict[str, Any] = auth if isinstance(auth, dict) else {}
+    given = cast("dict[str, Any]", auth) if isinstance(auth, dict) else {}
     missing = [name for name in (*_NEEDED, _METADATA) if not given.get(name)]
     if missing:
         raise CommandError(

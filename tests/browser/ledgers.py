@@ -4,7 +4,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.verifier.forge import Desk
+from ledger.encoding import digest
+from ledger.head_signer import HeadSigner
+from ledger.signing import FileKey
+from tests.verifier.forge import ORIGIN, Desk, key_of
 from verifier import Trust
 
 # More findings than fit on a page, of two clauses, so that paging and facets have work.
@@ -53,6 +56,21 @@ def broken_sample(folder: Path) -> Sample:
     index = next(at for at, record in enumerate(desk.records) if b'"amount":500' in record)
     desk.records[index] = desk.records[index].replace(b'"amount":500', b'"amount":501')
     return _saved(desk, folder)
+
+
+def keys_of(sample: Sample, *names: str) -> Path:
+    """Put the key files of some identities, and what signs heads, into a folder of keys.
+
+    Args:
+        sample: The ledger.
+        names: Short names of the identities.
+    """
+    folder = sample.ledger.with_name("keys")
+    folder.mkdir(mode=0o700)
+    for name in (*names, "head"):
+        FileKey.create(folder / f"{name}.pem", digest(name.encode()).encode()[:32])
+    HeadSigner.create(key_of("head"), ORIGIN, folder / "head.memory")
+    return folder
 
 
 def _desk() -> Desk:

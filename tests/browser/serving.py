@@ -38,7 +38,7 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def serving(arguments: Sequence[str | Path]) -> Generator[str]:
+def serving(arguments: Sequence[str | Path], port: int | None = None) -> Generator[str]:
     """Run `writ app` with these arguments and a port of its own, give its address, and end it.
 
     What it printed goes to a file and not to a pipe, which would stop it when full.
@@ -46,7 +46,7 @@ def serving(arguments: Sequence[str | Path]) -> Generator[str]:
     Raises:
         AssertionError: It ended too early, did not answer in time, or printed a traceback.
     """
-    port = free_port()
+    port = free_port() if port is None else port
     command = [sys.executable, "-m", "writ", "app", *map(str, arguments), "--port", str(port)]
     with tempfile.NamedTemporaryFile() as output:
         printed = Path(output.name)

@@ -14,6 +14,7 @@ from dashboards.acting import ActError, Asked
 from dashboards.filters import Filter
 from dashboards.opening import Shown, Source, opened
 from ledger.records import Review
+from ledger.store import Store
 from tests.dashboards.ledgers import many, shown
 from tests.dashboards.reviewing import PEOPLE, desk_at, do, person
 from tests.verifier.forge import Desk, identity, key_of
@@ -202,7 +203,7 @@ def test_what_makes_no_sense_is_refused(there: Shown) -> None:
         do(there, "assign", which, assignee=identity("agent"))
     with refused("act.note"):
         do(there, "resolve", which, "x" * 4_001)
-    with refused("encoding.not-strict"):
+    with refused("encoding.surrogate"):
         do(there, "resolve", which, "a surrogate \ud800")
 
 
@@ -275,7 +276,7 @@ def test_a_disk_that_is_full_is_said(there: Shown, monkeypatch: pytest.MonkeyPat
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(acting.Store, "open", full)
+    monkeypatch.setattr(Store, "open", full)
     with refused("act.full"):
         do(there, "resolve", ids(there)[:1], seen=there.since.size)
 

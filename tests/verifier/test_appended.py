@@ -195,8 +195,7 @@ def test_what_a_writer_had_seen_before_is_looked_for(
     forge: Desk, reader: Appended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Link by link from the verified end back; too far back it is left to a verification."""
-    seen = {"seen_size": 3, "seen_leaf": forge.leaves()[2].hex()}
-    forge.submit("reviewer", review(forge), **seen)
+    forge.submit("reviewer", review(forge), seen_size=3, seen_leaf=forge.leaves()[2].hex())
     monkeypatch.setattr(appended, "BACK", 2)
     assert read(reader, forge, tmp_path / "a.db").beyond
     monkeypatch.undo()
