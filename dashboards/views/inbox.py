@@ -18,7 +18,8 @@ def page() -> None:
     chosen = session.chosen()
     choosing.set_widgets(chosen)
     choosing.facets(tables, chosen)
-    guide.show(tables)
+    if not chosen.narrowed:
+        guide.show(tables)
     st.title("Inbox", anchor=False)
     _verdict(tables)
     _chart(tables, chosen)
