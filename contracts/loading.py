@@ -1,5 +1,8 @@
 """A contract ready to run: read, expanded, and every condition checked against its types."""
 
+from functools import lru_cache
+from typing import Final
+
 from contracts.conditions import ConditionProblem, check_contract
 from contracts.draft import Draft
 from contracts.errors import ContractError, ContractErrors
@@ -8,11 +11,13 @@ from contracts.model import Contract
 from contracts.reading import parse_contract
 from contracts.sharing import ReadText
 
+_KEPT: Final = 32
+
 
 def load_contract(
     text: str | bytes, name: str = "<contract>", read: ReadText | None = None
 ) -> Contract:
-    """Read, expand and check a contract.
+    """Read, expand and check a contract. The same text gives the same contract, and that at once.
 
     Args:
         text: The YAML.
@@ -23,6 +28,19 @@ def load_contract(
         ContractErrors: Every error of the first step that found any. The steps are the markup,
             the document, its expansion, and the conditions.
     """
+    if read is None:
+        return _loaded(text, name)
+    return _made(text, name, read)
+
+
+# Reading and checking takes longer than a decision by far, and a contract is frozen data: guards,
+# verifiers and replays of one ledger share it. What has errors is read again.
+@lru_cache(_KEPT)
+def _loaded(text: str | bytes, name: str) -> Contract:
+    return _made(text, name, None)
+
+
+def _made(text: str | bytes, name: str, read: ReadText | None) -> Contract:
     draft, contract = draft_contract(parse_contract(text, name, read))
     errors = draft.errors or condition_errors(draft, contract)
     if errors:

@@ -1,4 +1,4 @@
-"""What all tests share: how hard the property tests try, and a PostgreSQL server."""
+"""What all tests share: how hard properties are tried, and a PostgreSQL server."""
 
 import os
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import create_engine, make_url, text
 
 from tests.ledger.postgresql import NoServerError, throw_away_server
+from tests.uncounted import count_few
 
 # No deadline in any profile: a shared machine stalls now and then, and that is not a bug of ours.
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -24,6 +25,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Keep what a property's examples cost in bounds."""
+    count_few(item)
 
 
 @pytest.fixture(scope="session")

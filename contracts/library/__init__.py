@@ -5,6 +5,7 @@
 """
 
 import re
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -14,6 +15,7 @@ from contracts.reading import closed_text, parse_contract
 _NAME: Final = re.compile(r"[a-z][a-z-]*")
 
 
+@cache
 def contract_text(name: str, version: str) -> str:
     """Return the text of a contract as it is published: with all that it extends.
 

@@ -79,6 +79,11 @@ class Facts:
         """What conditions see of the records."""
         return Views(self.contract, self.events)
 
+    @cached_property
+    def given(self) -> dict[tuple[int, int, str], Value]:
+        """Values that were asked for, and why there are none: rules ask for the same ones."""
+        return {}
+
     # ------------------------------------------------------------------------------- asking
 
     def ask(self, text: str, event: Event, upto: int, *, rule: bool) -> Value:
@@ -104,11 +109,18 @@ class Facts:
         named, found = set(re.findall(r"\bfacts\.(\w+)", text)), dict[str, Value]()
         for number, fact in enumerate(self.contract.facts[:upto]):
             if fact.name in named:
-                try:
-                    found[fact.name] = self.fact(number, event)
-                except UndecidableError as reason:
-                    found[fact.name] = reason
+                asked = (number, event.index, event.digest)
+                if asked not in self.given:
+                    self.given[asked] = self.fact_or_reason(number, event)
+                found[fact.name] = self.given[asked]
         return found
+
+    def fact_or_reason(self, number: int, event: Event) -> Value:
+        """The value of a fact as of one entry, or the error that says why it has none."""
+        try:
+            return self.fact(number, event)
+        except UndecidableError as reason:
+            return reason
 
     def limits_of(self, event: Event, upto: int) -> dict[str, Value]:
         """The variable `limits` for a record's case, where there is one."""

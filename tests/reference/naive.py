@@ -68,8 +68,20 @@ class Naive:
             return False
         return not rule.tools or (action is not None and action.record["tool"] in rule.tools)
 
+    @cached_property
+    def given(self) -> dict[tuple[str, int, str], Result]:
+        """Results that were asked for: a decision asks for those of its action again."""
+        return {}
+
     def result(self, rule: Rule, event: Event) -> Result:
         """A rule's result at a record."""
+        asked = (rule.id, event.index, event.digest)
+        if asked not in self.given:
+            self.given[asked] = self.worked_out(rule, event)
+        return self.given[asked]
+
+    def worked_out(self, rule: Rule, event: Event) -> Result:
+        """The same, by scanning."""
         text, count = condition_of(rule), len(self.contract.facts)
         facts = self.facts.facts_in(text, event, count)
         verdict, reason = Verdict.SATISFIED, ""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final, TypeAlias, TypeGuard
 
 import jsonschema_rs
@@ -155,9 +155,19 @@ class Views:
     contract: Contract
     events: Sequence[Event]
 
+    @cached_property
+    def given(self) -> dict[tuple[int, str], dict[str, Value]]:
+        """Actions that were asked for, as conditions see them."""
+        return {}
+
+    @cached_property
+    def named(self) -> dict[str, Event]:
+        """The first entry that holds a record, by the record's digest."""
+        return {event.digest: event for event in reversed(self.events)}
+
     def find(self, digest: str | None) -> Event | None:
         """The entry that holds a record."""
-        return next((event for event in self.events if event.digest == digest), None)
+        return None if digest is None else self.named.get(digest)
 
     def action_of(self, event: Event) -> Event | None:
         """The action itself, or the one that a record belongs to."""
@@ -193,7 +203,10 @@ class Views:
         if action and "params" in text:
             view = self.params_of(action)
         if action and "action" in text:
-            view["action"] = self.action_view(action)
+            asked = (action.index, action.digest)
+            if asked not in self.given:
+                self.given[asked] = self.action_view(action)
+            view["action"] = self.given[asked]
         if kind in {"outcome", "observation", "message", "approval", "switch"}:
             view[kind] = self.record_view(kind, event)
         if run and "run" in text:

@@ -25,6 +25,7 @@ STRICTER = (
     )
 )
 """The contract with a lower limit and a rule more."""
+LEDGER = "ledger.db"
 NOTHING = {"currency": "EUR", "micros": 0}
 
 
@@ -98,15 +99,21 @@ def forged(shop: Shop, guard: Guard, clock: Hands, number: int) -> str:
 
 
 def shop_story(folder: Path, *, later: bool = True) -> Path:
-    """Found a shop, let its five runs happen, and bring a stricter contract into force.
+    """Let a shop's five runs happen, and bring a stricter contract into force.
+
+    Args:
+        folder: Where the shop is, founded and new; it is founded there if it is not.
+        later: Whether there is a stricter contract in the end.
 
     Returns:
         The ledger, whose head is signed. `R-1` and `R-2` are usual, `R-3` was held, `R-4` denied,
         `R-5` is the forged one, and `R-6` is under the stricter contract.
     """
-    clock = Hands()
-    path = folder / "ledger.db"
-    found(str(path), clock)
+    clock, path = Hands(), folder / LEDGER
+    if path.exists():
+        clock.pass_(seconds=1)
+    else:
+        found(str(path), clock)
     with opened(str(path), clock) as shop:
         with shop.guard() as guard:
             usual(guard, clock, 1)
@@ -118,5 +125,5 @@ def shop_story(folder: Path, *, later: bool = True) -> Path:
             if later:
                 shop.activate(STRICTER)
                 usual(guard, clock, 6)
-        shop.verify()
+        shop.sign()
     return path

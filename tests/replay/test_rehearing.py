@@ -1,12 +1,12 @@
 """A run before the guard again: the same to the byte, or the first step that differs, and why."""
 
 import json
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copytree
 
 import jsonschema_rs
 import pytest
@@ -26,11 +26,12 @@ from replay.reports.reheard_forms import (
     tables,
 )
 from replay.reports.timeline_schema import schemas
-from tests.guard.shop import Hands, Shop, found, order_of, paid, payout
+from tests.guard.shop import Hands, Shop, order_of, paid, payout
 from tests.guard.shop import opened as shop_opened
-from tests.replay.shopping import STRICTER, pays, shop_story
+from tests.replay.shopping import LEDGER, STRICTER, pays, shop_story
+from tests.replay.verified import Verified, verified
 from verifier.errors import SourceError
-from verifier.load import open_ledger, open_source
+from verifier.load import open_source
 from verifier.report import Report
 from writ.rehearing import rehearse
 
@@ -42,7 +43,12 @@ class Kept:
     source: Source
     report: Report
     history: History
-    contracts: dict[str, Contract]
+    contracts: Mapping[str, Contract]
+
+    @classmethod
+    def of(cls, one: Verified) -> "Kept":
+        """Return what was verified and read."""
+        return cls(one.source, one.ledger.report, one.history, one.ledger.contracts)
 
     def run(self, name: str) -> Run:
         """Return a run by its name."""
@@ -56,22 +62,36 @@ class Kept:
         return rehearse(self.source, self.report, self.history, self.run(name), candidate)
 
 
-def kept(path: Path) -> Iterator[Kept]:
-    """Verify a ledger and read it."""
-    with open_ledger(path) as ledger, closing(open_source(path)) as source:
-        yield Kept(source, ledger.report, History.of(ledger), ledger.contracts)
-
-
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+def shop(story: Verified) -> Kept:
     """Give the shop's story."""
-    yield from kept(shop_story(tmp_path_factory.mktemp("shop")))
+    return Kept.of(story)
 
 
 @pytest.fixture(scope="module")
-def month(month_path: Path) -> Iterator[Kept]:
+def planted(month: Verified) -> Kept:
     """Give a month of the demonstration with its planted mistakes."""
-    yield from kept(month_path)
+    return Kept.of(month)
+
+
+Plays = Callable[[Shop, Hands], None]
+Lives = Callable[[Plays], Kept]
+
+
+@pytest.fixture
+def after(founded_shop: Path, tmp_path: Path) -> Iterator[Lives]:
+    """Give what lets something happen in a shop of its own, and verifies that."""
+    with ExitStack() as stack:
+
+        def played(play: Plays) -> Kept:
+            clock, path = Hands(), copytree(founded_shop, tmp_path / "shop") / LEDGER
+            clock.pass_(seconds=1)
+            with shop_opened(str(path), clock) as shop:
+                play(shop, clock)
+                shop.sign()
+            return Kept.of(stack.enter_context(verified(path)))
+
+        yield played
 
 
 @pytest.mark.parametrize("name", ["R-1", "R-2", "R-3", "R-4", "R-6"])
@@ -113,25 +133,25 @@ def test_a_candidate_differs_where_it_would_have(shop: Kept) -> None:
     assert shop.again("R-6", "1.1.0").divergence is None
 
 
-def test_the_first_divergence_is_where_the_verifier_finds_the_decision_wrong(month: Kept) -> None:
+def test_the_first_divergence_is_where_the_verifier_finds_the_decision_wrong(planted: Kept) -> None:
     """In the first runs with a finding on a decision, and in some without."""
     wrong: dict[str, int] = {}
-    for one in month.report.findings:
+    for one in planted.report.findings:
         if one.code.startswith("decision.") and one.code != "decision.stale-basis":
             wrong[one.run] = min(wrong.get(one.run, one.index), one.index)
     assert wrong
-    live_runs = [run for run in month.history.runs.values() if "import" not in run.opened]
+    live_runs = [run for run in planted.history.runs.values() if "import" not in run.opened]
     early = live_runs[: len(live_runs) // 4]
     bad = [run for run in early if run.name in wrong][:3]
     good = [run for run in early if run.name not in wrong][::9][:3]
     assert bad
     for run in bad:
-        first = month.again(run.name).divergence
+        first = planted.again(run.name).divergence
         assert first is not None
-        acts = {act.index: act.ended for act in month.history.of_run(run.digest)}
+        acts = {act.index: act.ended for act in planted.history.of_run(run.digest)}
         assert wrong[run.name] in {first.index, acts[first.index]}
     for run in good:
-        assert month.again(run.name).divergence is None
+        assert planted.again(run.name).divergence is None
 
 
 def test_two_replays_give_the_same_bytes(shop: Kept) -> None:
@@ -161,20 +181,7 @@ def test_every_form_tells_the_step_that_differs(shop: Kept) -> None:
     assert "<script" not in reheard_html(again)
 
 
-Plays = Callable[[Shop, Hands], None]
-
-
-def played(folder: Path, play: Plays) -> Iterator[Kept]:
-    """Let something happen in a shop of its own."""
-    clock, path = Hands(), folder / "ledger.db"
-    found(str(path), clock)
-    with shop_opened(str(path), clock) as shop:
-        play(shop, clock)
-        shop.verify()
-    yield from kept(path)
-
-
-def test_a_tool_that_is_only_observed_is_only_observed_again(tmp_path: Path) -> None:
+def test_a_tool_that_is_only_observed_is_only_observed_again(after: Lives) -> None:
     """Without a recorded decision nothing is compared but the calls, and that is said."""
 
     def play(shop: Shop, clock: Hands) -> None:
@@ -182,19 +189,19 @@ def test_a_tool_that_is_only_observed_is_only_observed_again(tmp_path: Path) -> 
             clock.pass_(seconds=1)
             pays(run, 1, method="cash")
 
-    for one in played(tmp_path, play):
-        again = one.again("R-1")
-        assert again.divergence is None
-        assert [(step.recorded, step.answered) for step in again.steps] == [
-            ("allow", "allow"),
-            ("", "deny"),
-        ]
-        assert all(step.same_record for step in again.steps)
-        assert "1 step carried no decision" in " ".join(sentences(again))
-        assert "no decision; deny if any; returned ok" in reheard_text(again)
+    one = after(play)
+    again = one.again("R-1")
+    assert again.divergence is None
+    assert [(step.recorded, step.answered) for step in again.steps] == [
+        ("allow", "allow"),
+        ("", "deny"),
+    ]
+    assert all(step.same_record for step in again.steps)
+    assert "1 step carried no decision" in " ".join(sentences(again))
+    assert "no decision; deny if any; returned ok" in reheard_text(again)
 
 
-def test_a_call_despite_a_denial_differs_although_the_decision_is_the_same(tmp_path: Path) -> None:
+def test_a_call_despite_a_denial_differs_although_the_decision_is_the_same(after: Lives) -> None:
     """The record has a call that the guard refuses."""
 
     def play(shop: Shop, clock: Hands) -> None:
@@ -205,14 +212,14 @@ def test_a_call_despite_a_denial_differs_although_the_decision_is_the_same(tmp_p
             said = {"action": refused.action, "run": run.id, "status": "ok"}
             guard.record("outcome", said)
 
-    for one in played(tmp_path, play):
-        first = one.again("R-1").divergence
-        assert first is not None
-        assert first.kind is Kind.CALL
-        assert first.recorded == "deny, called (ok)"
+    one = after(play)
+    first = one.again("R-1").divergence
+    assert first is not None
+    assert first.kind is Kind.CALL
+    assert first.recorded == "deny, called (ok)"
 
 
-def test_things_that_were_recorded_at_once_are_decided_at_once(tmp_path: Path) -> None:
+def test_things_that_were_recorded_at_once_are_decided_at_once(after: Lives) -> None:
     """Two actions and a message of one submission: each is decided on all before it."""
 
     def play(shop: Shop, clock: Hands) -> None:
@@ -230,13 +237,13 @@ def test_things_that_were_recorded_at_once_are_decided_at_once(tmp_path: Path) -
             assert not [error for error in given if isinstance(error, Exception)], given
             guard.record("message", {"run": run.id, "role": "user", "turn": 1})
 
-    for one in played(tmp_path, play):
-        again = one.again("R-1")
-        assert [step.tool for step in again.steps] == ["orders.get", "cases.open", "payouts.create"]
-        assert all(step.same_record for step in again.steps), again
+    one = after(play)
+    again = one.again("R-1")
+    assert [step.tool for step in again.steps] == ["orders.get", "cases.open", "payouts.create"]
+    assert all(step.same_record for step in again.steps), again
 
 
-def test_what_is_taken_back_is_called_as_the_contract_says(tmp_path: Path) -> None:
+def test_what_is_taken_back_is_called_as_the_contract_says(after: Lives) -> None:
     """A compensation with the contract's own parameters is the same; with others it differs."""
 
     def play(shop: Shop, clock: Hands) -> None:
@@ -254,18 +261,18 @@ def test_what_is_taken_back_is_called_as_the_contract_says(tmp_path: Path) -> No
             with run.action("payouts.reverse", {"payout": "P-8"}, compensates=done.id) as act:
                 act.end("error", error="not there", cost=paid()["cost"])
 
-    for one in played(tmp_path, play):
-        assert one.again("R-1").divergence is None
-        second = one.again("R-2").divergence
-        assert second is not None
-        assert second.kind is Kind.PARAMETERS
-        assert (second.recorded, second.answered) == (
-            "payouts.reverse payout P-9",
-            "payouts.reverse payout P-2",
-        )
+    one = after(play)
+    assert one.again("R-1").divergence is None
+    second = one.again("R-2").divergence
+    assert second is not None
+    assert second.kind is Kind.PARAMETERS
+    assert (second.recorded, second.answered) == (
+        "payouts.reverse payout P-9",
+        "payouts.reverse payout P-2",
+    )
 
 
-def test_a_service_that_no_contract_binds_is_refused(tmp_path: Path) -> None:
+def test_a_service_that_no_contract_binds_is_refused(after: Lives) -> None:
     """A guard decides nothing there, whatever was recorded."""
 
     def play(shop: Shop, clock: Hands) -> None:
@@ -274,17 +281,17 @@ def test_a_service_that_no_contract_binds_is_refused(tmp_path: Path) -> None:
         with opening as run, run.action("orders.get", {"order": "A-1"}) as act:
             act.ok()
 
-    for one in played(tmp_path, play):
-        again = one.again("R-1")
-        assert again.divergence is not None
-        assert again.divergence.kind is Kind.REFUSED
-        assert again.divergence.answered == "guard.no-contract"
-        assert again.steps == ()
+    one = after(play)
+    again = one.again("R-1")
+    assert again.divergence is not None
+    assert again.divergence.kind is Kind.REFUSED
+    assert again.divergence.answered == "guard.no-contract"
+    assert again.steps == ()
 
 
 def changed(path: Path, column: str, what: str) -> Path:
     """Change one record, or one header, in a copy of a ledger."""
-    path = shutil.copytree(path.parent, path.parent.with_name(f"{column}-changed")) / path.name
+    path = copytree(path.parent, path.parent.with_name(f"{column}-changed")) / path.name
     with closing(sqlite3.connect(path)) as raw:
         named = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
         for (trigger,) in raw.execute(named).fetchall():
@@ -296,20 +303,19 @@ def changed(path: Path, column: str, what: str) -> Path:
     return path
 
 
-def test_a_ledger_that_is_another_by_now_is_refused(tmp_path: Path) -> None:
+def test_a_ledger_that_is_another_by_now_is_refused(
+    shop: Kept, story_path: Path, founded_shop: Path, tmp_path: Path
+) -> None:
     """What the guard reads is held against what was verified: its headers, and each record."""
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
-    path = shop_story(tmp_path / "one")
-    shorter = shop_story(tmp_path / "two", later=False)
+    shorter = shop_story(copytree(founded_shop, tmp_path / "two"), later=False)
+    path = copytree(story_path.parent, tmp_path / "one") / LEDGER
     record = changed(path, "body", "SELECT body, 'records' FROM records WHERE idx = 11")
-    for one in kept(path):
-        for other in (shorter, record):
-            with closing(open_source(other)) as source, pytest.raises(SourceError):
-                rehearse(source, one.report, one.history, one.run("R-1"))
+    for other in (shorter, record):
+        with closing(open_source(other)) as source, pytest.raises(SourceError):
+            rehearse(source, shop.report, shop.history, shop.run("R-1"))
 
 
-def test_a_result_that_the_record_does_not_have_ends_the_replay(tmp_path: Path) -> None:
+def test_a_result_that_the_record_does_not_have_ends_the_replay(after: Lives) -> None:
     """What a wider contract allows was never called: what follows is contingent."""
 
     def play(shop: Shop, clock: Hands) -> None:
@@ -320,16 +326,16 @@ def test_a_result_that_the_record_does_not_have_ends_the_replay(tmp_path: Path) 
         wider = STRICTER.replace("alone: 10000000}", "alone: 900000000}")
         shop.activate(wider)
 
-    for one in played(tmp_path, play):
-        again = one.again("R-1", "1.1.0")
-        assert again.divergence is not None
-        assert (again.divergence.recorded, again.divergence.answered) == ("approve", "allow")
-        text = reheard_text(again)
-        assert "The record has no result of a call that was not made" in text
-        assert "1 later step: contingent" in text
+    one = after(play)
+    again = one.again("R-1", "1.1.0")
+    assert again.divergence is not None
+    assert (again.divergence.recorded, again.divergence.answered) == ("approve", "allow")
+    text = reheard_text(again)
+    assert "The record has no result of a call that was not made" in text
+    assert "1 later step: contingent" in text
 
 
-def test_a_run_without_a_step_says_so(tmp_path: Path) -> None:
+def test_a_run_without_a_step_says_so(after: Lives) -> None:
     """There was nothing to decide."""
 
     def play(shop: Shop, clock: Hands) -> None:
@@ -337,6 +343,6 @@ def test_a_run_without_a_step_says_so(tmp_path: Path) -> None:
         with shop.guard() as guard, guard.run(ref="R-1"):
             pass
 
-    for one in played(tmp_path, play):
-        assert headline(one.again("R-1")) == "run R-1: no step"
-        assert isinstance(one.again("R-1").divergence, Divergence | None)
+    one = after(play)
+    assert headline(one.again("R-1")) == "run R-1: no step"
+    assert isinstance(one.again("R-1").divergence, Divergence | None)

@@ -13,16 +13,15 @@ from contracts.coercion import Unseen
 from replay.reports.timeline_schema import schemas
 from replay.reports.value_schema import REFERENCE, written
 from replay.wording import after, brief, flat, some, when
-from tests.replay.shopping import shop_story
 from writ import cli
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> str:
+def ledger(story_path: Path) -> str:
     """Give the shop's story."""
-    return str(shop_story(tmp_path_factory.mktemp("forms")))
+    return str(story_path)
 
 
 @pytest.fixture
