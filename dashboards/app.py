@@ -51,6 +51,11 @@ def main() -> None:
                 icon=":material/verified_user:",
                 url_path="integrity",
             ),
+            st.Page(session.WHATIF, title="What if", icon=":material/rule:", url_path="what-if"),
+            st.Page(
+                session.ROLLBACK, title="Rollback", icon=":material/undo:", url_path="rollback"
+            ),
+            st.Page(session.VALUE, title="Value", icon=":material/paid:", url_path="value"),
             st.Page(
                 session.CONTRACTS,
                 title="Contracts",

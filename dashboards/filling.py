@@ -207,9 +207,9 @@ def fill(ledger: VerifiedLedger, path: Path, step: Step | None = None) -> None:
         connection.execute("CHECKPOINT")
 
 
-def connected(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a database file to fill it, with bounded memory."""
-    return duckdb.connect(str(path), config={"memory_limit": MEMORY})
+def connected(path: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a database file with bounded memory."""
+    return duckdb.connect(str(path), read_only=read_only, config={"memory_limit": MEMORY})
 
 
 def attached(path: Path) -> duckdb.DuckDBPyConnection:

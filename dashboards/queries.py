@@ -3,7 +3,7 @@
 A page is never sent a table whole: what is shown is chosen, sorted and cut here, in SQL.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from dashboards.words import STATES, short
 
 # A search of more words than this is a text, and no search.
 MAX_WORDS: Final = 12
+# Values that a list of choices offers: of many more nobody reads the last.
+MOST_CHOICES: Final = 200
 _COLUMNS: Final = (
     "id, code, clause, rule, state, severity, idx, place, run, ref, named_run, tool, identity, "
     "says, handled, channel, version, service, moment, review, assignee"
@@ -123,6 +125,37 @@ def findings_on(tables: Tables, index: int) -> tuple[FindingRow, ...]:
         index,
     )
     return tuple(FindingRow(*row) for row in rows)
+
+
+def runs_kept(tables: Tables, chosen: Filter) -> frozenset[str]:
+    """Return the runs of the findings that a filter keeps, by digest."""
+    where, values = where_of(chosen)
+    rows = tables.rows(f"SELECT DISTINCT run FROM findings WHERE run != '' AND {where}", *values)
+    return frozenset(row[0] for row in rows)
+
+
+def runs_of_entries(tables: Tables, entries: Sequence[int]) -> Mapping[int, str]:
+    """Return the run of each entry that stands in one, by digest."""
+    rows = tables.rows(
+        "SELECT idx, run FROM entries WHERE run != '' AND list_contains(?, idx)", list(entries)
+    )
+    return dict(rows)
+
+
+def said_of_runs(tables: Tables, what: str) -> tuple[str, ...]:
+    """Return what runs say of themselves, such as their `model`, the commonest first.
+
+    Raises:
+        KeyError: It is nothing that is chosen by.
+    """
+    column = {"service": "service", "model": "model", "channel": "channel", "prompt": "prompt"}[
+        what
+    ]
+    rows = tables.rows(
+        f"SELECT {column} FROM runs WHERE {column} != '' GROUP BY {column} "
+        f"ORDER BY count(*) DESC, {column} LIMIT {MOST_CHOICES}"
+    )
+    return tuple(row[0] for row in rows)
 
 
 def neighbours(tables: Tables, chosen: Filter, which: str) -> Neighbours:

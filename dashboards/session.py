@@ -52,6 +52,9 @@ RUN: Final = "views/run.py"
 EVIDENCE: Final = "views/evidence.py"
 INTEGRITY: Final = "views/integrity.py"
 CONTRACTS: Final = "views/contracts.py"
+WHATIF: Final = "views/whatif.py"
+ROLLBACK: Final = "views/rollback.py"
+VALUE: Final = "views/value.py"
 
 
 @dataclass(frozen=True, slots=True)

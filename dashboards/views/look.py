@@ -23,6 +23,8 @@ STYLE: Final = """
 [class*="st-key-finding-"]:focus { outline: 2px solid currentColor; outline-offset: 2px; }
 [data-testid="stCaptionContainer"] code { font-size: 0.92em; }
 [class*="st-key-step-"] h3 { padding: 0; }
+.st-key-headline [data-testid="stText"] { font-size: 1.15rem; font-weight: 600; }
+.st-key-basis [data-testid="stText"] { font-size: 0.875rem; opacity: 0.75; }
 </style>
 """
 

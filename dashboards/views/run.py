@@ -7,7 +7,7 @@ from dashboards.filters import Filter, number, page_of
 from dashboards.opening import Shown
 from dashboards.runs import Listed, ListedRun, RunHead, Step
 from dashboards.tables import Tables
-from dashboards.views import findings, keys, parts, steps
+from dashboards.views import exporting, findings, keys, parts, steps
 from dashboards.words import code, count, last_name, seconds, short, sums, when
 
 
@@ -48,6 +48,7 @@ def _run(tables: Tables, head: RunHead, found: queries.FindingRow | None) -> Non
     st.title(f"Run {code(short(head.name))}", anchor=False)
     all_steps = runs.steps(tables, head)
     _head(head, all_steps)
+    exporting.of_run(head.digest)
     findings.of_run(tables, head, queries.findings_of_run(tables, head.digest), found)
     _help(found)
     st.header("Timeline", anchor="timeline")
@@ -187,6 +188,7 @@ def _without_run(tables: Tables, found: queries.FindingRow) -> None:
     st.title(f"Entry {found.index}", anchor=False)
     st.caption("This entry belongs to no run.")
     findings.one(tables, found, linked=False, chosen=True)
+    exporting.of_finding(found.id)
     _help(found)
     entry = runs.entry(tables, found.index)
     if entry is None:

@@ -1,0 +1,94 @@
+"""A ledger that questions of replay are asked of: verified once, kept open, read as history once.
+
+What comes out is written into a folder of its own (`dashboards.answers`). This is where answers
+are made, whoever asks: in the app's own process, or in another one (`dashboards.working`).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from dashboards.answers import Answer
+from dashboards.asking import Asked, AskedError, Over
+from dashboards.preparing import Asked as Opening
+from dashboards.preparing import Tell
+from replay.history import History
+from replay.run_choice import ChosenActs, chosen_acts
+from verifier.load import VerifiedLedger, open_ledger
+
+VERIFYING: Final = "verifying the ledger"
+READING: Final = "reading what was done"
+# Shares of the whole that end with each part; what follows is the answer's own.
+VERIFIED: Final = 0.4
+READ: Final = 0.6
+
+
+class Desk:
+    """A ledger that questions are asked of, one after the other.
+
+    Args:
+        asked: The ledger and its trust file's content.
+    """
+
+    def __init__(self, asked: Opening) -> None:
+        self.asked = asked
+        self._ledger: VerifiedLedger | None = None
+        self._history: History | None = None
+
+    def ledger(self, tell: Tell) -> VerifiedLedger:
+        """Return the ledger, verified.
+
+        Raises:
+            NotVerifiedError: It does not hold.
+            SourceError: There is none.
+        """
+        if self._ledger is None:
+            tell(VERIFYING, 0.0)
+            self._ledger = open_ledger(
+                self.asked.ledger,
+                self.asked.trust,
+                progress=lambda done, total: tell(VERIFYING, VERIFIED * done / max(total, 1)),
+            )
+        return self._ledger
+
+    def history(self, tell: Tell) -> History:
+        """Return the ledger as acts and runs."""
+        if self._history is None:
+            ledger = self.ledger(tell)
+            self._history = History.of(ledger, step_of(tell, READING, VERIFIED, READ))
+        return self._history
+
+    def close(self) -> None:
+        """Give the ledger back."""
+        if self._ledger is not None:
+            self._ledger.close()
+        self._ledger = self._history = None
+
+
+Answering = Callable[[Desk, Asked, Path, Tell], Answer]
+
+
+def step_of(tell: Tell, part: str, low: float, high: float) -> Callable[[int, int], None]:
+    """Return what tells how far a part of the work is, between two shares of the whole."""
+    return lambda done, total: tell(part, low + (high - low) * min(done / max(total, 1), 1.0))
+
+
+def chosen(history: History, ledger: VerifiedLedger, over: Over) -> ChosenActs:
+    """Return the actions that are asked about.
+
+    Raises:
+        AskedError: There is no such run or incident, or something cannot be read.
+    """
+    try:
+        return chosen_acts(history, over.choice(ledger.report))
+    except LookupError as error:
+        raise AskedError(
+            "ask.run", str(error), "The Run page lists those of this ledger."
+        ) from error
+
+
+def whose(ledger: VerifiedLedger, said: tuple[str, ...]) -> str:
+    """Return in a line what was asked of which ledger."""
+    asked = "; ".join(said) or "the whole ledger"
+    report = ledger.report
+    return f"Of {asked} · {report.ledger.size:,} entries · trust: {report.integrity.trust}"

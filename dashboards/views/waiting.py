@@ -1,0 +1,146 @@
+"""An answer that takes its time: a line that says how far it is, while the page can be used."""
+
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from dashboards import session
+from dashboards.answers import Stored
+from dashboards.asking import Asked, key_of
+from dashboards.opening import Problem, Shown, read_trust
+from dashboards.preparing import Asked as Opening
+from dashboards.words import code, count, plain
+from dashboards.working import Bench, Question
+from verifier.report import LedgerFacts
+
+# Answers of short ledgers are there before anybody would read a line about them.
+AT_ONCE_SECONDS: Final = 0.5
+TICK_SECONDS: Final = 1.0
+LEDGERS: Final = 2
+ANSWERS: Final = 8
+
+
+@st.cache_resource(max_entries=LEDGERS, show_spinner=False, on_release=Bench.close)
+def _bench(ledger: str, trust: str, size: int, root: str, _opening: Opening) -> Bench:
+    """Begin to answer questions about a ledger, for all who ask."""
+    del ledger, trust, root
+    return Bench(_opening, size)
+
+
+@st.cache_resource(max_entries=ANSWERS, show_spinner=False, on_release=Question.stop)
+def _question(
+    ledger: str, trust: str, root: str, key: str, _bench: Bench, _asked: Asked
+) -> Question:
+    """Ask a question, once for all who want to know."""
+    del ledger, trust, root, key
+    return Question(_bench, _asked)
+
+
+def answer_to(asked: Asked) -> Stored | None:
+    """Return the answer to a question; None where there is none yet, which the page then says."""
+    question = _asked(asked)
+    found = question.wait(AT_ONCE_SECONDS)
+    if found is None:
+        _progress(asked)
+        return None
+    if isinstance(found, Problem):
+        _problem(found)
+        return None
+    _same_ledger(found)
+    return found
+
+
+def _asked(asked: Asked) -> Question:
+    visit = session.current()
+    trust, digest = read_trust(visit.source)
+    ledger, at = visit.source.ledger, _facts()
+    bench = _bench(ledger, digest, at.size, at.root, Opening(ledger, trust))
+    return _question(ledger, digest, at.root, key_of(asked), bench, asked)
+
+
+def _facts() -> LedgerFacts:
+    result = session.current().result
+    if not isinstance(result, Shown):
+        raise TypeError("only of a ledger that holds is anything asked")
+    return result.tables.report.ledger
+
+
+@st.fragment(run_every=TICK_SECONDS)
+def _progress(asked: Asked) -> None:
+    """Say how far it is, again and again, and show the answer once it is there."""
+    question = _asked(asked)
+    if question.wait(0) is not None:
+        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center", key="progress"):
+        # The part's words are this project's own.
+        st.progress(question.share, text=f"{question.part} · {question.share:.0%}")
+        st.button("Stop", key="stop", on_click=question.stop, icon=":material/stop_circle:")
+    st.caption(
+        "The ledger is judged again in the background. Every page can be used meanwhile, and this "
+        "address shows the answer once it is there."
+    )
+
+
+def _problem(found: Problem) -> None:
+    st.warning("**There is no answer.**", icon=":material/help:")
+    st.text(plain(f"{found.what[:1].upper()}{found.what[1:]}"))
+    if found.do:
+        st.text(plain(found.do))
+    st.caption(f"code {code(found.code)}")
+    st.button("Ask again", key="ask_again", on_click=_question.clear)
+
+
+def _same_ledger(found: Stored) -> None:
+    """Say so where the ledger has grown between its verification and the answer."""
+    at, answer = _facts(), found.answer
+    more = answer.size - at.size
+    if more > 0:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning(
+                f"This answer counts {count(more, 'entry', 'entries')} more than the other pages "
+                "show: they were added since.",
+                icon=":material/update:",
+            )
+            st.button("Verify again", key="verify_now", on_click=session.verify_again)
+    elif answer.root != at.root:
+        st.error("**The ledger that answered is not the one that the other pages show.**")
+
+
+def head(found: Stored) -> None:
+    """Show the answer in a line, and what was asked of what: as text, for names stand in it."""
+    with st.container(key="headline"):
+        st.text(plain(found.answer.headline[:1].upper() + found.answer.headline[1:]))
+    with st.container(key="basis"):
+        st.text(plain(found.answer.basis))
+
+
+def sentences(found: Stored) -> None:
+    """Show the answer in sentences, letter by letter: there are names of the ledger in them."""
+    st.header("In words", anchor=False)
+    with st.container(gap="xxsmall"):
+        for one in found.answer.sentences:
+            st.text(plain(one))
+
+
+def limits(found: Stored) -> None:
+    """Show what the answer does not prove."""
+    with st.expander("What this does not prove", type="compact"):
+        for one in found.answer.limits:
+            st.text(plain(f"· {one}"))
+
+
+def download(found: Stored, tables: dict[str, str], name: str) -> None:
+    """Offer tables as CSV, each made when it is asked for."""
+    with st.container(horizontal=True):
+        for table, label in tables.items():
+            st.download_button(
+                f"{label} as CSV",
+                data=partial(found.csv, table),
+                file_name=f"{name}-{table}.csv",
+                mime="text/csv",
+                key=f"csv-{table}",
+                on_click="ignore",
+                icon=":material/download:",
+                type="tertiary",
+            )
