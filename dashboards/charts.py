@@ -142,7 +142,9 @@ def _marked(marks: Sequence[Mark], scale: alt.Scale, times: Sequence[str]) -> li
             "when": when(mark.at),
             "what": mark.what,
             "entry": mark.index,
-            "line": LINE * line,
+            "line": LINE * max(line, 0),
+            # Words over other words are read by nobody; the tooltip has them all the same.
+            "shown": mark.what if line >= 0 else "",
             # Words that begin near the right edge would end beyond it.
             "late": place > LATE,
         }
@@ -154,12 +156,12 @@ def _marked(marks: Sequence[Mark], scale: alt.Scale, times: Sequence[str]) -> li
     y = alt.Y("line:Q", scale=None, axis=None)
     early = base.transform_filter("!datum.late").mark_text(align="left", dx=4, **_WORDS)
     late = base.transform_filter("datum.late").mark_text(align="right", dx=-4, **_WORDS)
-    words = [text.encode(text="what:N", y=y) for text in (early, late)]
+    words = [text.encode(text="shown:N", y=y) for text in (early, late)]
     return [base.mark_rule(color=MARK_COLOUR, strokeDash=[4, 3], strokeWidth=1.5), *words]
 
 
 def _lines(marks: Sequence[Mark], places: Sequence[float]) -> Iterator[int]:
-    """Yield the line of each mark's words: the first that is free, or the freest.
+    """Yield the line of each mark's words: the first that is free, -1 where none is.
 
     Args:
         marks: The marks, in order.
@@ -169,12 +171,16 @@ def _lines(marks: Sequence[Mark], places: Sequence[float]) -> Iterator[int]:
     for mark, place in zip(marks, places, strict=True):
         wide = LETTER * (len(mark.what) + 1)
         left = place - wide if place > LATE else place
-        over = [
-            sum(max(0.0, min(left + wide, end) - max(left, begin)) for begin, end in line)
-            for line in taken
-        ]
-        free = over.index(min(over))
-        taken[free].append((left, left + wide))
+        free = next(
+            (
+                number
+                for number, line in enumerate(taken)
+                if all(left >= end or left + wide <= begin for begin, end in line)
+            ),
+            -1,
+        )
+        if free >= 0:
+            taken[free].append((left, left + wide))
         yield free
 
 

@@ -34,7 +34,9 @@ MANY: Final = 50_000
 """From so many entries on, a process of its own is worth its beginning."""
 RESULT: Final = "result.pickle"
 # Imported and not run as a file: what it hands back is of this module, and not of `__main__`.
-PROGRAM: Final = "import sys; from dashboards.preparing import main; main(sys.argv[1])"
+PROGRAM: Final = (
+    "import sys; from dashboards.preparing import main, take_exit; take_exit(); main(sys.argv[1])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,17 @@ def _answer(path: Path, code: int) -> Outcome:
     if not isinstance(found, Made | Report):
         raise TypeError(f"{type(found).__name__} is no answer")
     return found
+
+
+def take_exit() -> None:
+    """Keep standard output for what this process says itself.
+
+    What a library prints goes to standard error: the database draws how far it is, in a process
+    that it takes for somebody's at a terminal.
+    """
+    mine = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    sys.stdout = mine
 
 
 def main(name: str) -> None:

@@ -35,7 +35,10 @@ IDLE_SECONDS: Final = 300.0
 """So long a process waits for the next question."""
 RESULT: Final = "answer.pickle"
 DONE: Final = "done"
-PROGRAM: Final = "from dashboards.working import main; main()"
+PROGRAM: Final = (
+    "from dashboards.preparing import take_exit; take_exit(); "
+    "from dashboards.working import main; main()"
+)
 _POLL: Final = 0.2
 
 

@@ -74,6 +74,16 @@ def test_words_of_marks_do_not_run_into_each_other() -> None:
     assert [row["line"] // charts.LINE for row in marked] == [0, 1, 2, 0, 1]
 
 
+def test_a_mark_without_room_for_its_words_has_them_in_its_tooltip() -> None:
+    """More of them at once than there are lines: no words are written over others."""
+    close = [Mark(n, f"2026-03-02T0{n}:00:00Z", "safe mode engaged") for n in range(7)]
+    figure = charts.findings_by_time(BARS, close, "day")
+    marked = next(rows for rows in _data(figure) if "what" in rows[0])
+    written = [row["shown"] for row in marked]
+    assert written == ["safe mode engaged"] * charts.LINES + ["", ""]
+    assert {row["what"] for row in marked} == {"safe mode engaged"}
+
+
 def _run(ledger: Tables, name: str) -> charts.Figure | None:
     head = runs.head(ledger, name)
     assert head is not None

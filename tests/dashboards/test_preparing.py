@@ -82,6 +82,17 @@ def test_a_process_that_is_killed_is_said_to_be(
         prepared_apart(_asked(path), tmp_path, lambda _part, _share: None)
 
 
+def test_what_a_library_prints_is_taken_for_no_word_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database draws how far it is on the output of whoever it takes for a person."""
+    path = desk().save(tmp_path / "desk.db")
+    printed = "import os; write = lambda *_: os.write(1, b'99% drawn\\n')"
+    first, _, rest = preparing.PROGRAM.partition("take_exit(); ")
+    monkeypatch.setattr(preparing, "PROGRAM", f"{first}take_exit(); {printed}; write(); {rest}")
+    assert isinstance(prepared_apart(_asked(path), tmp_path, lambda _part, _share: None), Made)
+
+
 def test_a_long_ledger_is_opened_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is shown is the same; the folder goes with the tables."""
     path = desk().save(tmp_path / "desk.db")
