@@ -7,7 +7,7 @@ its own, and says how far it is. What comes out is one of three: `Shown`, `Broke
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -58,7 +58,7 @@ class End:
 
     size: int
     leaf: str
-    written: tuple[int, ...] = ()
+    written: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

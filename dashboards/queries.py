@@ -164,10 +164,11 @@ def neighbours(tables: Tables, chosen: Filter, which: str) -> Neighbours:
     # First which stand beside it, then what they say: of all others only the order is read.
     rows = tables.rows(
         f"WITH kept AS (SELECT id, place, row_number() OVER (ORDER BY {chosen.order}) AS number, "
-        f"count(*) OVER () AS total FROM findings WHERE {where}), "
+        f"count(*) OVER () AS total FROM findings WHERE id = ? OR ({where})), "
         "here AS (SELECT number FROM kept WHERE id = ? ORDER BY number LIMIT 1) "
         "SELECT kept.number - here.number, kept.place, here.number, kept.total FROM kept, here "
         "WHERE kept.number BETWEEN here.number - 1 AND here.number + 1",
+        which,
         *values,
         which,
     )
@@ -175,6 +176,12 @@ def neighbours(tables: Tables, chosen: Filter, which: str) -> Neighbours:
         return Neighbours(0, 0, None, None)
     places = {int(beside): int(place) for beside, place, _, _ in rows}
     before, after = (_at(tables, places.get(beside)) for beside in (-1, 1))
+    inside = tables.number(
+        f"SELECT count(*) FROM findings WHERE id = ? AND ({where})", which, *values
+    )
+    if not inside:
+        # Somebody may have settled it a moment ago: the way on is still the one that it was.
+        return Neighbours(0, rows[0][3] - 1, before, after)
     return Neighbours(rows[0][2], rows[0][3], before, after)
 
 

@@ -38,12 +38,13 @@ AT_ONCE_SECONDS: Final = 0.4
 PATIENCE_SECONDS: Final = 5.0
 TICK_SECONDS: Final = 0.25
 KEPT: Final = 2
+# Said where a file was written to and ends as it did: a head was signed, or something is wrong.
+WRITTEN: Final = (
+    "The ledger's file was written to since this was verified, and has no new entry: a head was "
+    "signed, or something in it was altered. Verify again to know."
+)
 _KEY: Final = "writ_visit"
 _OTHER: Final = "The ledger is no longer the one that was verified. What is shown was read before."
-_WRITTEN: Final = (
-    "The ledger's file was written to since this was verified, and has no new entry: "
-    "a head was signed, or something in it was altered. Verify again to know."
-)
 CARRIED: Final = "inbox"
 PICKED: Final = "selected"
 
@@ -113,7 +114,7 @@ def visit(source: Source) -> Visit:
     if isinstance(now, Problem):
         return Visit(source, result, _unreadable(now))
     if isinstance(result, Shown):
-        news = _since(source, result, kept, now)
+        news = _since(source, result, end, now)
         return Visit(source, result, news, result.since.standing.proven)
     return Visit(source, result, _news(source, end, now))
 
@@ -198,32 +199,30 @@ def _unreadable(problem: Problem) -> str:
     return f"The ledger can no longer be read ({problem.what}). What is shown was read before."
 
 
-def _since(source: Source, shown: Shown, kept: dict[str, End], now: End) -> str:
+def _since(source: Source, shown: Shown, end: End, now: End) -> str:
     """Take in what was appended, as far as it can be checked, and say what is not shown."""
-    since, end = shown.since, kept["end"]
-    seen = kept.get("seen", end)
-    if now == seen:
-        return since.standing.news
-    if (now.size, now.leaf) == (seen.size, seen.leaf):
-        return _WRITTEN
+    since = shown.since
+    if now == End(since.size, since.leaf):
+        return since.standing.news or _written(end, now)
 
     def look() -> str:
         if now.size < end.size or not continues(source, end):
             return _OTHER
-        told = since.read_on().news
-        kept["seen"] = now
-        return told
+        return since.read_on().news
 
     found = Later(look).wait(PATIENCE_SECONDS)
     found = busy(source) if found is None else found
     return _unreadable(found) if isinstance(found, Problem) else found
 
 
+def _written(before: End, now: End) -> str:
+    """Say that a file was written to which ends where it did."""
+    return WRITTEN if before == now and before.written != now.written else ""
+
+
 def _news(source: Source, before: End, now: End) -> str:
     if before == now:
-        return ""
-    if (now.size, now.leaf) == (before.size, before.leaf):
-        return _WRITTEN
+        return _written(before, now)
     longer = now.size > before.size
     if longer and Later(lambda: continues(source, before)).wait(PATIENCE_SECONDS) is True:
         new = count(now.size - before.size, "entry is", "entries are")

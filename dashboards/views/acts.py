@@ -44,8 +44,15 @@ _ACTS: Final[tuple[tuple[What, str, str, str, tuple[str, ...]], ...]] = (
 )
 
 
-def badge(row: FindingRow) -> None:
-    """Show what people made of a finding: sign, word and colour, any one of which says it."""
+def badge(row: FindingRow, *, briefly: bool = False) -> None:
+    """Show what people made of a finding: sign, word and colour, any one of which says it.
+
+    Args:
+        row: The finding.
+        briefly: Whether to say nothing of one that is open and nobody's, as most are.
+    """
+    if briefly and row.review == OPEN and not row.assignee:
+        return
     icon, colour = _SIGNS[row.review]
     st.badge(row.review, icon=icon, color=colour, help=REVIEW_MEANS[row.review])
     if row.assignee:

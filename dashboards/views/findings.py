@@ -59,9 +59,7 @@ def one(
             acts.badge(row)
             st.markdown(_title(row, linked=linked), width="content")
         st.text(plain(row.says))
-        if chosen:
-            acts.of_finding(tables, row)
-        else:
+        if not chosen:
             parts.run_link(
                 "Review this one",
                 row.run,
@@ -73,6 +71,8 @@ def one(
         _why(found)
         _body(found)
         _small(row, found)
+        if chosen:
+            acts.of_finding(tables, row)
         _rests_on(tables, found, run)
 
 

@@ -168,7 +168,6 @@ def _finding(row: FindingRow, chosen: Filter) -> None:
     sign, what, where = st.columns([1.4, 5.6, 2.3], gap="small")
     with sign, st.container(gap="xxsmall"):
         parts.signs(row)
-        acts.badge(row)
     with what, st.container(gap="xxsmall"):
         st.text(one_line(row.says, 240))
         if row.handled:
@@ -176,6 +175,7 @@ def _finding(row: FindingRow, chosen: Filter) -> None:
         st.caption(_told(row))
     with where, st.container(gap="xxsmall"):
         st.caption(when(row.moment) or "no time")
+        acts.badge(row, briefly=True)
         parts.run_link(
             f"Open entry {row.index}", row.run, at=row.index, finding=row.id, chosen=chosen
         )

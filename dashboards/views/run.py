@@ -88,10 +88,11 @@ def _inbox(
 
 
 def _beside(beside: queries.Neighbours, chosen: Filter) -> None:
-    if not beside.number:
+    if not beside.total:
         return
     st.space("small")
-    st.caption(f"finding {beside.number:,} of {beside.total:,} in the inbox", width="content")
+    told = f"finding {beside.number:,} of" if beside.number else "not among the"
+    st.caption(f"{told} {beside.total:,} in the inbox", width="content")
     for label, key, row in (
         ("Finding before", "K", beside.before),
         ("Next finding", "J", beside.after),

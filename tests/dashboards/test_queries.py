@@ -87,11 +87,18 @@ def test_every_sort_is_an_order_of_the_same(of_many: Tables, sort: str) -> None:
     assert (first.before, first.after) == (None, rows[1])
 
 
-def test_what_is_not_in_the_choice_has_no_neighbours(of_many: Tables) -> None:
-    """A finding that was opened by its own address stands in no list."""
+def test_what_is_not_in_the_choice_has_a_way_on(of_many: Tables) -> None:
+    """One that was just settled, or opened by its own address: it has no number, but neighbours."""
     violated = Filter({"result": ("violated",)})
+    rows = queries.findings(of_many, violated).rows
     advice = queries.findings(of_many, Filter({"result": ("advice",)})).rows[0]
-    assert queries.neighbours(of_many, violated, advice.id) == queries.Neighbours(0, 0, None, None)
+    beside = queries.neighbours(of_many, violated, advice.id)
+    assert (beside.number, beside.total, beside.after) == (0, 30, None)
+    without = Filter({"result": ("violated",)}, search=rows[0].run)
+    beside = queries.neighbours(of_many, without, rows[3].id)
+    assert (beside.number, beside.total, beside.before) == (0, 1, rows[0])
+    unknown = queries.neighbours(of_many, violated, "F-0")
+    assert unknown == queries.Neighbours(0, 0, None, None)
 
 
 def test_choices_are_what_findings_have(at_desk: Tables) -> None:

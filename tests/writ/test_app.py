@@ -154,7 +154,7 @@ def test_what_is_served_is_named_wherever_the_app_runs(run: Run, tmp_path: Path)
     assert code == 0
     assert re.search(r"^ledger\.db: http://127\.0\.0\.1:\d+$", out, re.MULTILINE)
     ((arguments, options),) = served
-    assert arguments == [str(tmp_path / "ledger.db")]
+    assert arguments == [str(tmp_path / "ledger.db"), "", ""]
     assert options["server.headless"] is False
 
 
@@ -171,6 +171,22 @@ def test_a_missing_trust_file_is_said(run: Run, tmp_path: Path) -> None:
     code, _, err, served = run("ledger.db", "--trust", "none.json")
     assert (code, served) == (4, [])
     assert err.startswith("writ: trust.unreadable: none.json")
+
+
+def test_a_file_of_views_is_read_before_a_browser_is_sent_there(run: Run, tmp_path: Path) -> None:
+    """One that is as it is meant goes along by its full name; of any other it is said why not."""
+    build_ledger(tmp_path)
+    views = tmp_path / "views.toml"
+    views.write_text("[[view]]\nname = 'Chat'\nquery = 'channel=chat'\n")
+    code, _, _, served = run("ledger.db", "--views", "views.toml", "--port", str(free_port()))
+    assert (code, served[0][0][2]) == (0, str(views))
+    views.write_text("[[view]]\nname = 'Chat'\nquery = 'colour=red'\n")
+    code, _, err, served = run("ledger.db", "--views", "views.toml")
+    assert (code, len(served)) == (4, 1)
+    assert err.startswith("writ: views.malformed: views.toml, view 1: the query names 'colour'")
+    code, _, err, _ = run("ledger.db", "--views", "none.toml")
+    assert code == 4
+    assert err.startswith("writ: views.unreadable: none.toml")
 
 
 def test_a_taken_port_is_said_and_another_is_found(run: Run, tmp_path: Path) -> None:
