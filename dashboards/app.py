@@ -51,7 +51,7 @@ def main() -> None:
                 icon=":material/verified_user:",
                 url_path="integrity",
             ),
-            st.Page(session.WHATIF, title="What if", icon=":material/rule:", url_path="what-if"),
+            st.Page(session.WHATIF, title="What if", icon=":material/rule:", url_path="whatif"),
             st.Page(
                 session.ROLLBACK, title="Rollback", icon=":material/undo:", url_path="rollback"
             ),

@@ -137,7 +137,7 @@ def _answer(tables: Tables, asked: WhatIfAsked, found: Stored) -> None:
             table(money.table)
     waiting.sentences(found)
     waiting.limits(found)
-    waiting.download(found, {"candidates": "Candidates", "flips": "What flips"}, "what-if")
+    waiting.download(found, {"candidates": "Candidates", "flips": "What flips"}, "whatif")
 
 
 def _figure(figure: charts.Figure | None) -> None:

@@ -15,6 +15,7 @@ from replay.run_choice import Choice, chosen
 from replay.tables import amount
 from replay.valued import valued
 from tests.dashboards.ledgers import broken, empty, hostile
+from tests.dashboards.replay_ledgers import till
 from tests.dashboards.replay_visits import (
     asked_directly,
     at_the_till,
@@ -129,6 +130,26 @@ def test_a_broken_ledger_is_asked_nothing(visitor: Visitor, tmp_path: Path) -> N
     app = fine(visitor.opens(session.VALUE, minute="1EUR"))
     assert app.error[0].value.startswith("**This ledger is broken")
     assert not app.metric
+
+
+def test_a_ledger_that_goes_away_or_grows_is_said(visitor: Visitor, tmp_path: Path) -> None:
+    """No answer without a ledger; one that counts more than the other pages show says so."""
+    forge = till(6)
+    path, trust = saved(forge, tmp_path)
+    visitor.starts(path, trust)
+    fine(visitor.opens())
+    path.rename(tmp_path / "away.db")
+    app = fine(visitor.opens(session.VALUE))
+    assert "There is no answer." in words(app)
+    assert "code `store.unusable`" in words(app)
+    forge.paid(5)
+    forge.sign_head()
+    forge.save(path)
+    app.button(key="ask_again").click().run()
+    assert "This answer counts" in words(fine(app))
+    app.button(key="verify_now").click().run()
+    assert "This answer counts" not in words(fine(app))
+    assert metrics(app)
 
 
 def test_a_hostile_ledger_is_shown_letter_by_letter(visitor: Visitor, tmp_path: Path) -> None:
