@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import pytest
 
-COUNTED: Final = 10
+COUNTED: Final = 25
 """So many examples of a property are counted."""
+_WHOLE: Final[dict[Callable[..., Any], Callable[..., Any]]] = {}
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def count_few(item: pytest.Item) -> None:
     if handle is None or inner is None or sys.gettrace() is None or iscoroutinefunction(inner):
         return
     # A test with several parameters comes here once for each.
-    whole: Callable[..., Any] = getattr(inner, "counted_whole", inner)
+    whole = _WHOLE.get(inner, inner)
     tried = 0
 
     @wraps(whole)
@@ -48,5 +49,5 @@ def count_few(item: pytest.Item) -> None:
         with uncounted():
             return whole(*given, **named)
 
-    few.counted_whole = whole  # type: ignore[attr-defined]
+    _WHOLE[few] = whole
     handle.inner_test = few
