@@ -21,6 +21,7 @@ STYLE: Final = """
 [class*="st-key-picked-"] { border-color: currentColor; box-shadow: inset 3px 0 0 currentColor; }
 [class*="st-key-picked-"], [class*="st-key-finding-"] { scroll-margin-block: 5rem; }
 [class*="st-key-finding-"]:focus { outline: 2px solid currentColor; outline-offset: 2px; }
+[data-testid="stCaptionContainer"] { opacity: 0.85; }
 [data-testid="stCaptionContainer"] code { font-size: 0.92em; }
 [class*="st-key-step-"] h3 { padding: 0; }
 .st-key-headline [data-testid="stText"] { font-size: 1.15rem; font-weight: 600; }

@@ -134,6 +134,8 @@ def take(page: Page) -> bytes:
     """Return a picture of an open page, as high as its content, as PNG."""
     settled(page)
     _grow(page)
+    # A page that has given something the focus has scrolled there.
+    page.evaluate("""() => document.querySelector('[data-testid="stMain"]').scrollTo(0, 0)""")
     return page.screenshot(animations="disabled", caret="hide")
 
 
