@@ -44,7 +44,7 @@ GUIDED: Final = {
 # incident's prompt had paid a minute before the switch; what all runs cost.
 ASKED: Final = {
     "contracts": "contracts",
-    "whatif": f"what-if?{urlencode({'contract': 'refund-decisioning@1.1.0', 'ask': 'yes'})}",
+    "whatif": f"whatif?{urlencode({'contract': 'refund-decisioning@1.1.0', 'ask': 'yes'})}",
     "rollback": "rollback?"
     + urlencode(
         {

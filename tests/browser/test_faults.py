@@ -147,7 +147,7 @@ def test_altered_bytes_are_noticed_and_told_on_every_page(
         see(app, page, path, WRITTEN)
     again(page)
     expect(shown(page, BROKEN)).to_be_visible()
-    for path in PAGES:
+    for path in (*PAGES, "whatif", "rollback", "value"):
         see(app, page, path, BROKEN)
         expect(page.get_by_role("link", name="Open entry")).to_have_count(0)
 

@@ -1,14 +1,19 @@
 """A review by keyboard alone: no click in this file, and one sees and can send where one is."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Locator, Page, expect
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import App
+from tests.browser.ledgers import keys_of, sample
+from tests.browser.serving import serving
 from tests.browser.test_app import shown, to_review
 from tests.browser.waiting import settle
+from verifier.load import open_ledger
 
 STEPS = 20
 FOCUSED = """() => {
@@ -41,8 +46,28 @@ def press(page: Page, key: str, name: str, before: str) -> str:
     return asked(page, name)
 
 
-def test_twenty_findings_are_reviewed_by_keyboard(app: App, page: Page) -> None:
-    """From the list to a finding, from one to the next, back a step, and back to the list."""
+@pytest.fixture
+def reviewing(browser: Browser, tmp_path: Path) -> Generator[App]:
+    """Give the app on a ledger of its own, in which its reviewer acts."""
+    assert browser.is_connected()
+    made = sample(tmp_path)
+    keys = keys_of(made, "reviewer")
+    acts: list[str | Path] = ["--as", "reviewer", "--keys", keys]
+    with serving([made.ledger, "--trust", made.trust, *acts]) as address:
+        yield App(address, made)
+
+
+def acknowledged(app: App) -> list[str]:
+    """Return the findings that somebody acknowledged, as the ledger says it."""
+    with open_ledger(app.sample.ledger, app.sample.pinned) as ledger:
+        records = [one.record for one in ledger.events() if one.record["kind"] == "review"]
+    assert {one["state"] for one in records} == {"acknowledged"}
+    return [one["finding"] for one in records]
+
+
+def test_twenty_findings_are_reviewed_by_keyboard(reviewing: App, page: Page) -> None:
+    """From the list to a finding, acknowledged, to the next, back a step, and back to the list."""
+    app = reviewing
     names = [one.id for one in to_review(app)]
     assert len(names) > STEPS
     page.goto(f"{app.address}/?view=findings&sort=oldest")
@@ -57,11 +82,14 @@ def test_twenty_findings_are_reviewed_by_keyboard(app: App, page: Page) -> None:
     for number in range(1, STEPS + 1):
         expect(shown(page, f"finding {number} of {len(names)} in the inbox")).to_be_visible()
         expect_focus(page, "finding-")
-        # Here `a` acknowledges the finding, once that is a button of the page.
+        page.keyboard.press("a")
+        expect(page.get_by_text("Recorded and signed: entry")).to_be_visible()
+        settle(page)
         if number < STEPS:
             seen.append(press(page, "j", "finding", seen[-1]))
     assert len(set(seen)) == STEPS
     assert set(seen) <= set(names)
+    assert acknowledged(app) == seen
 
     assert press(page, "k", "finding", seen[-1]) == seen[-2]
     expect_focus(page, "finding-")
