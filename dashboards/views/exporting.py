@@ -13,9 +13,10 @@ from dashboards.views import waiting
 
 _KEY: Final = "writ_export"
 SAYS: Final = (
-    "Without people's words and names: the bundle holds back what was said and read from sources "
-    "(messages, observations), the report shows no text that a record brought in. What hangs on "
-    "records that are held back is undecidable for whoever verifies the bundle."
+    "The report shows no text that a record brought in. The bundle holds back what was said and "
+    "read from sources (messages, observations), and what hangs on that is undecidable for whoever "
+    "verifies it; who asked, for what, and the parameters of calls stay in it, because records are "
+    "signed whole."
 )
 IN_FULL: Final = (
     "**With everything in it, personal data too.** Whoever gets the file can read all of it."
