@@ -15,7 +15,7 @@ from tests.uncounted import count_few
 # No deadline in any profile: a shared machine stalls now and then, and that is not a bug of ours.
 settings.register_profile("dev", max_examples=50, deadline=None)
 # The same examples each time: a change is judged by what it changed, not by luck.
-settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("ci", max_examples=30, deadline=None, derandomize=True, print_blob=True)
 # New examples each time, and many: this is where luck is looked for.
 settings.register_profile(
     "fuzz",
