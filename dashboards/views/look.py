@@ -4,7 +4,8 @@ from typing import Final
 
 import streamlit as st
 
-# Colours, type and borders are settings, which `writ app` passes to Streamlit. Here is no colour.
+# Colours, type and borders are settings, which `writ app` passes to Streamlit. Here they are only
+# brought back to what can be read: words that it draws faint, and white on the dark theme's blue.
 STYLE: Final = """
 <style>
 .stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; max-width: 100rem; }
@@ -22,6 +23,12 @@ STYLE: Final = """
 [class*="st-key-picked-"], [class*="st-key-finding-"] { scroll-margin-block: 5rem; }
 [class*="st-key-finding-"]:focus { outline: 2px solid currentColor; outline-offset: 2px; }
 [data-testid="stCaptionContainer"] { opacity: 0.85; }
+[data-testid="stExpander"] summary { opacity: 0.85; }
+[data-testid="stWidgetLabel"] { color: light-dark(#1b2330, #e6eaf1) !important; }
+[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primary"] * {
+  color: light-dark(#ffffff, #12161d); }
+[data-baseweb="tag"] * { color: light-dark(#ffffff, #12161d); }
+[data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCaptionContainer"] code { font-size: 0.92em; }
 [class*="st-key-step-"] h3 { padding: 0; }
 .st-key-headline [data-testid="stText"] { font-size: 1.15rem; font-weight: 600; }
