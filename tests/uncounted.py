@@ -14,6 +14,15 @@ from typing import Any, Final
 
 import pytest
 
+FILES: Final = frozenset(
+    {
+        "tests/benchmarks/test_tau.py",
+        "tests/contracts/test_column_fact_mistakes.py",
+        "tests/contracts/test_columns_mistakes.py",
+        "tests/reference/test_planted.py",
+    }
+)
+"""These break code on purpose, or judge long histories at once: what they reach is tested apart."""
 COUNTED: Final = 25
 """So many examples of a property are counted."""
 _WHOLE: Final[dict[Callable[..., Any], Callable[..., Any]]] = {}
