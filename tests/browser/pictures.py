@@ -202,8 +202,8 @@ def _review(page: Page, incident: str, folder: Path) -> None:
     page.goto(incident)
     settled(page)
     page.get_by_role("textbox", name="Note").first.fill(RESOLVED_WITH)
-    page.get_by_role("button", name="Resolve").first.click()
-    page.get_by_text("recorded").first.wait_for()
+    page.get_by_role("button", name="Resolve", exact=True).first.click()
+    page.get_by_text("Recorded and signed").first.wait_for()
     save(take(page), folder / f"resolved-{WAYS[0].name}.png")
     page.context.close()
 
