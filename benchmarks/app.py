@@ -203,7 +203,8 @@ def addresses_of(browser: Browser, address: str) -> tuple[float, dict[str, str]]
     window = Window(context)
     verified = window.timed(lambda page: page.goto(address), VERIFIED_SECONDS)
     links = window.page.locator('[data-testid="stTopNavLink"]').all()
-    pages = {one.inner_text().strip(): (one.get_attribute("href") or "") for one in links}
+    # An icon is a word too, in a font of its own; the page's name stands below it.
+    pages = {one.inner_text().split("\n")[-1]: one.get_attribute("href") or "" for one in links}
     found = {name: href.rpartition("/")[2] for name, href in pages.items()}
     window.page.goto(f"{address}/?view=findings")
     settle(window.page, PAGE_SECONDS)

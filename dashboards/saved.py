@@ -77,6 +77,14 @@ BUILT_IN: Final = (
 )
 
 
+def mine(identity: str) -> tuple[View, ...]:
+    """Return the view of what is assigned to whoever looks; none where nobody is known to."""
+    if not identity:
+        return ()
+    asks = Filter.of({"assignee": [identity], "view": [FINDINGS]})
+    return (View("Mine", asks, "What is assigned to you, and not settled."),)
+
+
 def numbers(tables: Tables, views: Sequence[View]) -> tuple[int, ...]:
     """Return how many findings each view has."""
     if not views:

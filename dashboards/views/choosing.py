@@ -106,7 +106,7 @@ def _views(tables: Tables, chosen: Filter) -> None:
     except ViewsError as error:
         st.warning(f"The saved views cannot be used: {code(str(error), 300)}")
         own = ()
-    views = (*saved.BUILT_IN, *own)
+    views = (*saved.BUILT_IN, *saved.mine(session.person().identity), *own)
     with st.container(gap=None, key="views"):
         st.caption("Views")
         for view, number in zip(views, saved.numbers(tables, views), strict=True):

@@ -161,6 +161,19 @@ def test_assigning(visitor: Visitor, path: Path) -> None:
     assert "1 finding in 1 incident" in words(fine(visitor.opens(assignee=identity("second"))))
 
 
+def test_what_is_assigned_to_me_is_a_view(visitor: Visitor, path: Path) -> None:
+    """With how many there are; for reading only there is nobody whose they could be."""
+    acting.begin(desk_at(path))
+    app = first_finding(visitor)
+    chosen = next(one for one in app.selectbox if one.label == "Assigned to")
+    chosen.select(identity("reviewer")).run()
+    button(app, "Assign").click().run()
+    assert "Mine · 1" in [link.label for link in fine(visitor.opens()).page_link]
+    acting.begin(acting.Desk(str(path)))
+    labels = [link.label for link in fine(visitor.opens()).page_link]
+    assert not any(label.startswith("Mine") for label in labels)
+
+
 def test_an_incident_is_one_act(visitor: Visitor, tmp_path: Path) -> None:
     """All its findings at once, each with a record of its own."""
     forge = Desk(roles=PEOPLE)
