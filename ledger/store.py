@@ -35,7 +35,9 @@ _CONTAINING_POSTGRESQL = (
     "SELECT idx, body FROM records WHERE idx >= ? AND position(? in body) > 0 ORDER BY idx"
 )
 _ONE = "SELECT 1 FROM entries WHERE idx = ?"
-_HEADS = "SELECT size, note FROM checkpoints WHERE size > ? ORDER BY size"
+_HEADS = "SELECT size, note FROM checkpoints ORDER BY size"
+# A size that is none is not passed over: whoever reads has to see it, and refuses it.
+_LATER_HEADS = "SELECT size, note FROM checkpoints WHERE size > ? OR size IS NULL ORDER BY size"
 
 
 class Store:
@@ -352,14 +354,14 @@ class Store:
         needle = f'"record":"{record}"'.encode()
         return next((idx for idx, header in self.headers() if needle in header), None)
 
-    def checkpoints(self, over: int = -(2**63)) -> Iterator[tuple[int, bytes]]:
+    def checkpoints(self, over: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Yield size and note of the checkpoints held, smallest first: those over a size.
 
         Raises:
             StoreError: The table cannot be read.
         """
         try:
-            found = self._fetch(_HEADS, over)
+            found = self._fetch(_HEADS) if over is None else self._fetch(_LATER_HEADS, over)
         except self._failures as error:
             raise StoreError(f"checkpoints cannot be read ({_reason(error)})") from error
         for size, note in found:
