@@ -11,7 +11,6 @@ from dashboards.answers import Part, Stored
 from dashboards.asking import RollbackAsked
 from dashboards.charts import Figure
 from dashboards.filters import number
-from dashboards.opening import Shown
 from dashboards.tables import Tables
 from dashboards.views import blast, parts, selecting, waiting
 from dashboards.views.tabled import table
@@ -24,11 +23,10 @@ CLASS_COLOURS: Final[Mapping[str, parts.Colour]] = {"reversible": "green", "comp
 
 def page() -> None:
     """Show what could be undone."""
-    visit = session.current()
-    if not isinstance(visit.result, Shown):
+    tables = session.tables()
+    if tables is None:
         st.page_link(session.INTEGRITY, label="See where and why it broke")
         return
-    tables = visit.result.tables
     over = selecting.over(tables, what="actions")
     st.title("Rollback", anchor=False)
     if not tables.number("SELECT count(*) FROM entries WHERE kind = 'action'"):
@@ -72,7 +70,9 @@ def _how(asked: RollbackAsked) -> None:
             on_change=_changed,
             width=300,
         )
-        st.button("Plan it", key="ask", type="primary", on_click=_ask, icon=":material/undo:")
+        st.button(
+            "Plan it", key="ask", type="primary", on_click=selecting.ask, icon=":material/undo:"
+        )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.multiselect(
             "Parameters that the contract leaves open",
@@ -99,10 +99,6 @@ def _changed() -> None:
         apart="yes" if state["apart"] else "",
         param=list(state["params"]),
     )
-
-
-def _ask() -> None:
-    selecting.go(ask="yes")
 
 
 # ----------------------------------------------------------------------- the answer

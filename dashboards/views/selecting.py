@@ -133,6 +133,11 @@ def _go(asked: Over) -> None:
     session.go({**kept, **asked.parameters()})
 
 
+def ask() -> None:
+    """Ask what the address says: an answer takes its time, and is begun by nobody's passing by."""
+    go(ask="yes")
+
+
 def go(**changed: str | list[str]) -> None:
     """Change some of what the address asks for; what is empty is taken out."""
     there = {name: list(values) for name, values in session.parameters().items()}

@@ -9,7 +9,6 @@ from dashboards import replay_charts, session, working
 from dashboards.answers import Stored
 from dashboards.asking import ValueAsked
 from dashboards.charts import Figure
-from dashboards.opening import Shown
 from dashboards.tables import Tables
 from dashboards.values import BY, SHOWN
 from dashboards.views import selecting, waiting
@@ -23,11 +22,10 @@ POINTS: Final = 400
 
 def page() -> None:
     """Show what runs cost and what they were worth."""
-    visit = session.current()
-    if not isinstance(visit.result, Shown):
+    tables = session.tables()
+    if tables is None:
         st.page_link(session.INTEGRITY, label="See where and why it broke")
         return
-    tables = visit.result.tables
     over = selecting.over(tables, what="runs")
     st.title("Value", anchor=False)
     asked = ValueAsked.of(session.parameters())
@@ -51,12 +49,8 @@ def _wanted(tables: Tables) -> bool:
     if size < working.LONG or session.parameter("ask"):
         return True
     st.info(f"To weigh {count(size, 'entry', 'entries')} takes some minutes, in the background.")
-    st.button("Weigh cost and value", key="ask", type="primary", on_click=_ask)
+    st.button("Weigh cost and value", key="ask", type="primary", on_click=selecting.ask)
     return False
-
-
-def _ask() -> None:
-    selecting.go(ask="yes")
 
 
 # ------------------------------------------------------------------- what is stated

@@ -8,7 +8,6 @@ from dashboards import charts, replay_charts, session
 from dashboards.answers import Stored
 from dashboards.asking import WhatIfAsked
 from dashboards.filters import number
-from dashboards.opening import Shown
 from dashboards.tables import Tables
 from dashboards.views import candidates, flips, selecting, waiting
 from dashboards.views.tabled import table
@@ -25,11 +24,10 @@ MOST: Final = 200
 
 def page() -> None:
     """Show what other contracts would have decided."""
-    visit = session.current()
-    if not isinstance(visit.result, Shown):
+    tables = session.tables()
+    if tables is None:
         st.page_link(session.INTEGRITY, label="See where and why it broke")
         return
-    tables = visit.result.tables
     over = selecting.over(tables, what="actions")
     st.title("What if", anchor=False)
     if not tables.contracts:
@@ -82,7 +80,7 @@ def _how(asked: WhatIfAsked) -> None:
             "Judge history again",
             key="ask",
             type="primary",
-            on_click=_ask,
+            on_click=selecting.ask,
             disabled=not asked.names_any,
             icon=":material/play_arrow:",
         )
@@ -94,10 +92,6 @@ def _changed() -> None:
         mode="" if mode == MODES[0] else str(mode or ""),
         without=str(st.session_state["without"]).split(),
     )
-
-
-def _ask() -> None:
-    selecting.go(ask="yes")
 
 
 def _wanted(asked: WhatIfAsked) -> bool:
