@@ -82,7 +82,7 @@ class Store:
         except SQLAlchemyError as error:
             store.close()
             raise StoreError(
-                f"{schema.shown(location)}: cannot open the store ({_reason(error)})"
+                f"{schema.shown(location)}: cannot open the store ({schema.reason(error)})"
             ) from error
         missing = {"entries", "records", "checkpoints"} - found
         if missing:
@@ -104,7 +104,7 @@ class Store:
             if isinstance(error, StoreError):
                 raise
             where = schema.shown(location)
-            raise StoreError(f"{where}: cannot be written ({_reason(error)})") from error
+            raise StoreError(f"{where}: cannot be written ({schema.reason(error)})") from error
         return store
 
     def _read_version(self) -> int:
@@ -131,7 +131,7 @@ class Store:
         except SQLAlchemyError as error:
             engine.dispose()
             raise StoreError(
-                f"{schema.shown(location)}: cannot create a store ({_reason(error)})"
+                f"{schema.shown(location)}: cannot create a store ({schema.reason(error)})"
             ) from error
         except StoreError:
             engine.dispose()
@@ -175,7 +175,7 @@ class Store:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> StoreError:
-        return StoreError(f"{schema.shown(self.location)}: cannot be read ({_reason(error)})")
+        return StoreError(f"{schema.shown(self.location)}: cannot be read ({schema.reason(error)})")
 
     def row(self, idx: int) -> Row:
         """Return one entry.
@@ -189,7 +189,7 @@ class Store:
             body = self._fetch("SELECT body FROM records WHERE idx = ?", idx)
         except self._failures as error:
             raise UnreadableEntryError(
-                f"entry {idx}: the store cannot read it ({_reason(error)})", index=idx
+                f"entry {idx}: the store cannot read it ({schema.reason(error)})", index=idx
             ) from error
         if not found:
             raise MissingEntryError(f"entry {idx}: there is none in the store", index=idx)
@@ -287,7 +287,7 @@ class Store:
             ]
         except self._failures as error:
             raise UnreadableEntryError(
-                f"entry {end}: the store cannot read on ({_reason(error)})", index=end
+                f"entry {end}: the store cannot read on ({schema.reason(error)})", index=end
             ) from error
         # Another process may have appended since the last chunk: that is no gap.
         if entries and (_is_negative(entries[0][0]) or not self._fetch(_ONE, end)):
@@ -363,7 +363,7 @@ class Store:
         try:
             found = self._fetch(_HEADS) if over is None else self._fetch(_LATER_HEADS, over)
         except self._failures as error:
-            raise StoreError(f"checkpoints cannot be read ({_reason(error)})") from error
+            raise StoreError(f"checkpoints cannot be read ({schema.reason(error)})") from error
         for size, note in found:
             if not isinstance(size, int):
                 raise StoreError(f"a checkpoint is kept under {size!r}, which is no size")
@@ -380,7 +380,7 @@ class Store:
         try:
             found = self._fetch("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")
         except self._failures as error:
-            raise StoreError(f"checkpoints cannot be read ({_reason(error)})") from error
+            raise StoreError(f"checkpoints cannot be read ({schema.reason(error)})") from error
         return bytes(found[0][0]) if found else None
 
     def cosignatures(self) -> Iterator[tuple[int, bytes]]:
@@ -396,7 +396,7 @@ class Store:
                 "SELECT size, line FROM cosignatures ORDER BY size, signed_at, name, key_id"
             )
         except self._failures as error:
-            raise StoreError(f"cosignatures cannot be read ({_reason(error)})") from error
+            raise StoreError(f"cosignatures cannot be read ({schema.reason(error)})") from error
         for size, line in found:
             if not isinstance(size, int) or not isinstance(line, bytes):
                 raise StoreError(f"a cosignature at size {size!r} is not stored as bytes")
@@ -413,7 +413,7 @@ class Store:
             with reading(self._engine) as asked:
                 yield Boxes(asked)
         except self._failures as error:
-            raise StoreError(f"sealed values cannot be read ({_reason(error)})") from error
+            raise StoreError(f"sealed values cannot be read ({schema.reason(error)})") from error
 
     # ------------------------------------------------------------------------- writing
 
@@ -436,7 +436,7 @@ class Store:
             self._tip = writer.tip
         except self._failures as error:
             raise StoreError(
-                f"{schema.shown(self.location)}: cannot be written ({_reason(error)})"
+                f"{schema.shown(self.location)}: cannot be written ({schema.reason(error)})"
             ) from error
 
     def add_checkpoint(self, size: int, note: bytes) -> None:
@@ -490,11 +490,6 @@ def _row(idx: int, header: object, body: object) -> Row | None:
 
 def _is_negative(idx: object) -> bool:
     return isinstance(idx, int) and idx < 0
-
-
-def _reason(error: BaseException) -> str:
-    origin = getattr(error, "orig", None) or error
-    return str(origin).splitlines()[0] if str(origin) else type(origin).__name__
 
 
 def _refuse_if_taken(location: str | Path, tables: Sequence[str]) -> None:
