@@ -91,20 +91,20 @@ def findings_by_time(
         .mark_rect(stroke=None)
         .encode(
             x=alt.X("start:T", title=None, scale=scale, axis=axis),
-            x2="end:T",
+            x2=alt.X2("end:T"),
             y=alt.Y(
                 "low:Q",
                 title=f"findings a {width}",
                 scale=alt.Scale(range=[{"expr": "height"}, LINE * LINES if marks else 0]),
                 axis=alt.Axis(tickMinStep=1),
             ),
-            y2="high:Q",
+            y2=alt.Y2("high:Q"),
             color=alt.Color(
                 "clause:N",
                 title="clause",
                 scale=alt.Scale(domain=present, range=colours),
             ),
-            tooltip=["when:N", "clause:N", "findings:Q"],
+            tooltip=tips("when:N", "clause:N", "findings:Q"),
         )
     )
     layers = [drawn, *(_marked(marks, scale, times) if marks else ())]
@@ -151,12 +151,12 @@ def _marked(marks: Sequence[Mark], scale: alt.Scale, times: Sequence[str]) -> li
         for mark, place, line in zip(marks, places, _lines(marks, places), strict=True)
     ]
     base = alt.Chart(pa.Table.from_pylist(rows)).encode(
-        x=alt.X("at:T", scale=scale), tooltip=["what:N", "when:N", "entry:Q"]
+        x=alt.X("at:T", scale=scale), tooltip=tips("what:N", "when:N", "entry:Q")
     )
     y = alt.Y("line:Q", scale=None, axis=None)
     early = base.transform_filter("!datum.late").mark_text(align="left", dx=4, **_WORDS)
     late = base.transform_filter("datum.late").mark_text(align="right", dx=-4, **_WORDS)
-    words = [text.encode(text="shown:N", y=y) for text in (early, late)]
+    words = [text.encode(text=alt.Text("shown:N"), y=y) for text in (early, late)]
     return [base.mark_rule(color=MARK_COLOUR, strokeDash=[4, 3], strokeWidth=1.5), *words]
 
 
@@ -187,6 +187,11 @@ def _lines(marks: Sequence[Mark], places: Sequence[float]) -> Iterator[int]:
 def _moment(time: str) -> int:
     """Return a time as the milliseconds that a chart counts in."""
     return round(datetime.fromisoformat(time).timestamp() * 1_000)
+
+
+def tips(*fields: str) -> list[alt.Tooltip]:
+    """Return what a tool tip tells, as objects: of names alone Altair would try all it knows."""
+    return [alt.Tooltip(field) for field in fields]
 
 
 def _present(bars: Sequence[Bar]) -> list[str]:
@@ -240,13 +245,13 @@ def waterfall(steps: Sequence[Step]) -> Figure | None:
             scale=alt.Scale(domain=[0, ROOM * max(row["end"] for row in rows)], nice=False),
             axis=alt.Axis(grid=True),
         ),
-        x2="end:Q",
+        x2=alt.X2("end:Q"),
         color=colour,
     )
     found = base.transform_filter("datum.finding != ''").mark_text(
         align="left", dx=6, color=MARK_COLOUR, fontSize=11, limit=220
     )
-    chart = alt.layer(bars, found.encode(x="end:Q", text="finding:N"))
+    chart = alt.layer(bars, found.encode(x="end:Q", text=alt.Text("finding:N")))
     said = "; ".join(f"{row['label']}: {row['result']}, {row['took']}" for row in rows[:12])
     return Figure(
         chart.properties(height=ROW * len(rows) + AXIS),
@@ -327,13 +332,14 @@ def versions_in_force(found: Sequence[Version], end: str) -> Figure | None:
             "since:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(labelOverlap=True)
         ),
         y=alt.Y("service:N", title=None, axis=alt.Axis(labelLimit=220)),
-        tooltip=["name:N", "span:N", "what:N"],
+        tooltip=tips("name:N", "span:N", "what:N"),
     )
     bars = base.mark_bar(height=16, stroke="white", minBandSize=3).encode(
-        x2="until:T", color=alt.Color("version:N", title="version", scale=alt.Scale(range=COLOURS))
+        x2=alt.X2("until:T"),
+        color=alt.Color("version:N", title="version", scale=alt.Scale(range=COLOURS)),
     )
     words = base.mark_text(align="left", baseline="middle", dx=5, fontSize=11, color="white")
-    chart = alt.layer(bars, words.encode(text="version:N"))
+    chart = alt.layer(bars, words.encode(text=alt.Text("version:N")))
     said = "; ".join(f"{row['name']} from {row['span']}: {row['what']}" for row in rows[:12])
     return Figure(
         chart.properties(height=2 * ROW * lines + AXIS),

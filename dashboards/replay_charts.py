@@ -10,7 +10,7 @@ from typing import Any, Final
 import altair as alt
 import pyarrow as pa
 
-from dashboards.charts import COLOURS, HEIGHT, MARK_COLOUR, Figure
+from dashboards.charts import COLOURS, HEIGHT, MARK_COLOUR, Figure, tips
 from dashboards.words import one_line
 from replay.tables import MICROS, number
 
@@ -50,13 +50,13 @@ def success_costs(rows: Records, by: str, currency: str) -> Figure | None:
     title = f"cost of a successful outcome, {currency} (line: 95 % interval)"
     base = alt.Chart(pa.Table.from_pylist(made)).encode(
         y=alt.Y("group:N", title=by, sort=None, axis=alt.Axis(labelLimit=240)),
-        tooltip=["group:N", "cost:Q", "low:Q", "high:Q", "n:Q"],
+        tooltip=tips("group:N", "cost:Q", "low:Q", "high:Q", "n:Q"),
     )
     x = alt.X("cost:Q", title=title, scale=alt.Scale(zero=True))
     lines = (
         base.transform_filter("isValid(datum.low)")
         .mark_rule(color=BLUE, strokeWidth=2)
-        .encode(x=alt.X("low:Q", title=title), x2="high:Q")
+        .encode(x=alt.X("low:Q", title=title), x2=alt.X2("high:Q"))
     )
     points = base.mark_point(color=BLUE, filled=True, size=70, shape="diamond").encode(x=x)
     said = "; ".join(f"{row['group']} {row['cost']:,.2f} (n = {row['n']:,})" for row in made[:SAID])
@@ -84,7 +84,7 @@ def marginal(rows: Records, currency: str) -> Figure | None:
         x=alt.X("k:Q", title="k-th call of a run", axis=alt.Axis(tickMinStep=1)),
         y=alt.Y("added:Q", title=f"added by it, {currency} a run"),
         color=_two("what", ("cost", ORANGE), ("value", TEAL)),
-        tooltip=["what:N", "k:Q", "added:Q", "runs:Q"],
+        tooltip=tips("what:N", "k:Q", "added:Q", "runs:Q"),
     )
     drawn = alt.layer(
         base.mark_line(strokeWidth=2).encode(strokeDash=_dashes("what", "cost", "value")),
@@ -132,23 +132,27 @@ def thresholds(rows: Records, currency: str, own: Records = ()) -> Figure | None
         for one in own
         if one["currency"] == currency and one["stopped"]
     ]
-    tooltip = ["threshold:N", "saved:Q", "lost:Q", "stopped:Q"]
+    tooltip = tips("threshold:N", "saved:Q", "lost:Q", "stopped:Q")
     base = alt.Chart(pa.Table.from_pylist(made)).encode(
         x=alt.X("lost:Q", title=f"value lost, {currency}"),
         y=alt.Y("saved:Q", title=f"cost saved, {currency}"),
         tooltip=tooltip,
     )
     layers = [
-        base.mark_line(color=BLUE, strokeWidth=2, interpolate="linear").encode(order="lost:Q"),
+        base.mark_line(color=BLUE, strokeWidth=2, interpolate="linear").encode(
+            order=alt.Order("lost:Q")
+        ),
         base.mark_point(color=BLUE, filled=True, size=18),
     ]
     if marks:
         over = alt.Chart(pa.Table.from_pylist(marks)).encode(
-            x="lost:Q", y="saved:Q", tooltip=["mark:N", *tooltip]
+            x=alt.X("lost:Q"), y=alt.Y("saved:Q"), tooltip=[*tips("mark:N"), *tooltip]
         )
         layers.append(over.mark_point(shape="diamond", size=140, filled=True, color=ORANGE))
         layers.append(
-            over.mark_text(align="left", dx=10, dy=12, color=MARK_COLOUR).encode(text="mark:N")
+            over.mark_text(align="left", dx=10, dy=12, color=MARK_COLOUR).encode(
+                text=alt.Text("mark:N")
+            )
         )
     told = [
         f"{one['mark']}, which saves {one['saved']:,.2f} and loses {one['lost']:,.2f} {currency}"
@@ -196,7 +200,7 @@ def sweep(rows: Records, path: str) -> Figure | None:
         x=alt.X("parameter:Q", title=title, scale=alt.Scale(zero=False)),
         y=alt.Y("actions:Q", title="actions", axis=alt.Axis(tickMinStep=1)),
         color=_two("what", *((name, colour) for name, _, colour in SERIES)),
-        tooltip=["candidate:N", "what:N", "actions:Q"],
+        tooltip=tips("candidate:N", "what:N", "actions:Q"),
     )
     drawn = alt.layer(
         base.mark_line(strokeWidth=2).encode(strokeDash=_dashes("what", *names)),
@@ -228,7 +232,7 @@ def candidates(rows: Records) -> Figure | None:
     base = alt.Chart(pa.Table.from_pylist(made)).encode(
         x=alt.X("blocked:Q", title="legitimate actions stopped", axis=alt.Axis(tickMinStep=1)),
         y=alt.Y("prevented:Q", title="wrong actions stopped", axis=alt.Axis(tickMinStep=1)),
-        tooltip=["candidate:N", "prevented:Q", "blocked:Q", "people:Q", "beaten by:N"],
+        tooltip=tips("candidate:N", "prevented:Q", "blocked:Q", "people:Q", "beaten by:N"),
     )
     points = base.mark_point(filled=True, size=110).encode(
         color=_two("beaten by", ("none", TEAL), ("another", MARK_COLOUR)),
@@ -238,7 +242,9 @@ def candidates(rows: Records) -> Figure | None:
             scale=alt.Scale(domain=best, range=["diamond", "circle"]),
         ),
     )
-    words = base.mark_text(align="left", dx=9, dy=-8, color=MARK_COLOUR).encode(text="candidate:N")
+    words = base.mark_text(align="left", dx=9, dy=-8, color=MARK_COLOUR).encode(
+        text=alt.Text("candidate:N")
+    )
     said = "; ".join(
         f"{row['candidate']}: {row['prevented']:,} wrong and {row['blocked']:,} legitimate "
         f"stopped, beaten by {row['beaten by']}"
@@ -280,7 +286,7 @@ def classes(rows: Records, currency: str) -> Figure | None:
     base = alt.Chart(pa.Table.from_pylist(made)).encode(
         y=alt.Y("class:N", title=None, sort=None),
         x=alt.X("size:Q", title=title),
-        tooltip=["class:N", "size:Q", "actions:Q", "means:N"],
+        tooltip=tips("class:N", "size:Q", "actions:Q", "means:N"),
     )
     drawn = alt.layer(
         base.mark_bar(color=BLUE, height=16),
@@ -320,7 +326,9 @@ def blast(rows: Records, currency: str, pulled: str) -> Figure | None:
     axis = alt.Axis(format="%d %b %H:%M", labelOverlap=True)
     x = alt.X("time:T", title="time, UTC", scale=times, axis=axis)
     base = alt.Chart(pa.Table.from_pylist(made)).encode(
-        x=x, y=alt.Y("done:Q", title=title), tooltip=["time:N", "done:Q", "entities:Q", "runs:Q"]
+        x=x,
+        y=alt.Y("done:Q", title=title),
+        tooltip=tips("time:N", "done:Q", "entities:Q", "runs:Q"),
     )
     layers = [
         base.mark_line(color=BLUE, strokeWidth=2, interpolate="step-after"),
@@ -332,7 +340,7 @@ def blast(rows: Records, currency: str, pulled: str) -> Figure | None:
         layers.append(rule.mark_rule(color=ORANGE, strokeWidth=2, strokeDash=[5, 3]))
         layers.append(
             rule.mark_text(align="left", dx=6, baseline="top", color=MARK_COLOUR).encode(
-                y=alt.value(4), text="what:N"
+                y=alt.value(4), text=alt.Text("what:N")
             )
         )
     last = made[-1]

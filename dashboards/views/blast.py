@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboards import replay_charts, rollbacks, session
 from dashboards.answers import Stored
-from dashboards.views import selecting
+from dashboards.views import parts, selecting
 from dashboards.words import count, sums, when
 
 STEPS: Final = 400
@@ -32,9 +32,7 @@ def show(found: Stored) -> None:
     )
     rows = found.all("blast", POINTS).records()
     for currency in dict.fromkeys(str(row["currency"]) for row in rows):
-        figure = replay_charts.blast(rows, currency, at)
-        if figure is not None:
-            st.altair_chart(figure.chart, alt=figure.alt)
+        parts.figure(replay_charts.blast(rows, currency, at))
 
 
 def _worth(micros: Mapping[str, int]) -> str:

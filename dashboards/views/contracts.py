@@ -41,9 +41,7 @@ def _in_force(tables: Tables, found: tuple[Version, ...]) -> None:
         f"{count(len(found), 'activation')} of {services}; each record is judged by the version "
         "in force at its place."
     )
-    figure = charts.versions_in_force(found, queries.span(tables)[1])
-    if figure is not None:
-        st.altair_chart(figure.chart, alt=figure.alt)
+    parts.figure(charts.versions_in_force(found, queries.span(tables)[1]))
 
 
 def _label(one: Version) -> str:

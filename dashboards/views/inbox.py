@@ -59,7 +59,7 @@ def _chart(tables: Tables, chosen: Filter) -> None:
     figure = charts.findings_by_time(
         found, queries.marks(tables), queries.bar_width(tables), queries.span(tables)
     )
-    st.altair_chart(figure.chart, alt=figure.alt)
+    parts.figure(figure)
 
 
 def _incident(tables: Tables, chosen: Filter) -> None:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import streamlit as st
 
 from dashboards import session
+from dashboards.charts import Figure
 from dashboards.filters import Filter
 from dashboards.incidents import IncidentRow
 from dashboards.queries import FindingRow
@@ -137,3 +138,9 @@ def entry_link(label: str, index: int, icon: str = ":material/description:") -> 
 def frame(rows: Sequence[Mapping[str, object]], alt: str) -> None:
     """Show a short table. Its cells are drawn, not written: nothing in them is markup."""
     st.dataframe(list(rows), hide_index=True, height="content", alt=alt)
+
+
+def figure(drawn: Figure | None) -> None:
+    """Show a chart with the sentence that says the same; nothing where there is too little."""
+    if drawn is not None:
+        st.altair_chart(drawn.chart, alt=drawn.alt)

@@ -9,11 +9,10 @@ import streamlit as st
 from dashboards import queries, replay_charts, rollbacks, session
 from dashboards.answers import Part, Stored
 from dashboards.asking import RollbackAsked
-from dashboards.charts import Figure
 from dashboards.filters import number
 from dashboards.tables import Tables
 from dashboards.views import blast, parts, selecting, waiting
-from dashboards.views.tabled import table
+from dashboards.views.tabled import first, table
 from dashboards.words import code, count, money, seconds
 from replay.scopes import SAYS, Scope
 from replay.tables import amount
@@ -115,7 +114,7 @@ def _answer(tables: Tables, asked: RollbackAsked, found: Stored) -> None:
     _plan(tables, found)
     _stays(found)
     st.header("How far to reach", anchor=False)
-    table(found.all("scopes").table)
+    first(found.all("scopes"))
     waiting.sentences(found)
     _command(asked)
     waiting.limits(found)
@@ -150,14 +149,9 @@ def _classes(found: Stored) -> None:
     rows = found.all("classes")
     currencies = sorted({str(row["currency"]) for row in rows.records() if row["currency"]})
     for currency in currencies or [""]:
-        _figure(replay_charts.classes(rows.records(), currency))
+        parts.figure(replay_charts.classes(rows.records(), currency))
     kept = tuple(row for row in rows.table.rows if row[1])
     table(replace(rows.table, rows=kept))
-
-
-def _figure(figure: Figure | None) -> None:
-    if figure is not None:
-        st.altair_chart(figure.chart, alt=figure.alt)
 
 
 def _plan(tables: Tables, found: Stored) -> None:

@@ -52,9 +52,7 @@ def _run(tables: Tables, head: RunHead, found: queries.FindingRow | None) -> Non
     findings.of_run(tables, head, queries.findings_of_run(tables, head.digest), found)
     _help(found)
     st.header("Timeline", anchor="timeline")
-    figure = charts.waterfall(all_steps)
-    if figure is not None:
-        st.altair_chart(figure.chart, alt=figure.alt)
+    parts.figure(charts.waterfall(all_steps))
     at = number(session.parameter("at"))
     index = at if at is not None else (found.index if found else None)
     shown = _page_of_steps(all_steps, index)

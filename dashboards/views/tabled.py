@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from dashboards.answers import Part
 from dashboards.views import parts
 from replay.tables import Table, shown
 
@@ -27,3 +28,13 @@ def table(made: Table) -> None:
     )
     if made.note:
         st.caption(made.note)
+
+
+def first(part: Part) -> None:
+    """Show the first rows of a table, and say so where it has more."""
+    table(part.table)
+    if part.total > len(part.table.rows):
+        st.caption(
+            f"These are the first {len(part.table.rows):,} of {part.total:,} rows; the command of "
+            "this page gives all."
+        )

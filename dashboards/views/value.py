@@ -8,11 +8,10 @@ import streamlit as st
 from dashboards import replay_charts, session, working
 from dashboards.answers import Stored
 from dashboards.asking import ValueAsked
-from dashboards.charts import Figure
 from dashboards.tables import Tables
 from dashboards.values import BY, SHOWN
-from dashboards.views import selecting, waiting
-from dashboards.views.tabled import table
+from dashboards.views import parts, selecting, waiting
+from dashboards.views.tabled import first
 from dashboards.words import count
 from replay.tables import amount
 
@@ -162,10 +161,10 @@ def _groups(found: Stored, currencies: list[str]) -> None:
     raw = found.all(by)
     if by in found.answer.tables and f"{SHOWN}{by}" in found.answer.tables:
         for currency in currencies:
-            _figure(replay_charts.success_costs(raw.records(), by, currency))
-        table(found.all(f"{SHOWN}{by}").table)
+            parts.figure(replay_charts.success_costs(raw.records(), by, currency))
+        first(found.all(f"{SHOWN}{by}"))
     else:
-        table(raw.table)
+        first(raw)
 
 
 def _grouped() -> None:
@@ -178,9 +177,9 @@ def _marginal(found: Stored, currencies: list[str]) -> None:
         return
     st.header("What one more call adds", anchor=False)
     for currency in currencies:
-        _figure(replay_charts.marginal(rows.records(), currency))
+        parts.figure(replay_charts.marginal(rows.records(), currency))
     with st.expander("as a table", type="compact"):
-        table(rows.table)
+        first(rows)
 
 
 def _thresholds(found: Stored) -> None:
@@ -190,24 +189,19 @@ def _thresholds(found: Stored) -> None:
     st.header("Had runs been stopped early", anchor=False)
     own = found.all("own_threshold").records()
     for currency in dict.fromkeys(str(row["currency"]) for row in rows.records()):
-        _figure(replay_charts.thresholds(rows.records(), currency, own))
+        parts.figure(replay_charts.thresholds(rows.records(), currency, own))
     st.caption(
         "From left to right the threshold falls: more runs are stopped, more cost is saved and "
         "more value is lost. The knee is the point furthest above the line between the ends. It "
         "judges with hindsight: what a run is worth is known at its end."
     )
     if own:
-        table(found.all("own_threshold").table)
+        first(found.all("own_threshold"))
 
 
 def _attempts(found: Stored) -> None:
     st.header("Calls by what became of them", anchor=False)
-    table(found.all("attempts").table)
-
-
-def _figure(figure: Figure | None) -> None:
-    if figure is not None:
-        st.altair_chart(figure.chart, alt=figure.alt)
+    first(found.all("attempts"))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ from typing import Final
 
 import streamlit as st
 
-from dashboards import charts, replay_charts, session
+from dashboards import replay_charts, session
 from dashboards.answers import Stored
 from dashboards.asking import WhatIfAsked
 from dashboards.filters import number
 from dashboards.tables import Tables
-from dashboards.views import candidates, flips, selecting, waiting
-from dashboards.views.tabled import table
+from dashboards.views import candidates, flips, parts, selecting, waiting
+from dashboards.views.tabled import first
 from dashboards.whatifs import PEOPLE
 
 MODES: Final = ("as-recorded", "cascading")
@@ -112,8 +112,8 @@ def _answer(tables: Tables, asked: WhatIfAsked, found: Stored) -> None:
     path = next((one.partition("=")[0] for one in asked.sets if ".." in one), "")
     swept = replay_charts.sweep(raw, path) if path else None
     for figure in (swept, None if swept is not None else replay_charts.candidates(raw)):
-        _figure(figure)
-    table(found.all(PEOPLE, MOST).table)
+        parts.figure(figure)
+    first(found.all(PEOPLE, MOST))
     for row in raw:
         if row["undecided"]:
             st.caption(
@@ -123,20 +123,15 @@ def _answer(tables: Tables, asked: WhatIfAsked, found: Stored) -> None:
             break
     cascaded = found.all("cascade", MOST)
     if cascaded.total:
-        table(cascaded.table)
+        first(cascaded)
     flips.show(tables, found, number(session.parameter("page")) or 1)
     money = found.all("money", MOST)
     if money.total:
         with st.expander("Value and cost affected", type="compact"):
-            table(money.table)
+            first(money)
     waiting.sentences(found)
     waiting.limits(found)
     waiting.download(found, {"candidates": "Candidates", "flips": "What flips"}, "whatif")
-
-
-def _figure(figure: charts.Figure | None) -> None:
-    if figure is not None:
-        st.altair_chart(figure.chart, alt=figure.alt)
 
 
 if __name__ == "__main__":

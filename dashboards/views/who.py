@@ -1,10 +1,31 @@
 """Who looks at the app, and what they may do; and where people sign in, the door."""
 
+from typing import Final
+
 import streamlit as st
+from streamlit.components.v2 import component
 
 from dashboards import acting, session
 from dashboards.opening import Shown
 from dashboards.words import code, last_name
+
+# Who signs in comes back to the app's first page, whatever they had asked for. The window itself
+# keeps the address meanwhile: nobody else learns it, and it leads nowhere but to this app.
+ASKED: Final = """
+const kept = "writ-asked";
+
+export default function ({ data }) {
+  const here = location.pathname + location.search;
+  if (data.door) {
+    sessionStorage.setItem(kept, here);
+    return;
+  }
+  const asked = sessionStorage.getItem(kept);
+  sessionStorage.removeItem(kept);
+  if (asked !== null && asked !== here) location.replace(asked);
+}
+"""
+_asked = component("writ_asked", js=ASKED)
 
 
 def inside() -> bool:
@@ -15,10 +36,13 @@ def inside() -> bool:
 def admitted() -> bool:
     """Return whether somebody may see anything; show the door where they have to sign in first."""
     if inside():
+        if acting.desk().signs_in:
+            _asked(key="asked", data={"door": False}, height=0)
         return True
     st.title("Sign in", anchor=False)
     st.text("Nothing of this ledger is shown to anybody who has not signed in.")
     st.button("Sign in", key="sign_in", icon=":material/login:", type="primary", on_click=st.login)
+    _asked(key="asked", data={"door": True}, height=0)
     return False
 
 

@@ -123,11 +123,18 @@ def test_signing_in(browser: Browser, tmp_path: Path) -> None:
         with serving(given, port) as address:
             provider.claims = {"sub": identity("reviewer"), "email": "omar@shop.example"}
             with visiting(browser) as page:
-                page.goto(f"{address}/run?ref=run-1")
+                page.goto(f"{address}/evidence?entry=3")
                 expect(page.get_by_role("button", name="Sign in")).to_be_visible()
                 assert "desk" not in page.locator("body").inner_text()
                 page.get_by_role("button", name="Sign in").click()
                 expect(page.get_by_text("Signed in: omar@shop.example, reviewer")).to_be_visible()
+                # What was asked for at the door is where one comes in.
+                page.wait_for_url(lambda url: url == f"{address}/evidence?entry=3")
+                settle(page)
+                page.goto(f"{address}/integrity")
+                expect(page.get_by_text("Signed in: omar@shop.example, reviewer")).to_be_visible()
+                settle(page)
+                assert page.url == f"{address}/integrity"
                 open_first(page, address)
                 page.get_by_role("button", name="Resolve").click()
                 expect(page.get_by_text("Recorded and signed: entry")).to_be_visible()
@@ -137,6 +144,8 @@ def test_signing_in(browser: Browser, tmp_path: Path) -> None:
                 page.goto(f"{address}/{LIST}")
                 page.get_by_role("button", name="Sign in").click()
                 expect(page.get_by_text("Signed in: eve@shop.example, viewer")).to_be_visible()
+                page.wait_for_url(lambda url: url == f"{address}/{LIST}")
+                settle(page)
                 open_first(page, address)
                 expect(page.get_by_role("button", name="Resolve")).to_be_disabled()
                 page.get_by_role("button", name="Sign out").click()

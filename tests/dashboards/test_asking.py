@@ -19,10 +19,8 @@ from dashboards.asking import (
 from replay.history import Act, History
 from replay.run_choice import chosen_acts
 from replay.scopes import Scope
-from tests.dashboards.replay_visits import asked_directly, the_till, till_files
+from tests.dashboards.replay_visits import the_till
 from verifier.load import VerifiedLedger
-
-__all__ = ["asked_directly", "till_files"]
 
 TEXT = st.text(alphabet=st.characters(codec="utf-8"), max_size=12).map(str.strip)
 OVERS = st.builds(Over, **dict.fromkeys(OVER, TEXT))

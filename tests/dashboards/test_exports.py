@@ -15,19 +15,12 @@ from dashboards.preparing import Asked as Opening
 from dashboards.replaying import Desk
 from dashboards.tables import Temporary
 from tests.dashboards.ledgers import HOSTILE, hostile
-from tests.dashboards.replay_visits import (
-    at_the_till,
-    forget,
-    patient,
-    the_till,
-    till_files,
-    visitor,
-)
-from tests.dashboards.test_views import Visitor, fine, saved, words
+from tests.dashboards.replay_visits import the_till
+from tests.dashboards.visits import Visitor, fine, saved, words
 from verifier.load import open_source, verify_ledger
 from verifier.report import IntegrityVerdict
 
-__all__ = ["at_the_till", "forget", "patient", "till_files", "visitor"]
+pytestmark = pytest.mark.usefixtures("forgotten_at_last", "patient")
 
 RUN = "till-3"
 PERSONAL = ("customer-3@example.com", "pay customer 3", "I pay customer-3.", "C-3", "P-3")

@@ -1,6 +1,5 @@
 """The reviewer's form on the pages: what it records, what it refuses, and who one is there."""
 
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -14,27 +13,14 @@ from dashboards import acting, session
 from dashboards.opening import Shown, Source, opened
 from tests.dashboards.ledgers import HOSTILE
 from tests.dashboards.reviewing import PEOPLE, desk_at
-from tests.dashboards.test_views import Visitor, fine, saved, words
+from tests.dashboards.visits import Visitor, fine, saved, words
 from tests.verifier.forge import Desk, identity
 from verifier.load import open_ledger
 
 Recorded = list[tuple[str, str, str]]
 
 
-@pytest.fixture(autouse=True)
-def _forget() -> Generator[None]:
-    """Begin and end each test with nothing verified, and nobody who acts."""
-    session.verify_again()
-    yield
-    session.verify_again()
-    st.cache_resource.clear()
-    acting.begin(acting.Desk())
-
-
-@pytest.fixture
-def visitor(monkeypatch: pytest.MonkeyPatch) -> Visitor:
-    """A visitor of an app that was not started yet."""
-    return Visitor(monkeypatch)
+pytestmark = pytest.mark.usefixtures("forgotten")
 
 
 @pytest.fixture

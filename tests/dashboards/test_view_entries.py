@@ -1,29 +1,14 @@
 """The pages of one entry and of the contracts, run as Streamlit runs them."""
 
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 from dashboards import session
 from tests.dashboards.ledgers import broken, desk, empty, hostile
-from tests.dashboards.test_views import Visitor, fine, saved, words
+from tests.dashboards.visits import Visitor, fine, saved, words
 
-
-@pytest.fixture(autouse=True)
-def _forget() -> Generator[None]:
-    """Begin each test with nothing verified."""
-    session.verify_again()
-    yield
-    session.verify_again()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def visitor(monkeypatch: pytest.MonkeyPatch) -> Visitor:
-    """A visitor of an app that was not started yet."""
-    return Visitor(monkeypatch)
+pytestmark = pytest.mark.usefixtures("forgotten")
 
 
 def test_an_entry_is_shown_with_what_is_around_it(visitor: Visitor, tmp_path: Path) -> None:

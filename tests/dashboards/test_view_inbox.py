@@ -1,35 +1,20 @@
 """The inbox as Streamlit runs it: incidents, saved views, a line selected, and the first visit."""
 
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboards import guide, incidents, queries, session
+from dashboards import guide, incidents, queries
 from dashboards.filters import Filter
 from dashboards.tables import Tables
 from tests.dashboards.ledgers import desk, many, tables
 from tests.dashboards.test_incidents import worth
-from tests.dashboards.test_views import Visitor, fine, rows, saved, words
+from tests.dashboards.visits import Visitor, fine, rows, saved, words
 from tests.verifier.forge import ORIGIN, SERVICE, Desk
 from writ.demo import people
 
-
-@pytest.fixture(autouse=True)
-def _forget() -> Generator[None]:
-    """Begin each test with nothing verified."""
-    session.verify_again()
-    yield
-    session.verify_again()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def visitor(monkeypatch: pytest.MonkeyPatch) -> Visitor:
-    """A visitor of an app that was not started yet."""
-    return Visitor(monkeypatch)
+pytestmark = pytest.mark.usefixtures("forgotten")
 
 
 def press(app: AppTest, key: str) -> AppTest:

@@ -19,19 +19,11 @@ from replay.run_choice import Choice, chosen_acts
 from replay.scopes import Scope
 from replay.tables import amount
 from tests.dashboards.ledgers import broken, empty
-from tests.dashboards.replay_visits import (
-    asked_directly,
-    at_the_till,
-    column,
-    forget,
-    patient,
-    till_files,
-    visitor,
-)
-from tests.dashboards.test_views import Visitor, fine, rows, saved, words
+from tests.dashboards.replay_visits import column
+from tests.dashboards.visits import Visitor, fine, rows, saved, words
 from verifier.load import VerifiedLedger
 
-__all__ = ["asked_directly", "at_the_till", "forget", "patient", "till_files", "visitor"]
+pytestmark = pytest.mark.usefixtures("forgotten_at_last", "patient")
 
 ALL = Choice()
 NOW = Question()

@@ -16,19 +16,11 @@ from replay.tables import amount
 from replay.valued import valued
 from tests.dashboards.ledgers import broken, empty, hostile
 from tests.dashboards.replay_ledgers import till
-from tests.dashboards.replay_visits import (
-    asked_directly,
-    at_the_till,
-    column,
-    forget,
-    patient,
-    till_files,
-    visitor,
-)
-from tests.dashboards.test_views import Visitor, fine, saved, words
+from tests.dashboards.replay_visits import column
+from tests.dashboards.visits import Visitor, fine, saved, words
 from verifier.load import VerifiedLedger
 
-__all__ = ["asked_directly", "at_the_till", "forget", "patient", "till_files", "visitor"]
+pytestmark = pytest.mark.usefixtures("forgotten_at_last", "patient")
 
 
 def metrics(app: AppTest) -> dict[str, str]:
