@@ -116,22 +116,7 @@ def thresholds(rows: Records, currency: str, own: Records = ()) -> Figure | None
     ]
     if len(made) < 2:  # noqa: PLR2004 - a curve has two ends
         return None
-    marks = [
-        {**row, "mark": f"knee: stopped above {row['threshold']}", "side": "knee"}
-        for row in made
-        if row["knee"]
-    ]
-    marks += [
-        {
-            "lost": one["lost_micros"] / MICROS,
-            "saved": one["saved_micros"] / MICROS,
-            **_at({**one, "knee": ""}),
-            "mark": f"{one_line(str(one['contract']), NAMES)} {one['version']}: its own",
-            "side": "own",
-        }
-        for one in own
-        if one["currency"] == currency and one["stopped"]
-    ]
+    marks = _standing_out(made, [one for one in own if one["currency"] == currency])
     tooltip = tips("threshold:N", "saved:Q", "lost:Q", "stopped:Q")
     base = alt.Chart(pa.Table.from_pylist(made)).encode(
         x=alt.X("lost:Q", title=f"value lost, {currency}"),
@@ -163,6 +148,27 @@ def thresholds(rows: Records, currency: str, own: Records = ()) -> Figure | None
         f"Cost saved against value lost, in {currency}, had runs been stopped at a ratio of cost "
         f"to value. {'; '.join(told) or 'No threshold stands out'}.",
     )
+
+
+def _standing_out(made: Records, own: Records) -> list[dict[str, Any]]:
+    """Return the points with words beside them: the knee, and the contracts' own thresholds."""
+    found = [
+        {**row, "mark": f"knee: stopped above {row['threshold']}", "side": "knee"}
+        for row in made
+        if row["knee"]
+    ]
+    found += [
+        {
+            "lost": one["lost_micros"] / MICROS,
+            "saved": one["saved_micros"] / MICROS,
+            **_at({**one, "knee": ""}),
+            "mark": f"{one_line(str(one['contract']), NAMES)} {one['version']}: its own",
+            "side": "own",
+        }
+        for one in own
+        if one["stopped"]
+    ]
+    return found
 
 
 SERIES: Final = (

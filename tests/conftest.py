@@ -30,10 +30,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     """Keep what counting the lines that tests reach costs in bounds."""
-    if item.nodeid.partition("::")[0] in FILES:
+    if item.nodeid.startswith(FILES):
         with uncounted():
             return (yield)
     count_few(item)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
+    """What is made for a test that is not counted is not counted either."""
+    if item.nodeid.startswith(FILES):
+        with uncounted():
+            return (yield)
     return (yield)
 
 
