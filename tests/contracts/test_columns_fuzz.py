@@ -19,7 +19,7 @@ def wanted() -> tuple[int, int]:
     profile = os.environ.get("HYPOTHESIS_PROFILE", "dev")
     if profile == "fuzz":
         return 20 * settings().max_examples, SystemRandom().randrange(2**32)
-    return (5_000 if profile == "ci" else 1_000), 0
+    return (2_500 if profile == "ci" else 1_000), 0
 
 
 @pytest.mark.hypothesis

@@ -46,8 +46,8 @@ VERSIONS: Final = (
     ("payment-approval", "1.0.0"),
     ("customer-record-update", "1.0.0"),
 )
-# A naive reference takes its time: it judges those that differ most from each other.
-SCANNED: Final = frozenset((VERSIONS[1], VERSIONS[2], VERSIONS[4]))
+# A naive reference takes its time: it judges two that have little in common.
+SCANNED: Final = frozenset((VERSIONS[1], VERSIONS[4]))
 FILES: Final = [
     (*version, file.name)
     for version in VERSIONS

@@ -52,8 +52,7 @@ def test_scanning_says_what_counters_say(name: str) -> None:
     assert_same(case, asked(case))
 
 
-@pytest.mark.parametrize("size", [5, 11])
-@pytest.mark.parametrize("low", [1, 5])
+@pytest.mark.parametrize(("low", "size"), [(1, 11), (5, 5)])
 def test_counts_and_sums_are_put_together(
     low: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
