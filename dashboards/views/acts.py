@@ -44,19 +44,18 @@ _ACTS: Final[tuple[tuple[What, str, str, str, tuple[str, ...]], ...]] = (
 )
 
 
-def badge(row: FindingRow, *, briefly: bool = False) -> None:
-    """Show what people made of a finding: sign, word and colour, any one of which says it.
-
-    Args:
-        row: The finding.
-        briefly: Whether to say nothing of one that is open and nobody's, as most are.
-    """
-    if briefly and row.review == OPEN and not row.assignee:
-        return
+def badge(row: FindingRow) -> None:
+    """Show what people made of a finding: sign, word and colour, any one of which says it."""
     icon, colour = _SIGNS[row.review]
     st.badge(row.review, icon=icon, color=colour, help=REVIEW_MEANS[row.review])
     if row.assignee:
         st.caption(f"assigned to {code(last_name(row.assignee), 40)}", width="content")
+
+
+def signed(row: FindingRow) -> str:
+    """Return the same for a list: nothing of a finding that is open, as most are."""
+    icon, colour = _SIGNS[row.review]
+    return "" if row.review == OPEN else parts.badge(row.review, icon, colour)
 
 
 def of_finding(tables: Tables, row: FindingRow) -> None:

@@ -60,19 +60,36 @@ def signs(row: FindingRow) -> None:
 
 def incident_signs(row: IncidentRow) -> None:
     """Show how much an incident matters, and what became of the rule in its findings."""
-    st.badge(
-        row.severity,
-        icon=SIGNS.get(row.severity),
-        color=SEVERITY_COLOURS.get(row.severity, "gray"),
-    )
+    st.markdown(incident_signed(row), width="content")
+
+
+def badge(word: str, icon: str, colour: str) -> str:
+    """Return a badge as text for Markdown. The word is this project's own."""
+    return f":{colour}-badge[{icon} {word}]"
+
+
+def signed(row: FindingRow) -> str:
+    """Return the signs of a finding in one text: a list draws one element, and not three."""
+    told = [] if row.state in {HANDLED, ADVICE} else [_severity(row.severity)]
+    return " ".join([*told, _state(row.state)])
+
+
+def incident_signed(row: IncidentRow) -> str:
+    """Return how much an incident matters, and what became of the rule, in one text."""
+    told = [_severity(row.severity)]
     for state, number in ((VIOLATED, row.violated), (UNDECIDABLE, row.undecidable)):
         if number:
-            st.badge(
-                state if row.size == 1 else f"{number:,} {state}",
-                icon=STATE_SIGNS.get(state, ":material/question_mark:"),
-                color=STATE_COLOURS.get(state, "violet"),
-                help=STATE_MEANS.get(state),
-            )
+            told.append(_state(state, state if row.size == 1 else f"{number:,} {state}"))
+    return " ".join(told)
+
+
+def _severity(word: str) -> str:
+    return badge(word, SIGNS.get(word, ""), SEVERITY_COLOURS.get(word, "gray"))
+
+
+def _state(state: str, word: str = "") -> str:
+    icon = STATE_SIGNS.get(state, ":material/question_mark:")
+    return badge(word or state, icon, STATE_COLOURS.get(state, "violet"))
 
 
 def named(label: str, value: str) -> None:
