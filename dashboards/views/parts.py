@@ -1,4 +1,4 @@
-"""Pieces that pages share: signs of severity, a named value, a record, a link to a run."""
+"""Pieces that pages share: signs of severity, a named value, a link to a run."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,6 @@ from dashboards.charts import Figure
 from dashboards.filters import Filter
 from dashboards.incidents import IncidentRow
 from dashboards.queries import FindingRow
-from dashboards.runs import Entry
 from dashboards.words import (
     ADVICE,
     HANDLED,
@@ -106,13 +105,6 @@ def data(value: object, *, limit: int = 2_000) -> None:
         st.markdown(code(flat, ONE_LINE))
     else:
         st.code(opened(value, limit), language="json", wrap_lines=True)
-
-
-def record(entry: Entry) -> None:
-    """Show a whole record, folded."""
-    with st.expander(f"the whole record of entry {entry.index}", type="compact"):
-        data(dict(entry.record), limit=20_000)
-        entry_link("Its evidence and proof", entry.index)
 
 
 def run_link(

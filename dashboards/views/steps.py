@@ -30,6 +30,9 @@ ROLES: Final[Mapping[str, str]] = {
     "human": "A colleague says",
 }
 
+# On a page of its own: a run of fifty steps would send each record twice.
+RECORD: Final = "The whole record, its evidence and proof"
+
 
 def show(tables: Tables, head: RunHead, steps: Sequence[Step], marked: int | None) -> None:
     """Show steps in the ledger's order, the ones with findings marked."""
@@ -45,9 +48,7 @@ def _step(tables: Tables, head: RunHead, step: Step, *, chosen: bool) -> None:
             _place(head, entry, step, chosen=chosen)
         with what, st.container(gap="xsmall"):
             for row in step.findings:
-                with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                    parts.signs(row)
-                    st.caption(code(row.rule), width="content")
+                st.markdown(f"{parts.signed(row)} {code(row.rule)}")
             _content(tables, step)
 
 
@@ -79,7 +80,8 @@ def _content(tables: Tables, step: Step) -> None:
     shown = _KINDS.get(kind)
     if shown is None:
         st.markdown(f"**{kind}**")
-        parts.record(step.entry)
+        parts.data(dict(step.entry.record), limit=8_000)
+        parts.entry_link(RECORD, step.entry.index)
     else:
         shown(tables, step)
 
@@ -101,7 +103,7 @@ def _opened(_: Tables, step: Step) -> None:
     )
     if member(record, "goal"):
         st.text(plain(member(record, "goal")))
-    parts.record(step.entry)
+    parts.entry_link(RECORD, step.entry.index)
 
 
 def _closed(_: Tables, step: Step) -> None:
@@ -161,7 +163,7 @@ def _action(tables: Tables, step: Step) -> None:
     parts.data(record["params"])
     _reasons(tables, step)
     _links(step)
-    parts.record(step.entry)
+    parts.entry_link(RECORD, step.entry.index)
 
 
 def _decided(step: Step) -> str:
