@@ -33,6 +33,9 @@ ROLES: Final[Mapping[str, str]] = {
 # On a page of its own: a run of fifty steps would send each record twice.
 RECORD: Final = "The whole record, its evidence and proof"
 
+# Pixels.
+PLACE_WIDE: Final = 130
+
 
 def show(tables: Tables, head: RunHead, steps: Sequence[Step], marked: int | None) -> None:
     """Show steps in the ledger's order, the ones with findings marked."""
@@ -42,11 +45,11 @@ def show(tables: Tables, head: RunHead, steps: Sequence[Step], marked: int | Non
 
 def _step(tables: Tables, head: RunHead, step: Step, *, chosen: bool) -> None:
     entry = step.entry
-    with st.container(border=chosen or bool(step.findings), key=f"step-{entry.index}"):
-        where, what = st.columns([1, 7], gap="small")
-        with where:
+    border = chosen or bool(step.findings)
+    with st.container(border=border, key=f"step-{entry.index}", horizontal=True, gap="small"):
+        with st.container(width=PLACE_WIDE, gap="small"):
             _place(head, entry, step, chosen=chosen)
-        with what, st.container(gap="xsmall"):
+        with st.container(gap="xsmall"):
             for row in step.findings:
                 st.markdown(f"{parts.signed(row)} {code(row.rule)}")
             _content(tables, step)
@@ -57,7 +60,8 @@ def _place(head: RunHead, entry: Entry, step: Step, *, chosen: bool) -> None:
     st.subheader(f"{entry.index}", anchor=f"entry-{entry.index}")
     after = runs.seconds_between(head.opened, entry.moment)
     told = f"+{seconds(after)}" if after > 0 else ("" if step.outside else "opened")
-    st.caption(told if after or entry.index == head.index else "same time", help=_times(entry))
+    told = told if after or entry.index == head.index else "same time"
+    st.caption(f"{told}  \n{_times(entry)}")
     if chosen:
         st.badge("shown", icon=":material/arrow_forward:", color="primary")
     if step.outside:
@@ -65,9 +69,11 @@ def _place(head: RunHead, entry: Entry, step: Step, *, chosen: bool) -> None:
 
 
 def _times(entry: Entry) -> str:
+    """Return the time of day of a step, and when it was recorded where that is another time."""
     if entry.moment != entry.recorded_at:
         return f"claimed {when(entry.moment)}, recorded {when(entry.recorded_at)}"
-    return f"recorded {when(entry.recorded_at)}"
+    # The day stands at the head of the run.
+    return when(entry.moment)[11:]
 
 
 # --------------------------------------------------------------------- by kind of record
