@@ -28,6 +28,9 @@ SIGNS: Final[Mapping[str, str]] = {
     "not reached": ":material/block:",
 }
 
+SHOWN: Final = 200
+"""Findings that are listed: of a ledger that was written over there is one for each entry."""
+
 
 def page() -> None:
     """Show what the verification did."""
@@ -93,10 +96,12 @@ def _found(report: Report) -> None:
                 "was there": one.recorded,
                 "id": one.id,
             }
-            for one in found[:200]
+            for one in found[:SHOWN]
         ],
         "Integrity findings: entry, check, what it asks for, what was there, id",
     )
+    if len(found) > SHOWN:
+        st.caption(f"These are the first {SHOWN}; `writ verify --format jsonl` lists all.")
 
 
 def _bytes(shown: Shown) -> None:
