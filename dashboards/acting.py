@@ -166,7 +166,7 @@ def act(person: Person, shown: Shown, asked: Asked) -> Done:
     found = Later(work).wait(PATIENCE_SECONDS)
     if found is None:
         raise ActError(
-            "act.busy",
+            "act.waiting",
             "another program holds the ledger, and does not let go",
             "It is recorded as soon as that lets go, within a minute, or not at all: the history "
             "of the finding will say so. Nothing is recorded twice if you do it again.",
@@ -261,13 +261,21 @@ class _Act:
                 head_signer=held.head() if held.head is not None else None,
             )
             findings = tuple(dict.fromkeys(self._asked.findings))
-            for first in range(0, len(findings), _AT_ONCE):
-                part = findings[first : first + _AT_ONCE]
-                last = first + _AT_ONCE >= len(findings)
-                receipts = client.append(self._prepare(store, client, part, last=last))
-                entries += [one.index for one in receipts[: len(receipts) - self._closed]]
-            if entries and not self._closed:
-                client.close()
+            try:
+                for first in range(0, len(findings), _AT_ONCE):
+                    part = findings[first : first + _AT_ONCE]
+                    last = first + _AT_ONCE >= len(findings)
+                    receipts = client.append(self._prepare(store, client, part, last=last))
+                    entries += [one.index for one in receipts[: len(receipts) - self._closed]]
+            except ActError as error:
+                if not entries:
+                    raise
+                done = Done(tuple(entries), self._unchanged)
+                raise ActError("act.part", f"{done.words} Then: {error}", error.do) from error
+            finally:
+                # A stream that is not closed would be a finding of its own.
+                if entries and not self._closed:
+                    client.close()
         return Done(tuple(entries), self._unchanged)
 
     def _prepare(
@@ -329,11 +337,13 @@ class _Act:
     def _said(self, store: Store, size: int, part: Sequence[str]) -> Mapping[str, Said]:
         """Return the last review of each finding, up to the ledger's end.
 
-        What came after the checked entries is taken as it is: whoever wrote it held the lock before
-        us, and nothing but whether to write rests on it.
+        What came after those that the reviewer saw checked is taken as it is: whoever wrote it held
+        the lock before us, and nothing but whether to write rests on it. Of what they saw, the
+        tables have all that is valid; what is not must not decide what is signed.
         """
         found = reviews.last(self._tables, part)
-        for one in _later(store, reviews.reached(self._tables), size):
+        start = max(reviews.reached(self._tables), self._asked.seen)
+        for one in _later(store, start, size):
             if one.finding in part:
                 found[one.finding] = one
         return found

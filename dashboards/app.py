@@ -78,7 +78,7 @@ def main() -> None:
             keys.listen()
     except Exception as error:  # noqa: BLE001 - the one place where every error of a page ends
         _LOG.exception("a page failed")
-        banner.problem(problem_of(error))
+        banner.failed(problem_of(error))
     # Last, when the browser knows the page: else it would keep an address of neither page.
     session.say_address()
 

@@ -95,7 +95,7 @@ said AS (
 worth AS (
   SELECT * FROM said WHERE what = 'outcome value'
      OR action NOT IN (SELECT action FROM said WHERE what = 'outcome value'))
-SELECT t.grouped, w.currency, sum(w.micros)::BIGINT AS micros
+SELECT t.grouped, w.currency, sum(w.micros) AS micros
 FROM touched t JOIN worth w ON w.action = t.action GROUP BY ALL ORDER BY t.grouped, w.currency
 """
 _NAMED: Final = _columns("digest how", "source")

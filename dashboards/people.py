@@ -81,10 +81,24 @@ def signed_in(history: AuthorityHistory, size: int, claims: Mapping[str, Any]) -
     answering = [
         one.id
         for one in there.values()
-        if one.owner.casefold() == email.casefold() and not set(_ROLES).isdisjoint(one.roles)
+        if _same_address(one.owner, email) and not set(_ROLES).isdisjoint(one.roles)
     ]
     # Of two there is none to prefer.
     return known(history, size, answering[0], name) if len(answering) == 1 else Person(name)
+
+
+def _same_address(one: str, other: str) -> bool:
+    """Return whether two addresses are one. Only letters of ASCII have a case that says nothing.
+
+    Example:
+        >>> _same_address("Anna@shop.example", "anna@shop.example")
+        True
+        >>> _same_address(
+        ...     "strasse@shop.example", "stra\N{LATIN SMALL LETTER SHARP S}e@shop.example"
+        ... )
+        False
+    """
+    return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())
 
 
 def reviewers(history: AuthorityHistory, size: int) -> tuple[str, ...]:

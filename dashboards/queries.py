@@ -15,11 +15,14 @@ from dashboards.words import STATES, short
 MAX_WORDS: Final = 12
 # Values that a list of choices offers: of many more nobody reads the last.
 MOST_CHOICES: Final = 200
+# A chart has no room for the words of more.
+MOST_MARKS: Final = 100
 _COLUMNS: Final = (
     "id, code, clause, rule, state, severity, idx, place, run, ref, named_run, tool, identity, "
     "says, handled, channel, version, service, moment, review, assignee"
 )
 _ISO: Final = "%Y-%m-%dT%H:%M:%SZ"
+_END: Final = "TIMESTAMP '9999-12-31 23:59:59'"
 # How wide a bar of the findings' chart is, by how long the ledger's story is.
 _WIDTHS: Final = ((3 * 86_400, "day"), (3 * 3_600, "hour"), (0, "minute"))
 
@@ -199,7 +202,7 @@ def choices(tables: Tables) -> Mapping[str, tuple[str, ...]]:
             row[0]
             for row in tables.rows(
                 f"SELECT {column} FROM findings WHERE {column} != '' "
-                f"GROUP BY {column} ORDER BY count(*) DESC, {column}"
+                f"GROUP BY {column} ORDER BY count(*) DESC, {column} LIMIT {MOST_CHOICES}"
             )
         )
         for name, column in FACETS.items()
@@ -288,7 +291,9 @@ def by_time(tables: Tables, chosen: Filter) -> tuple[Bar, ...]:
     where, values = where_of(chosen)
     width = bar_width(tables)
     rows = tables.rows(
-        f"SELECT strftime(start, '{_ISO}'), strftime(start + INTERVAL 1 {width}, '{_ISO}'), "
+        f"SELECT strftime(start, '{_ISO}'), "
+        # A time may be claimed at the end of all that the ledger can write.
+        f"strftime(least(start + INTERVAL 1 {width}, {_END}), '{_ISO}'), "
         f"clause, count(*) FROM (SELECT clause, "
         f"date_trunc('{width}', rtrim(moment, 'Z')::TIMESTAMP) AS start "
         f"FROM findings WHERE moment != '' AND {where}) GROUP BY start, clause "
@@ -299,7 +304,7 @@ def by_time(tables: Tables, chosen: Filter) -> tuple[Bar, ...]:
 
 
 def marks(tables: Tables) -> tuple[Mark, ...]:
-    """Return what changed the rules of the game: activations and switches, in order.
+    """Return what changed the rules of the game: activations and switches, the last, in order.
 
     Only what falls into the time of the runs: an import is judged by contracts that were activated
     long after its conversations, and its chart would be mostly empty.
@@ -309,7 +314,7 @@ def marks(tables: Tables) -> tuple[Mark, ...]:
         "SELECT idx, kind, recorded_at, body ->> '$.version', body ->> '$.mode', "
         "body ->> '$.state' FROM entries WHERE kind IN ('activation', 'switch') "
         "AND recorded_at <= ? || '~' AND rtrim(recorded_at, 'Z')::TIMESTAMP "
-        ">= rtrim(?, 'Z')::TIMESTAMP - INTERVAL 2 DAY ORDER BY idx",
+        f">= rtrim(?, 'Z')::TIMESTAMP - INTERVAL 2 DAY ORDER BY idx DESC LIMIT {MOST_MARKS}",
         last,
         first or "9999-01-01T00:00:00",
     )
@@ -321,7 +326,7 @@ def marks(tables: Tables) -> tuple[Mark, ...]:
             if kind == "activation"
             else f"{'kill switch' if mode == 'kill' else 'safe mode'} {state}",
         )
-        for index, kind, at, version, mode, state in rows
+        for index, kind, at, version, mode, state in reversed(rows)
     )
 
 

@@ -19,30 +19,34 @@ SAYS: Final = (
 )
 # What a run was opened with that may be about a person.
 _OPENED: Final = frozenset({"requester", "goal"})
-_SPOKEN: Final = frozenset({"opened", "message", "observation"})
+# Of what stands between the steps, only this says nothing that somebody wrote.
+_UNSPOKEN: Final = frozenset({"activation"})
 # A number, an amount, a length of time, a flag: no fact's value that is one of these names anybody.
 _PLAIN: Final = re.compile(r"[-+]?\d[\d.,: ]*(%|[A-Z]{3}|[a-z]{1,3})?|true|false|none|")
 
 
 def redacted(found: Timeline) -> Timeline:
-    """Return a timeline without personal data, which says in its selection that it is one."""
-    return replace(found, runs=tuple(_told(one) for one in found.runs), asked=(*found.asked, SAYS))
+    """Return a timeline without personal data, which says so in place of what was asked for."""
+    return replace(found, runs=tuple(_told(one) for one in found.runs), asked=(SAYS,))
 
 
 def _told(told: Told) -> Told:
     opened = {
-        name: WITHHELD if name in _OPENED else value for name, value in told.run.opened.items()
+        name: WITHHELD if name in _OPENED else value
+        for name, value in told.run.opened.items()
+        # What the source calls it may be anything; it is then called by its digest.
+        if name != "ref"
     }
     return replace(
         told,
-        run=replace(told.run, opened=opened),
+        run=replace(told.run, opened=opened, outcome=_text(told.run.outcome)),
         steps=tuple(_step(step) for step in told.steps),
         said=tuple(_said(one) for one in told.said),
     )
 
 
 def _said(one: Said) -> Said:
-    text = WITHHELD if one.kind in _SPOKEN and one.text else one.text
+    text = one.text if one.kind in _UNSPOKEN else _text(one.text)
     return replace(one, text=text, against=tuple(_ruled(rule) for rule in one.against))
 
 

@@ -18,6 +18,11 @@ def history(tables: Tables, finding: str) -> tuple[Said, ...]:
     return tuple(Said(*row) for row in rows)
 
 
+def number(tables: Tables, finding: str) -> int:
+    """Return how often something was said of a finding."""
+    return tables.number("SELECT count(*) FROM reviews WHERE finding = ?", finding)
+
+
 def last(tables: Tables, findings: Sequence[str]) -> dict[str, Said]:
     """Return what was said last of each of these findings, where anything was."""
     marks = ", ".join("?" * len(findings))

@@ -155,14 +155,14 @@ def at_of(text: str) -> str:
     """Return a time of an address as the ledger writes times; empty where it is none.
 
     Example:
-        >>> at_of("2026-03-01"), at_of("then")
-        ('2026-03-01T00:00:00.000000Z', '')
+        >>> at_of("2026-03-01"), at_of("then"), at_of("0001-01-01T00:00:00+23:59")
+        ('2026-03-01T00:00:00.000000Z', '', '')
     """
     try:
         micros = micros_of("pulled", text)
-    except AskedError:
+        return "" if micros is None else written(moment(micros))
+    except (AskedError, OverflowError):
         return ""
-    return "" if micros is None else written(moment(micros))
 
 
 # ------------------------------------------------------------------------- the command

@@ -175,8 +175,7 @@ def head(tables: Tables, which: str) -> RunHead | None:
         return None
     index, digest = rows[0][0], rows[0][1]
     tokens = tables.rows(
-        "SELECT coalesce(sum(read), 0)::BIGINT, coalesce(sum(written), 0)::BIGINT "
-        "FROM tokens WHERE run = ?",
+        "SELECT coalesce(sum(read), 0), coalesce(sum(written), 0) FROM tokens WHERE run = ?",
         digest,
     )[0]
     # What the run itself was worth, said at its end, stands for what its steps were.
@@ -316,7 +315,7 @@ def _versions(tables: Tables, run: str) -> tuple[str, ...]:
 
 def _sums(tables: Tables, run: str, *what: str) -> tuple[tuple[str, int], ...]:
     rows = tables.rows(
-        "SELECT currency, sum(micros)::BIGINT FROM money WHERE run = ? "
+        "SELECT currency, sum(micros) FROM money WHERE run = ? "
         "AND list_contains(?::VARCHAR[], what) GROUP BY currency ORDER BY currency",
         run,
         list(what),

@@ -67,19 +67,30 @@ class Visit:
         result: What the verification gave.
         news: What became of the ledger since, in words; empty where nothing did.
         proven: What is proven of the reviews that came in since, in words; empty without any.
+        seen: Up to which entry reviews are taken in, as this page began: what it shows may be newer
+            where somebody else's page took in more meanwhile, and never older.
     """
 
     source: Source
     result: Result
     news: str = ""
     proven: str = ""
+    seen: int = 0
 
 
 @st.cache_resource(max_entries=KEPT, show_spinner=False)
 def _opening(ledger: str, trust: str, end: tuple[int, str], _trust: Trust | None) -> Opening:
     """Begin a verification, one for all who look: by ledger, trust file's digest, and end."""
     del trust, end
-    return Opening(Source(ledger), _trust)
+    opening = Opening(Source(ledger), _trust)
+    _begun().append(opening)
+    return opening
+
+
+@st.cache_resource(show_spinner=False)
+def _begun() -> list[Opening]:
+    """Return the verifications that were begun, those that are done among them."""
+    return []
 
 
 @st.cache_resource(show_spinner=False)
@@ -115,8 +126,17 @@ def visit(source: Source) -> Visit:
         return Visit(source, result, _unreadable(now))
     if isinstance(result, Shown):
         news = _since(source, result, end, now)
-        return Visit(source, result, news, result.since.standing.proven)
+        # Before anything is read of the tables, which all visitors share.
+        return Visit(source, result, news, result.since.standing.proven, result.since.size)
     return Visit(source, result, _news(source, end, now))
+
+
+def ask_again() -> None:
+    """Verify again for whoever asks, unless that is under way: it takes minutes of a processor."""
+    begun = _begun()
+    begun[:] = [one for one in begun if one.wait(0) is None]
+    if not begun:
+        verify_again()
 
 
 def verify_again() -> None:

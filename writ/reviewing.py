@@ -4,6 +4,7 @@ import importlib.util
 import tomllib
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from dashboards.acting import Desk
 from dashboards.people import REVIEWER
@@ -81,8 +82,11 @@ def _desk(
     return Desk(founded.location, signers, head, me, signs_in)
 
 
-def check_auth(file: Path) -> None:
+def check_auth(file: Path) -> str:
     """Look into the file by which people sign in, before a browser is sent there.
+
+    Returns:
+        The host at which they come back, which is the name of the app for its visitors.
 
     Raises:
         CommandError: It will not do, or what Streamlit needs for it is not installed.
@@ -114,3 +118,4 @@ def check_auth(file: Path) -> None:
             f"{file}: cookie_secret has fewer than {_LEAST_COOKIE} characters: who guesses it is "
             "signed in as anybody",
         )
+    return urlsplit(str(given["redirect_uri"])).hostname or ""

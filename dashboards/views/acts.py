@@ -29,6 +29,7 @@ from dashboards.words import (
 _LOG = logging.getLogger("writ.app")
 _TOLD: Final = "writ_told"
 NOBODY: Final = ""
+_FAILED: Final = {"act.waiting": "Not known yet", "act.part": "Recorded in part"}
 _SIGNS: Final[dict[str, tuple[str, parts.Colour]]] = {
     OPEN: (":material/radio_button_unchecked:", "blue"),
     ACKNOWLEDGED: (":material/visibility:", "violet"),
@@ -63,7 +64,8 @@ def of_finding(tables: Tables, row: FindingRow) -> None:
     form((row.id,), key=f"act-{row.place}", states=(row.review,), assignee=row.assignee)
     said = reviews.history(tables, row.id)
     if said:
-        with st.expander(f"{count(len(said), 'act')} of reviewers", type="compact"):
+        told = count(reviews.number(tables, row.id), "act")
+        with st.expander(f"{told} of reviewers", type="compact"):
             for one in said:
                 _said(one)
 
@@ -89,7 +91,7 @@ def form(
     if not isinstance(result, Shown):
         return
     refused = acting.why_not(session.person())
-    seen, ids = result.since.size, tuple(findings)
+    seen, ids = session.current().seen, tuple(findings)
     with st.container(key=f"form-{key}", gap="small"):
         st.text_input(
             "Note",
@@ -106,7 +108,7 @@ def form(
                     icon=icon,
                     shortcut=letter if letter and shortcuts else None,
                     disabled=bool(refused) or not set(states) & set(among),
-                    help=refused or None,
+                    help=code(refused, 200) if refused else None,
                     on_click=_do,
                     args=(key, ids, what, seen),
                 )
@@ -135,9 +137,9 @@ def _assign(shown: Shown, key: str, ids: tuple[str, ...], assignee: str, refused
         key=f"{key}-assign",
         icon=":material/person_add:",
         disabled=bool(refused) or chosen == assignee,
-        help=refused or None,
+        help=code(refused, 200) if refused else None,
         on_click=_do,
-        args=(key, ids, "assign", since.size, chosen),
+        args=(key, ids, "assign", session.current().seen, chosen),
     )
 
 
@@ -168,7 +170,7 @@ def _tell(key: str) -> None:
     del st.session_state[_TOLD]
     _, failed, said = told
     if failed:
-        st.error("**Not recorded.**", icon=":material/block:")
+        st.error(f"**{_FAILED.get(failed, 'Not recorded')}.**", icon=":material/block:")
         st.text(plain(f"{said[:1].upper()}{said[1:]}"))
         st.caption(f"code {code(failed)}")
     else:

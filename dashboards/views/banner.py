@@ -22,16 +22,23 @@ def show(visit: session.Visit) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if visit.news:
                 st.warning(_escaped(visit.news), icon=":material/update:", width="stretch")
-            st.button("Verify again", key="verify_again", on_click=session.verify_again)
+            st.button("Verify again", key="verify_again", on_click=session.ask_again)
 
 
-def problem(found: Problem) -> None:
+def failed(found: Problem) -> None:
+    """Say that a page failed, whatever is proven of the ledger."""
+    problem(found, "**This page failed.** What the other pages say does not rest on it.")
+
+
+def problem(
+    found: Problem, says: str = "**There is nothing to show: the ledger is not verified.**"
+) -> None:
     """Say why there is nothing to show, and what to do about it."""
-    st.error("**There is nothing to show: the ledger is not verified.**", icon=":material/block:")
+    st.error(says, icon=":material/block:")
     st.text(f"{found.what[:1].upper()}{found.what[1:]}.")
     st.text(found.do)
     st.caption(f"code {code(found.code)}")
-    st.button("Try again", key="try_again", on_click=session.verify_again)
+    st.button("Try again", key="try_again", on_click=session.ask_again)
 
 
 def _broken(visit: session.Visit, result: Broken) -> None:

@@ -14,6 +14,8 @@ from verifier.findings import Finding
 
 # Findings that are laid open; a run with more of them shows the rest folded.
 OPEN = 3
+# Of a run that has more, the inbox has the pages.
+SHOWN = 25
 
 
 def of_run(
@@ -31,13 +33,20 @@ def of_run(
     if chosen is not None:
         one(tables, chosen, run=head.digest, chosen=True)
     unfolded = OPEN - (chosen is not None)
-    for place, row in enumerate(rest):
+    for place, row in enumerate(rest[:SHOWN]):
         if place < unfolded and len(rows) <= OPEN:
             one(tables, row, run=head.digest)
         else:
             label = f"**{row.state}** · {code(row.rule)} · entry {row.index}"
             with st.expander(label):
                 one(tables, row, run=head.digest)
+    if len(rest) > SHOWN:
+        st.page_link(
+            session.INBOX,
+            label=f"{len(rest) - SHOWN:,} more findings of this run, in the inbox",
+            icon=":material/inbox:",
+            query_params={"view": ["findings"], "q": [head.name]},
+        )
 
 
 def one(

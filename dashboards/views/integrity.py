@@ -219,7 +219,10 @@ def _governance(tables: Tables) -> None:
             ],
             "Contracts by activation: version, service, when, who approved, records judged",
         )
-    for one in checks.switches(tables):
+    switched = checks.switches(tables)
+    if len(switched) > SHOWN:
+        st.caption(f"{len(switched):,} records of switches; these are the last {SHOWN}.")
+    for one in switched[-SHOWN:]:
         name = "Kill switch" if one.mode == "kill" else "Safe mode"
         st.markdown(
             f"**{name} {one.state}** at {when(one.recorded_at)}, entry {one.index}, by "

@@ -1,5 +1,7 @@
 """The run: who asked for what, what was found in it, and every step from its opening to its end."""
 
+from typing import Final
+
 import streamlit as st
 
 from dashboards import charts, queries, runs, session
@@ -9,6 +11,9 @@ from dashboards.runs import Listed, ListedRun, RunHead, Step
 from dashboards.tables import Tables
 from dashboards.views import exporting, findings, keys, parts, steps
 from dashboards.words import code, count, last_name, seconds, short, sums, when
+
+STEPS: Final = "steps"
+"""Of the address: which page of a long run's steps."""
 
 
 def page() -> None:
@@ -52,10 +57,14 @@ def _run(tables: Tables, head: RunHead, found: queries.FindingRow | None) -> Non
     findings.of_run(tables, head, queries.findings_of_run(tables, head.digest), found)
     _help(found)
     st.header("Timeline", anchor="timeline")
-    parts.figure(charts.waterfall(all_steps))
     at = number(session.parameter("at"))
     index = at if at is not None else (found.index if found else None)
-    shown = _page_of_steps(all_steps, index)
+    shown, page, pages = _page_of_steps(all_steps, index)
+    parts.figure(charts.waterfall(shown))
+    if pages > 1:
+        # Another page is another widget: what was clicked is not what the address asks for now.
+        key = f"steps-{page}"
+        st.pagination(pages, default=page, key=key, on_change=_turned, args=(key,))
     steps.show(tables, head, shown, index)
 
 
@@ -159,19 +168,22 @@ def _range(all_steps: tuple[Step, ...]) -> str:
     return f"{min(own)} to {max(own)}" if own else ""
 
 
-def _page_of_steps(all_steps: tuple[Step, ...], index: int | None) -> tuple[Step, ...]:
-    """Return the steps of the page that is asked for; of a short run, all of them."""
-    pages = -(-len(all_steps) // runs.STEPS_SHOWN)
-    if pages <= 1:
-        return all_steps
-    # Another step is another page to begin with: the key says which one it began for.
-    page = st.pagination(
-        pages,
-        default=runs.page_of(all_steps, index),
-        key=f"steps-{all_steps[0].entry.index}-{index}",
-    )
+def _page_of_steps(
+    all_steps: tuple[Step, ...], index: int | None
+) -> tuple[tuple[Step, ...], int, int]:
+    """Return the steps of a page, which page it is, and of how many: a short run has one.
+
+    The address may name the page. Else it is the one with the step that was asked for.
+    """
+    pages = max(-(-len(all_steps) // runs.STEPS_SHOWN), 1)
+    asked = number(session.parameter(STEPS)) or runs.page_of(all_steps, index)
+    page = min(max(asked, 1), pages)
     first = (page - 1) * runs.STEPS_SHOWN
-    return all_steps[first : first + runs.STEPS_SHOWN]
+    return all_steps[first : first + runs.STEPS_SHOWN], page, pages
+
+
+def _turned(key: str) -> None:
+    session.go({**session.parameters(), STEPS: [str(st.session_state[key])]})
 
 
 # ------------------------------------------------------------- no run, or none named

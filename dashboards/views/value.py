@@ -172,24 +172,27 @@ def _grouped() -> None:
 
 
 def _marginal(found: Stored, currencies: list[str]) -> None:
-    rows = found.all("marginal", K_SHOWN)
+    rows = found.all("marginal")
     if not rows.total:
         return
     st.header("What one more call adds", anchor=False)
     for currency in currencies:
-        parts.figure(replay_charts.marginal(rows.records(), currency))
+        drawn = found.part("marginal", "currency = ?", (currency,), size=K_SHOWN)
+        parts.figure(replay_charts.marginal(drawn.records(), currency))
     with st.expander("as a table", type="compact"):
         first(rows)
 
 
 def _thresholds(found: Stored) -> None:
-    rows = found.all("threshold", POINTS)
-    if not rows.total:
+    if not found.all("threshold", 1).total:
         return
     st.header("Had runs been stopped early", anchor=False)
     own = found.all("own_threshold").records()
-    for currency in dict.fromkeys(str(row["currency"]) for row in rows.records()):
-        parts.figure(replay_charts.thresholds(rows.records(), currency, own))
+    for (currency,) in found.rows('SELECT DISTINCT currency FROM "threshold" ORDER BY currency'):
+        drawn = found.part("threshold", "currency = ?", (currency,), size=POINTS)
+        parts.figure(replay_charts.thresholds(drawn.records(), currency, own))
+        if drawn.total > POINTS:
+            st.caption(f"Drawn are the first {POINTS} of {drawn.total:,} thresholds.")
     st.caption(
         "From left to right the threshold falls: more runs are stopped, more cost is saved and "
         "more value is lost. The knee is the point furthest above the line between the ends. It "

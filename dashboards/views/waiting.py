@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from dashboards import session
-from dashboards.answers import Stored
+from dashboards.answers import IN_A_FILE, Stored
 from dashboards.asking import Asked, key_of
 from dashboards.opening import Problem, Shown, read_trust
 from dashboards.preparing import Asked as Opening
@@ -130,12 +130,18 @@ def limits(found: Stored) -> None:
             st.text(plain(f"· {one}"))
 
 
+def _cut(found: Stored, table: str) -> str:
+    """Say where a file ends before its table does."""
+    total = found.all(table, 1).total if table in found.answer.tables else 0
+    return f", the first {IN_A_FILE:,} of {total:,} rows" if total > IN_A_FILE else ""
+
+
 def download(found: Stored, tables: dict[str, str], name: str) -> None:
     """Offer tables as CSV, each made when it is asked for."""
     with st.container(horizontal=True):
         for table, label in tables.items():
             st.download_button(
-                f"{label} as CSV",
+                f"{label} as CSV{_cut(found, table)}",
                 data=partial(found.csv, table),
                 file_name=f"{name}-{table}.csv",
                 mime="text/csv",

@@ -16,13 +16,17 @@ const kept = "writ-asked";
 
 export default function ({ data }) {
   const here = location.pathname + location.search;
-  if (data.door) {
-    sessionStorage.setItem(kept, here);
-    return;
+  try {
+    if (data.door) {
+      sessionStorage.setItem(kept, here);
+      return;
+    }
+    const asked = sessionStorage.getItem(kept);
+    sessionStorage.removeItem(kept);
+    if (asked !== null && asked !== here) location.replace(location.origin + asked);
+  } catch {
+    // A browser that keeps nothing shows the first page.
   }
-  const asked = sessionStorage.getItem(kept);
-  sessionStorage.removeItem(kept);
-  if (asked !== null && asked !== here) location.replace(asked);
 }
 """
 _asked = component("writ_asked", js=ASKED)

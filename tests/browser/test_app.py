@@ -7,7 +7,9 @@ closed with no complaint heard and nothing asked of another machine (see `page` 
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from contextlib import closing
+from http.client import HTTPConnection
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -122,6 +124,25 @@ def test_what_an_agent_wrote_is_text(app: App, page: Page) -> None:
         expect(shown(page, '<img src="http://192.0.2.1/a">')).to_be_visible()
         expect(page.locator("a[href*='//192.0.2.1'], img[src*='//192.0.2.1']")).to_have_count(0)
         expect(page.locator(".katex")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("name", "status"), [("127.0.0.1", 101), ("rebound.example", 403)])
+def test_only_this_machine_is_answered(app: App, name: str, status: int) -> None:
+    """A page elsewhere whose name leads here reads nothing, and acts as nobody."""
+    port = urlsplit(app.address).port
+    with closing(HTTPConnection("127.0.0.1", port or 0, timeout=20)) as connection:
+        connection.putrequest("GET", "/_stcore/stream", skip_host=True)
+        for header, value in {
+            "Host": f"{name}:{port}",
+            "Origin": f"http://{name}:{port}",
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        }.items():
+            connection.putheader(header, value)
+        connection.endheaders()
+        assert connection.getresponse().status == status
 
 
 def test_integrity_says_the_verdict(app: App, page: Page) -> None:

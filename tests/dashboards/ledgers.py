@@ -112,7 +112,7 @@ def hostile() -> Desk:
     )
     acted = forge.act(run, HOSTILE, {HOSTILE: HOSTILE}, mode=HOSTILE, target=HOSTILE)
     forge.end(run, acted, "error", error=HOSTILE, fields=[HOSTILE])
-    forge.close_run(run)
+    forge.close_run(run, outcome=HOSTILE)
     forge.submit(
         "steward",
         forge.make(

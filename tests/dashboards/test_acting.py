@@ -221,6 +221,27 @@ def test_what_another_said_meanwhile_is_not_passed_over(there: Shown, tmp_path: 
     assert said[0] == (identity("second"), "suppressed")
 
 
+def test_what_is_not_valid_decides_nothing(tmp_path: Path) -> None:
+    """Whoever may not review has no say in what a reviewer signs, who never saw it."""
+    forge, path = ledger(), tmp_path / "desk.db"
+    there = shown(forge, tmp_path)
+    acting.begin(desk_at(path))
+    (one, *_) = ids(there)
+    forge.submit("agent", forge.make("review", "agent", finding=one, state="resolved"))
+    forge.sign_head()
+    path.unlink()
+    forge.save(path)
+    there.since.read_on()
+    row = queries.finding(there.tables, one)
+    assert row is not None
+    assert row.review == "open"
+    do(there, "assign", [one], assignee=identity("second"))
+    said = [(each.state, each.assignee) for each in recorded(path)]
+    assert said == [("open", identity("second"))]
+    acting.begin(acting.Desk())
+    there.tables.close()
+
+
 def test_two_reviewers_at_once(there: Shown, tmp_path: Path) -> None:
     """Each finding is taken up by one of them, and nothing is lost or doubled."""
     which = ids(there)
@@ -247,7 +268,7 @@ def test_a_ledger_that_is_held_is_said(
     which = ids(there)[:1]
     with closing(sqlite3.connect(tmp_path / "desk.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with refused("act.busy"):
+        with refused("act.waiting"):
             do(there, "resolve", which, seen=there.since.size)
         other.execute("ROLLBACK")
     monkeypatch.undo()

@@ -17,6 +17,8 @@ from dashboards.tables import Temporary
 from tests.dashboards.ledgers import HOSTILE, hostile
 from tests.dashboards.replay_visits import the_till
 from tests.dashboards.visits import Visitor, fine, saved, words
+from tests.verifier.forge import SERVICE
+from tests.verifier.forge import Desk as Forge
 from verifier.load import open_source, verify_ledger
 from verifier.report import IntegrityVerdict
 
@@ -85,11 +87,39 @@ def test_a_report_is_redacted_unless_all_is_asked_for(desk: Desk) -> None:
 
 
 def test_a_hostile_run_leaves_nothing_in_a_redacted_report(tmp_path: Path) -> None:
-    """Whatever an agent wrote wherever it could: only names of the run and of the tool remain."""
+    """Whatever an agent wrote wherever it could: only the name of the tool remains."""
     path, _ = saved(hostile(), tmp_path)
     mine = Desk(Opening(str(path), hostile().trust()))
     small = written(mine, ExportAsked(HTML, Over(run=HOSTILE))).read_text()
     assert "<script>alert" not in small
+    mine.close()
+
+
+def test_nothing_that_somebody_wrote_is_in_a_redacted_report(tmp_path: Path) -> None:
+    """Neither what a run is called, nor how it ended, nor why a switch was pulled meanwhile."""
+    forge = Forge()
+    run = forge.open_run(ref="order of Anna", goal="repay Anna")
+    forge.submit(
+        "steward",
+        forge.make(
+            "switch",
+            "steward",
+            service=SERVICE,
+            mode="kill",
+            state="engaged",
+            reason="Anna called",
+        ),
+    )
+    forge.end(run, forge.act(run, "pay", {"amount": 5}, target="Anna"))
+    forge.close_run(run, outcome="refunded Anna")
+    forge.sign_head()
+    path, _ = saved(forge, tmp_path)
+    mine = Desk(Opening(str(path), forge.trust()))
+    whole = written(mine, ExportAsked(HTML, Over(run=run), full=True)).read_text()
+    small = written(mine, ExportAsked(HTML, Over(run="order of Anna"))).read_text()
+    assert "refunded Anna" in whole
+    assert "Anna called" in whole
+    assert "Anna" not in small
     mine.close()
 
 

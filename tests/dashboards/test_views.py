@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards import queries, session
+from dashboards import queries, runs, session
 from ledger.testing import build_ledger
 from tests.dashboards.ledgers import HOSTILE, broken, desk, empty, hostile, many
 from tests.dashboards.visits import Visitor, fine, rows, saved, words
@@ -81,6 +81,28 @@ def test_pages_are_in_the_address(visitor: Visitor, tmp_path: Path) -> None:
     app.pagination[0].set_value(2).run()
     assert "26 to 30 shown" in words(fine(app))
     assert _asked(app, 0)["inbox"] == ["q=look&view=findings&page=2"]
+
+
+def test_a_page_of_a_long_run_is_in_the_address(visitor: Visitor, tmp_path: Path) -> None:
+    """Without one it is the page of the step that was asked for."""
+    forge = Desk()
+    run = forge.open_run(ref="long")
+    for _ in range(runs.STEPS_SHOWN):
+        forge.end(run, forge.act(run, "look", {}))
+    forge.close_run(run)
+    forge.sign_head()
+    visitor.starts(*saved(forge, tmp_path))
+    app = fine(visitor.opens(session.RUN, run=run))
+    assert "Run opened" in words(app)
+    app.pagination[0].set_value(3).run()
+    assert app.query_params["steps"] == "3"
+    assert "Run closed" in words(fine(app))
+    again = fine(visitor.opens(session.RUN, run=run, steps="3"))
+    assert "Run closed" in words(again)
+    assert "Run opened" not in words(again)
+    last = str(len(forge.records) - 1)
+    assert "Run closed" in words(fine(visitor.opens(session.RUN, run=run, at=last)))
+    assert "Run closed" in words(fine(visitor.opens(session.RUN, run=run, steps="99")))
 
 
 def test_nothing_found_says_what_to_do(visitor: Visitor, tmp_path: Path) -> None:

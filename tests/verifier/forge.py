@@ -378,7 +378,8 @@ class Desk(Forge):
 
     def close_run(self, run: str, **fields: object) -> str:
         """Close a run."""
-        made = self.make("run", self.who, phase="closed", run=run, outcome="done", **fields)
+        said = {"outcome": "done", **fields}
+        made = self.make("run", self.who, phase="closed", run=run, **said)
         return self.submit(self.who, made)[0]
 
     def paid(self, amount: int = 5, *, look: bool = True, **fields: object) -> str:

@@ -25,6 +25,8 @@ TRIED: Final = 50
 # order, what Streamlit listens on, what it tells others, what it shows, and how it looks.
 OPTIONS: Final[dict[str, Any]] = {
     "server.address": HOST,
+    # Else a page elsewhere, whose name is made to lead to this machine, could read and act here.
+    "server.allowedHosts": [HOST, "localhost"],
     "server.fileWatcherType": "none",
     "server.runOnSave": False,
     "server.allowRunOnSave": False,
@@ -100,7 +102,7 @@ def app(  # noqa: PLR0913, PLR0917  (one parameter for each option)
     trusted = current().get("trust", None if trust is None else str(trust)).value
     _readable(ledger)
     _usable(views)
-    _hand_over(ledger, name, key, keys, auth)
+    host = _hand_over(ledger, name, key, keys, auth)
     chosen = _free_port(port)
     data(f"{without_password(ledger)}: http://{HOST}:{chosen}\n")
     data("Ctrl-C ends it.\n")
@@ -110,15 +112,19 @@ def app(  # noqa: PLR0913, PLR0917  (one parameter for each option)
         str(views.absolute()) if views is not None else "",
     ]
     secrets = {"secrets.files": [str(auth.absolute())]} if auth is not None else {}
-    options = {**OPTIONS, **secrets, "server.port": chosen, "server.headless": not show}
+    hosts = {"server.allowedHosts": [*OPTIONS["server.allowedHosts"], *filter(None, [host])]}
+    options = {**OPTIONS, **secrets, **hosts, "server.port": chosen, "server.headless": not show}
     _serve(arguments, options)
     raise typer.Exit(int(ExitCode.HOLDS))
 
 
 def _hand_over(
     ledger: str, name: str, key: Path | None, keys: Path | None, auth: Path | None
-) -> None:
+) -> str:
     """Give the app what it acts with, read and asked for before a browser is sent there.
+
+    Returns:
+        Under which host people come, where they sign in; else empty.
 
     Raises:
         UsageError: People sign in, and somebody is named all the same.
@@ -128,17 +134,18 @@ def _hand_over(
     from dashboards import acting
     from writ.reviewing import check_auth, desk_of, desk_of_all
 
-    named = bool(name) or key is not None
+    named, host = bool(name) or key is not None, ""
     if auth is not None:
         if named:
             raise UsageError("app.as", "with --auth everybody acts as who they sign in as: no --as")
-        check_auth(auth)
+        host = check_auth(auth)
         desk = desk_of_all(ledger, keys)
     elif named:
         desk = desk_of(opened_keys(ledger, keys, "app.keys"), name, key)
     else:
         desk = acting.Desk(ledger)
     acting.begin(desk)
+    return host
 
 
 def _installed() -> None:
