@@ -27,10 +27,6 @@ FILES: Final = (
     "tests/contracts/test_pairs.py",
     "tests/ledger/importers/test_tau.py",
     "tests/reference/",
-    "tests/verifier/test_onward.py",
-    "tests/verifier/test_ordinary.py",
-    "tests/verifier/test_ordinary_postgresql.py",
-    "tests/verifier/test_same_report.py",
 )
 """What they reach is tested apart; counted, it takes two to three times as long."""
 COUNTED: Final = 5
