@@ -7,6 +7,7 @@ a verification gave, by the ledger's name, its trust file's bytes and the place 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
+from weakref import WeakSet
 
 import streamlit as st
 
@@ -83,14 +84,14 @@ def _opening(ledger: str, trust: str, end: tuple[int, str], _trust: Trust | None
     """Begin a verification, one for all who look: by ledger, trust file's digest, and end."""
     del trust, end
     opening = Opening(Source(ledger), _trust)
-    _begun().append(opening)
+    _begun().add(opening)
     return opening
 
 
 @st.cache_resource(show_spinner=False)
-def _begun() -> list[Opening]:
-    """Return the verifications that were begun, those that are done among them."""
-    return []
+def _begun() -> WeakSet[Opening]:
+    """Return the verifications that were begun. To be among them keeps no ledger's tables."""
+    return WeakSet()
 
 
 @st.cache_resource(show_spinner=False)
@@ -133,9 +134,7 @@ def visit(source: Source) -> Visit:
 
 def ask_again() -> None:
     """Verify again for whoever asks, unless that is under way: it takes minutes of a processor."""
-    begun = _begun()
-    begun[:] = [one for one in begun if one.wait(0) is None]
-    if not begun:
+    if all(one.wait(0) is not None for one in _begun()):
         verify_again()
 
 

@@ -9,7 +9,7 @@ from dashboards.filters import Filter, number, page_of
 from dashboards.opening import Shown
 from dashboards.runs import Listed, ListedRun, RunHead, Step
 from dashboards.tables import Tables
-from dashboards.views import exporting, findings, keys, parts, steps
+from dashboards.views import exporting, findings, keys, parts, selecting, steps
 from dashboards.words import code, count, last_name, seconds, short, sums, when
 
 STEPS: Final = "steps"
@@ -183,7 +183,7 @@ def _page_of_steps(
 
 
 def _turned(key: str) -> None:
-    session.go({**session.parameters(), STEPS: [str(st.session_state[key])]})
+    selecting.go(**{STEPS: str(st.session_state[key])})
 
 
 # ------------------------------------------------------------- no run, or none named

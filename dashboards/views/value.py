@@ -187,10 +187,10 @@ def _thresholds(found: Stored) -> None:
     if not found.all("threshold", 1).total:
         return
     st.header("Had runs been stopped early", anchor=False)
-    own = found.all("own_threshold").records()
+    own = found.all("own_threshold")
     for (currency,) in found.rows('SELECT DISTINCT currency FROM "threshold" ORDER BY currency'):
         drawn = found.part("threshold", "currency = ?", (currency,), size=POINTS)
-        parts.figure(replay_charts.thresholds(drawn.records(), currency, own))
+        parts.figure(replay_charts.thresholds(drawn.records(), currency, own.records()))
         if drawn.total > POINTS:
             st.caption(f"Drawn are the first {POINTS} of {drawn.total:,} thresholds.")
     st.caption(
@@ -198,8 +198,8 @@ def _thresholds(found: Stored) -> None:
         "more value is lost. The knee is the point furthest above the line between the ends. It "
         "judges with hindsight: what a run is worth is known at its end."
     )
-    if own:
-        first(found.all("own_threshold"))
+    if own.total:
+        first(own)
 
 
 def _attempts(found: Stored) -> None:

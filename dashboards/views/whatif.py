@@ -111,8 +111,7 @@ def _answer(tables: Tables, asked: WhatIfAsked, found: Stored) -> None:
     raw = found.all("candidates", MOST).records()
     path = next((one.partition("=")[0] for one in asked.sets if ".." in one), "")
     swept = replay_charts.sweep(raw, path) if path else None
-    for figure in (swept, None if swept is not None else replay_charts.candidates(raw)):
-        parts.figure(figure)
+    parts.figure(swept or replay_charts.candidates(raw))
     first(found.all(PEOPLE, MOST))
     for row in raw:
         if row["undecided"]:
