@@ -36,22 +36,18 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Keep what counting the lines that tests reach costs in bounds."""
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Count nothing of some files: neither their tests, nor what is made for them."""
     if item.nodeid.startswith(FILES):
         with uncounted():
             return (yield)
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Keep what counting the lines that a property reaches costs in bounds."""
     count_few(item)
-    return (yield)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
-    """What is made for a test that is not counted is not counted either."""
-    if item.nodeid.startswith(FILES):
-        with uncounted():
-            return (yield)
-    return (yield)
 
 
 @pytest.fixture(scope="session")
