@@ -19,7 +19,7 @@ from contracts.model import Contract
 from dashboards import checks
 from dashboards.filling import fill
 from dashboards.streams import Stream, read_streams
-from dashboards.tables import FILE, Kept, Tables, slim
+from dashboards.tables import FILE, VERIFIED, Kept, Tables, slim
 from verifier.appended import Edge
 from verifier.errors import NotVerifiedError, SourceError
 from verifier.load import open_ledger, verify_ledger
@@ -68,7 +68,7 @@ def prepared(asked: Asked, folder: Path, tell: Tell) -> Outcome:
 
     Args:
         asked: The ledger.
-        folder: Where the tables are put.
+        folder: Where the tables are put, and the verification for whoever answers questions.
         tell: Is told the part that it is at, and the share of the whole that is done.
 
     Raises:
@@ -94,6 +94,8 @@ def prepared(asked: Asked, folder: Path, tell: Tell) -> Outcome:
             lambda done: tell(again, begin + (end - begin) * done / size),
         )
         report, contracts = slim(ledger.report), ledger.contracts
+        (folder / VERIFIED).mkdir()
+        ledger.hand_over(folder / VERIFIED)
     tell(LAST_PART, end)
     streams, edge = read_streams(asked.ledger, report.ledger)
     tables = Tables(report, contracts, Kept(str(folder)))

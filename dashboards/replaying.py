@@ -1,4 +1,6 @@
-"""A ledger that questions of replay are asked of: verified once, kept open, read as history once.
+"""A ledger that questions of replay are asked of: kept open, and read as history once.
+
+The pages had it verified, and the verification lies in a folder: it is gone on from.
 
 What comes out is written into a folder of its own (`dashboards.answers`). This is where answers
 are made, whoever asks: in the app's own process, or in another one (`dashboards.working`).
@@ -14,13 +16,12 @@ from dashboards.preparing import Asked as Opening
 from dashboards.preparing import Tell
 from replay.history import History
 from replay.run_choice import ChosenActs, chosen_acts
-from verifier.load import VerifiedLedger, open_ledger
+from verifier.load import VerifiedLedger, open_ledger, taken_over
 
-VERIFYING: Final = "verifying the ledger"
+OPENING: Final = "opening the ledger"
 READING: Final = "reading what was done"
-# Shares of the whole that end with each part; what follows is the answer's own.
-VERIFIED: Final = 0.4
-READ: Final = 0.6
+READ: Final = 0.5
+"""The share of the whole after which all was read; what follows is the answer's own."""
 
 
 class Desk:
@@ -28,10 +29,12 @@ class Desk:
 
     Args:
         asked: The ledger and its trust file's content.
+        verified: Where its verification was left; without one it is verified here.
     """
 
-    def __init__(self, asked: Opening) -> None:
+    def __init__(self, asked: Opening, verified: str = "") -> None:
         self.asked = asked
+        self._verified = verified
         self._ledger: VerifiedLedger | None = None
         self._history: History | None = None
 
@@ -43,11 +46,11 @@ class Desk:
             SourceError: There is none.
         """
         if self._ledger is None:
-            tell(VERIFYING, 0.0)
-            self._ledger = open_ledger(
-                self.asked.ledger,
-                self.asked.trust,
-                progress=lambda done, total: tell(VERIFYING, VERIFIED * done / max(total, 1)),
+            tell(OPENING, 0.0)
+            self._ledger = (
+                taken_over(self.asked.ledger, Path(self._verified))
+                if self._verified
+                else open_ledger(self.asked.ledger, self.asked.trust)
             )
         return self._ledger
 
@@ -55,7 +58,7 @@ class Desk:
         """Return the ledger as acts and runs."""
         if self._history is None:
             ledger = self.ledger(tell)
-            self._history = History.of(ledger, step_of(tell, READING, VERIFIED, READ))
+            self._history = History.of(ledger, step_of(tell, READING, 0.0, READ))
         return self._history
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from contracts.instants import moment, written
 from dashboards.answers import Answer, Stored, Writing
 from dashboards.asking import AskedError, Over, RollbackAsked, micros_of
 from dashboards.preparing import Tell
-from dashboards.replaying import READING, VERIFIED, Desk, chosen, step_of
+from dashboards.replaying import READING, Desk, chosen, step_of
 from replay.history import AsOf
 from replay.reports.rollback_tables import tables
 from replay.reports.rollback_words import basis, headline, limits, sentences, tolerated
@@ -61,7 +61,7 @@ def answer_rollback(desk: Desk, asked: RollbackAsked, folder: Path, tell: Tell) 
     as_of, given = as_of_in(asked.as_of), dict(map(_param, asked.params))
     ledger = desk.ledger(tell)
     # A plan counts what it lets through: each question reads the ledger for itself.
-    reading = read(ledger, as_of, given=given, step=step_of(tell, READING, VERIFIED, READ))
+    reading = read(ledger, as_of, given=given, step=step_of(tell, READING, 0.0, READ))
     acts = chosen(reading.history, ledger, asked.over)
     tell(PLANNING, READ)
     said = (*asked.over.said(), *(["shared targets left apart"] if asked.apart else []))

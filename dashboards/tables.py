@@ -26,6 +26,8 @@ from verifier.findings import Finding
 from verifier.report import Report
 
 FILE: Final = "tables.duckdb"
+VERIFIED: Final = "verified"
+"""The folder beside the tables in which the verification lies, for `verifier.load.taken_over`."""
 # Of the reviews in the file as in those that come later, the same is taken.
 _REVIEWS: Final = """
 CREATE TABLE reviews (finding VARCHAR, state VARCHAR, assignee VARCHAR, note VARCHAR,
@@ -131,6 +133,7 @@ class Tables:
     Attributes:
         report: The same.
         contracts: The same.
+        folder: The same.
     """
 
     def __init__(
@@ -141,7 +144,7 @@ class Tables:
     ) -> None:
         self.report = report
         self.contracts = contracts
-        self._folder = folder
+        self.folder = folder
         self._connection = attached(Path(folder.name) / FILE)
         self._lock = threading.Lock()
         self._connection.execute(_REVIEWS)
@@ -178,7 +181,7 @@ class Tables:
     def close(self) -> None:
         """Give the memory and the file back."""
         self._connection.close()
-        self._folder.cleanup()
+        self.folder.cleanup()
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         # Several people look at once, each in a thread: a connection is for one of them.

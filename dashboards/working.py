@@ -24,7 +24,7 @@ from dashboards.opening import Later, Problem
 from dashboards.preparing import Asked as Opening
 from dashboards.preparing import Tell
 from dashboards.replaying import Desk
-from dashboards.tables import Temporary
+from dashboards.tables import VERIFIED, Folder, Temporary
 from verifier.errors import SourceError
 
 APART: Final = 5_000
@@ -81,13 +81,14 @@ class Apart:
 
     Args:
         opening: The ledger and its trust file's content.
+        verified: Where its verification was left; without one it is verified there.
 
     Attributes:
         process: The one that runs; None before the first question, and after it was ended.
     """
 
-    def __init__(self, opening: Opening) -> None:
-        self._opening = opening
+    def __init__(self, opening: Opening, verified: str = "") -> None:
+        self._desk = opening, verified
         self.process: subprocess.Popen[bytes] | None = None
         # What it puts aside lies in here, and goes with it, however it ends.
         self._aside: Temporary | None = None
@@ -142,7 +143,7 @@ class Apart:
                 env={**os.environ, "PYTHONPATH": path, "TMPDIR": self._aside.name},
             )
             with suppress(BrokenPipeError):
-                _send(self.process.stdin, self._opening)
+                _send(self.process.stdin, self._desk)
         return self.process
 
     def _answer(self, path: Path) -> Answer:
@@ -168,10 +169,15 @@ class Bench:
     Args:
         opening: The ledger and its trust file's content.
         size: How many entries it has.
+        left: The folder with its tables and its verification, which stays as long as this.
     """
 
-    def __init__(self, opening: Opening, size: int) -> None:
-        self._place: Place = Apart(opening) if size >= APART else Here(Desk(opening))
+    def __init__(self, opening: Opening, size: int, left: Folder | None = None) -> None:
+        self._left = left
+        verified = str(Path(left.name) / VERIFIED) if left is not None else ""
+        self._place: Place = (
+            Apart(opening, verified) if size >= APART else Here(Desk(opening, verified))
+        )
         self._busy = threading.Lock()
         self._unwanted = False
 
@@ -260,7 +266,7 @@ def main() -> None:
     How far it is stands on standard output; an answer in the folder that was named.
     """
     given = sys.stdin.buffer
-    desk = Desk(pickle.load(given))  # noqa: S301 - from whoever began this process
+    desk = Desk(*pickle.load(given))  # noqa: S301 - from whoever began this process
     while True:
         # Whoever began this process removes what it put aside.
         idle = threading.Timer(IDLE_SECONDS, os._exit, (0,))

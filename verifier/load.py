@@ -1,7 +1,7 @@
 """Untrusted in, verified out: the one place where a ledger becomes a `VerifiedLedger`.
 
 What builds on a ledger (replay, dashboards) takes this type and no other, and only `open_ledger`
-makes it.
+makes it, or goes on with one that it made (`taken_over`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,17 +29,14 @@ from verifier.engines import Engines
 from verifier.entries import BrokenLedgerError
 from verifier.errors import NotVerifiedError, SourceError
 from verifier.founding import Founding
+from verifier.handing import hand_over, handed
 from verifier.heads import Heads
 from verifier.integrity import Progress, Reading
 from verifier.onward import Decided, How, decided
 from verifier.ordinary import proved
 from verifier.places import Places, placed
 from verifier.reconciled import reconciled
-from verifier.report import (
-    Conformance,
-    IntegrityVerdict,
-    Report,
-)
+from verifier.report import Conformance, IntegrityVerdict, Report
 from verifier.rereading import Exactly, Proven, Rereading
 from verifier.sampling import Samples
 from verifier.sealed import Opener, Place, SealedValues
@@ -97,6 +94,17 @@ class VerifiedLedger:
         """
         return self._reading.events(withheld)
 
+    def hand_over(self, folder: Path) -> None:
+        """Leave the verification in a folder for `taken_over`; this one is to be closed then.
+
+        Args:
+            folder: Empty, and nobody else's to write in: what lies there is believed.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        hand_over(folder, self.report, self.contracts, self.versions, self.texts, self._reading)
+
     def close(self) -> None:
         """Close the store, and remove what was kept of its proof."""
         self._reading.close()
@@ -135,6 +143,33 @@ def open_ledger(
     except BaseException:
         store.close()
         raise
+
+
+def taken_over(source: str | Path, folder: Path) -> VerifiedLedger:
+    """Open a ledger that another process of one's own verified, without verifying it again.
+
+    Args:
+        source: The same that was verified.
+        folder: Where `VerifiedLedger.hand_over` left the verification.
+
+    Raises:
+        OSError: Nothing was left there.
+        SourceError: There is no ledger.
+        NotVerifiedError: It is another one by now.
+    """
+    found = handed(folder)
+    store = open_source(source)
+    try:
+        reading = found.reading(store, folder)
+    except BrokenLedgerError as error:
+        store.close()
+        raise NotVerifiedError(f"{source}: {error}") from error
+    except BaseException:
+        store.close()
+        raise
+    return VerifiedLedger(
+        found.report, found.contracts, found.versions, found.texts, store, reading, _SEAL
+    )
 
 
 def _opened_quickly(

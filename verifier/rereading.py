@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from contracts.history import Event
@@ -32,8 +31,41 @@ from verifier.trust import Trust
 Withheld = Callable[[Mark], None]
 
 
+class Folder(Protocol):
+    """Where the tables of a proof lie."""
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        ...
+
+    def cleanup(self) -> None:
+        """Remove it, where it goes with its reader."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A folder that somebody left for others: it stays when one of them is done."""
+
+    name: str
+
+    def cleanup(self) -> None:
+        """Leave it."""
+
+
 class Rereading(Protocol):
     """What yields the valid entries again."""
+
+    @property
+    def founding(self) -> Founding:
+        """Step 0, passed."""
+        ...
+
+    @property
+    def trust(self) -> Trust | None:
+        """What the verification rests on."""
+        ...
 
     def events(self, withheld: Withheld | None = None) -> Iterator[Event]:
         """Yield them in index order.
@@ -95,7 +127,7 @@ class Proven:
     founding: Founding
     trust: Trust | None
     size: int
-    folder: TemporaryDirectory[str]
+    folder: Folder
 
     def events(self, withheld: Withheld | None = None) -> Iterator[Event]:
         """Yield the entries: each of them is valid, and a store holds nothing back."""

@@ -10,9 +10,9 @@ from dashboards.answers import IN_A_FILE, Stored
 from dashboards.asking import Asked, key_of
 from dashboards.opening import Problem, Shown, read_trust
 from dashboards.preparing import Asked as Opening
-from dashboards.words import code, count, plain
+from dashboards.tables import Folder
+from dashboards.words import code, plain
 from dashboards.working import Bench, Question
-from verifier.report import LedgerFacts
 
 # Answers of short ledgers are there before anybody would read a line about them.
 AT_ONCE_SECONDS: Final = 0.5
@@ -22,10 +22,12 @@ ANSWERS: Final = 8
 
 
 @st.cache_resource(max_entries=LEDGERS, show_spinner=False, on_release=Bench.close)
-def _bench(ledger: str, trust: str, size: int, root: str, _opening: Opening) -> Bench:
-    """Begin to answer questions about a ledger, for all who ask."""
+def _bench(
+    ledger: str, trust: str, size: int, root: str, _opening: Opening, _left: Folder
+) -> Bench:
+    """Begin to answer questions about a ledger as it was verified, for all who ask."""
     del ledger, trust, root
-    return Bench(_opening, size)
+    return Bench(_opening, size, _left)
 
 
 @st.cache_resource(max_entries=ANSWERS, show_spinner=False, on_release=Question.stop)
@@ -47,23 +49,18 @@ def answer_to(asked: Asked) -> Stored | None:
     if isinstance(found, Problem):
         _problem(found)
         return None
-    _same_ledger(found)
     return found
 
 
 def _asked(asked: Asked) -> Question:
     visit = session.current()
     trust, digest = read_trust(visit.source)
-    ledger, at = visit.source.ledger, _facts()
-    bench = _bench(ledger, digest, at.size, at.root, Opening(ledger, trust))
-    return _question(ledger, digest, at.root, key_of(asked), bench, asked)
-
-
-def _facts() -> LedgerFacts:
-    result = session.current().result
-    if not isinstance(result, Shown):
+    if not isinstance(visit.result, Shown):
         raise TypeError("only of a ledger that holds is anything asked")
-    return result.tables.report.ledger
+    ledger, tables = visit.source.ledger, visit.result.tables
+    at = tables.report.ledger
+    bench = _bench(ledger, digest, at.size, at.root, Opening(ledger, trust), tables.folder)
+    return _question(ledger, digest, at.root, key_of(asked), bench, asked)
 
 
 @st.fragment(run_every=TICK_SECONDS)
@@ -77,8 +74,8 @@ def _progress(asked: Asked) -> None:
         st.progress(question.share, text=f"{question.part} · {question.share:.0%}")
         st.button("Stop", key="stop", on_click=question.stop, icon=":material/stop_circle:")
     st.caption(
-        "The ledger is judged again in the background. Every page can be used meanwhile, and this "
-        "address shows the answer once it is there."
+        "This is worked out in the background, of the entries that were verified. Every page can "
+        "be used meanwhile, and this address shows the answer once it is there."
     )
 
 
@@ -89,22 +86,6 @@ def _problem(found: Problem) -> None:
         st.text(plain(found.do))
     st.caption(f"code {code(found.code)}")
     st.button("Ask again", key="ask_again", on_click=_question.clear)
-
-
-def _same_ledger(found: Stored) -> None:
-    """Say so where the ledger has grown between its verification and the answer."""
-    at, answer = _facts(), found.answer
-    more = answer.size - at.size
-    if more > 0:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning(
-                f"This answer counts {count(more, 'entry', 'entries')} more than the other pages "
-                "show: they were added since.",
-                icon=":material/update:",
-            )
-            st.button("Verify again", key="verify_now", on_click=session.verify_again)
-    elif answer.root != at.root:
-        st.error("**The ledger that answered is not the one that the other pages show.**")
 
 
 def head(found: Stored) -> None:
