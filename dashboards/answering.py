@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from dashboards.answers import Answer
-from dashboards.asking import Asked, RollbackAsked, ValueAsked, WhatIfAsked
+from dashboards.asking import Asked, RollbackAsked, TimelineAsked, ValueAsked, WhatIfAsked
 from dashboards.exports import answer_export
 from dashboards.preparing import Tell
 from dashboards.replaying import Desk
 from dashboards.rollbacks import answer_rollback
+from dashboards.timelines import answer_timeline
 from dashboards.values import answer_value
 from dashboards.whatifs import answer_whatif
 
@@ -26,4 +27,6 @@ def answer(desk: Desk, asked: Asked, folder: Path, tell: Tell) -> Answer:
         return answer_whatif(desk, asked, folder, tell)
     if isinstance(asked, RollbackAsked):
         return answer_rollback(desk, asked, folder, tell)
+    if isinstance(asked, TimelineAsked):
+        return answer_timeline(desk, asked, folder, tell)
     return answer_export(desk, asked, folder, tell)

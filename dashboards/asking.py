@@ -329,6 +329,17 @@ class RollbackAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class TimelineAsked:
+    """How each action is decided on its facts, then and now.
+
+    Attributes:
+        over: Of a run.
+    """
+
+    over: Over
+
+
+@dataclass(frozen=True, slots=True)
 class ExportAsked:
     """Something to carry away.
 
@@ -343,7 +354,7 @@ class ExportAsked:
     full: bool = False
 
 
-Asked = ValueAsked | WhatIfAsked | RollbackAsked | ExportAsked
+Asked = ValueAsked | WhatIfAsked | RollbackAsked | TimelineAsked | ExportAsked
 
 
 def key_of(asked: Asked) -> str:

@@ -15,12 +15,11 @@ from dashboards.answers import Answer
 from dashboards.asking import AskedError, ExportAsked
 from dashboards.preparing import Tell
 from dashboards.redaction import redacted
-from dashboards.replaying import READ, Desk, chosen, step_of, whose
+from dashboards.replaying import READ, Desk, whose
+from dashboards.timelines import told
 from ledger.bundle_writing import write_bundle
 from ledger.source import Source
-from replay.entries import Entries
 from replay.reports.timeline_html import timeline_html
-from replay.timeline import timeline
 from verifier.load import VerifiedLedger, open_source
 from verifier.selection import Selection, select
 
@@ -29,7 +28,6 @@ HTML: Final = "html"
 HELD_BACK: Final = frozenset({"message", "observation"})
 """Kinds of record that a redacted bundle holds back: what was said, and read from sources."""
 WRITING: Final = "writing"
-TELLING: Final = "telling it step by step"
 _NAMES: Final = {BUNDLE: "evidence.zip", HTML: "report.html"}
 
 
@@ -45,7 +43,7 @@ def answer_export(desk: Desk, asked: ExportAsked, folder: Path, tell: Tell) -> A
     if asked.kind == BUNDLE:
         said = _bundle(desk, ledger, asked, folder / name, tell)
     else:
-        said = _report(desk, ledger, asked, folder / name, tell)
+        said = _report(desk, asked, folder / name, tell)
     return Answer(
         size=ledger.report.ledger.size,
         root=ledger.report.ledger.root,
@@ -55,11 +53,8 @@ def answer_export(desk: Desk, asked: ExportAsked, folder: Path, tell: Tell) -> A
     )
 
 
-def _report(desk: Desk, ledger: VerifiedLedger, asked: ExportAsked, out: Path, tell: Tell) -> str:
-    history = desk.history(tell)
-    acts = chosen(history, ledger, asked.over)
-    step = step_of(tell, TELLING, READ, 1.0)
-    found = timeline(Entries(ledger), history, acts, asked=asked.over.said(), step=step)
+def _report(desk: Desk, asked: ExportAsked, out: Path, tell: Tell) -> str:
+    found = told(desk, asked.over, tell)
     out.write_text(timeline_html(found if asked.full else redacted(found)), "utf-8")
     return f"{len(found.steps):,} steps in {len(found.runs):,} runs"
 

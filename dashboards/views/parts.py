@@ -70,7 +70,7 @@ def badge(word: str, icon: str, colour: str) -> str:
 def signed(row: FindingRow) -> str:
     """Return the signs of a finding in one text: a list draws one element, and not three."""
     told = [] if row.state in {HANDLED, ADVICE} else [_severity(row.severity)]
-    return " ".join([*told, _state(row.state)])
+    return " ".join([*told, state_of(row.state)])
 
 
 def incident_signed(row: IncidentRow) -> str:
@@ -78,7 +78,7 @@ def incident_signed(row: IncidentRow) -> str:
     told = [_severity(row.severity)]
     for state, number in ((VIOLATED, row.violated), (UNDECIDABLE, row.undecidable)):
         if number:
-            told.append(_state(state, state if row.size == 1 else f"{number:,} {state}"))
+            told.append(state_of(state, state if row.size == 1 else f"{number:,} {state}"))
     return " ".join(told)
 
 
@@ -86,7 +86,8 @@ def _severity(word: str) -> str:
     return badge(word, SIGNS.get(word, ""), SEVERITY_COLOURS.get(word, "gray"))
 
 
-def _state(state: str, word: str = "") -> str:
+def state_of(state: str, word: str = "") -> str:
+    """Return what became of a rule as text for Markdown, in another word where one is given."""
     icon = STATE_SIGNS.get(state, ":material/question_mark:")
     return badge(word or state, icon, STATE_COLOURS.get(state, "violet"))
 
@@ -115,12 +116,13 @@ def run_link(
     finding: str = "",
     chosen: Filter | None = None,
     icon: str = ":material/arrow_forward:",
+    more: Mapping[str, list[str]] | None = None,
 ) -> None:
     """Show a link to a run, at one of its steps. The label is this project's own words.
 
     The filter goes along, so that the run page knows what comes next and the way back.
     """
-    there = run_address(run, at=at, finding=finding, chosen=chosen)
+    there = {**run_address(run, at=at, finding=finding, chosen=chosen), **(more or {})}
     st.page_link(session.RUN, label=label, icon=icon, query_params=there)
 
 
@@ -144,9 +146,15 @@ def entry_link(label: str, index: int, icon: str = ":material/description:") -> 
     st.page_link(session.EVIDENCE, label=label, icon=icon, query_params={"entry": [str(index)]})
 
 
-def frame(rows: Sequence[Mapping[str, object]], alt: str) -> None:
-    """Show a short table. Its cells are drawn, not written: nothing in them is markup."""
-    st.dataframe(list(rows), hide_index=True, height="content", alt=alt)
+def frame(rows: Sequence[Mapping[str, object]], alt: str, height: int | None = None) -> None:
+    """Show a table. Its cells are drawn, not written: nothing in them is markup.
+
+    Args:
+        rows: Its rows.
+        alt: What it is, for whoever does not see it.
+        height: In pixels, beyond which one scrolls in it; None shows all rows.
+    """
+    st.dataframe(list(rows), hide_index=True, height=height or "content", alt=alt)
 
 
 def figure(drawn: Figure | None) -> None:

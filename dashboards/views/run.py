@@ -9,7 +9,7 @@ from dashboards.filters import Filter, number, page_of
 from dashboards.opening import Shown
 from dashboards.runs import Listed, ListedRun, RunHead, Step
 from dashboards.tables import Tables
-from dashboards.views import exporting, findings, keys, parts, selecting, steps
+from dashboards.views import again, exporting, findings, keys, parts, selecting, steps
 from dashboards.words import code, count, last_name, seconds, short, sums, when
 
 STEPS: Final = "steps"
@@ -61,11 +61,12 @@ def _run(tables: Tables, head: RunHead, found: queries.FindingRow | None) -> Non
     index = at if at is not None else (found.index if found else None)
     shown, page, pages = _page_of_steps(all_steps, index)
     parts.figure(charts.waterfall(shown))
+    judged = again.asked(tables, head.digest)
     if pages > 1:
         # Another page is another widget: what was clicked is not what the address asks for now.
         key = f"steps-{page}"
         st.pagination(pages, default=page, key=key, on_change=_turned, args=(key,))
-    steps.show(tables, head, shown, index)
+    steps.show(tables, head, shown, index, judged)
 
 
 def _ways(tables: Tables, head: RunHead, found: queries.FindingRow | None, chosen: Filter) -> None:
@@ -75,9 +76,13 @@ def _ways(tables: Tables, head: RunHead, found: queries.FindingRow | None, chose
         _inbox(chosen, found, beside)
         st.page_link(session.RUN, label="All runs", icon=":material/list:")
         if head.before:
-            parts.run_link("Run before", head.before, icon=":material/chevron_left:")
+            parts.run_link(
+                "Run before", head.before, icon=":material/chevron_left:", more=again.kept()
+            )
         if head.after:
-            parts.run_link("Run after", head.after, icon=":material/chevron_right:")
+            parts.run_link(
+                "Run after", head.after, icon=":material/chevron_right:", more=again.kept()
+            )
         if beside is not None:
             _beside(beside, chosen)
 
@@ -105,7 +110,7 @@ def _beside(beside: queries.Neighbours, chosen: Filter) -> None:
         ("Next finding", "J", beside.after),
     ):
         there = (
-            parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen)
+            parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen) | again.kept()
             if row is not None
             else {}
         )

@@ -6,9 +6,11 @@ from typing import Any, Final
 import streamlit as st
 
 from dashboards import runs
+from dashboards.answers import Stored
 from dashboards.runs import Entry, RunHead, Step
 from dashboards.tables import Tables
-from dashboards.views import parts
+from dashboards.timelines import decided
+from dashboards.views import again, parts
 from dashboards.words import (
     EFFECT_WORDS,
     STATUS_WORDS,
@@ -37,22 +39,37 @@ RECORD: Final = "The whole record, its evidence and proof"
 PLACE_WIDE: Final = 130
 
 
-def show(tables: Tables, head: RunHead, steps: Sequence[Step], marked: int | None) -> None:
-    """Show steps in the ledger's order, the ones with findings marked."""
+def show(
+    tables: Tables,
+    head: RunHead,
+    steps: Sequence[Step],
+    marked: int | None,
+    found: Stored | None = None,
+) -> None:
+    """Show steps in the ledger's order, the ones with findings marked.
+
+    Args:
+        tables: The tables.
+        head: Whose steps they are.
+        steps: These.
+        marked: The entry that the address names.
+        found: How they are decided again; None where nobody has asked.
+    """
+    judged = decided(found, [step.entry.index for step in steps]) if found is not None else {}
     for step in steps:
-        _step(tables, head, step, chosen=step.entry.index == marked)
-
-
-def _step(tables: Tables, head: RunHead, step: Step, *, chosen: bool) -> None:
-    entry = step.entry
-    border = chosen or bool(step.findings)
-    with st.container(border=border, key=f"step-{entry.index}", horizontal=True, gap="small"):
-        with st.container(width=PLACE_WIDE, gap="small"):
-            _place(head, entry, step, chosen=chosen)
-        with st.container(gap="xsmall"):
-            for row in step.findings:
-                st.markdown(f"{parts.signed(row)} {code(row.rule)}")
-            _content(tables, step)
+        chosen = step.entry.index == marked
+        border = chosen or bool(step.findings)
+        key = f"step-{step.entry.index}"
+        with st.container(border=border, key=key, horizontal=True, gap="small"):
+            with st.container(width=PLACE_WIDE, gap="small"):
+                _place(head, step.entry, step, chosen=chosen)
+            with st.container(gap="xsmall"):
+                for row in step.findings:
+                    st.markdown(f"{parts.signed(row)} {code(row.rule)}")
+                _content(tables, step)
+                # Under the record: this is derived, and nobody recorded it.
+                if found is not None and step.entry.index in judged:
+                    again.step(found, judged[step.entry.index])
 
 
 def _place(head: RunHead, entry: Entry, step: Step, *, chosen: bool) -> None:

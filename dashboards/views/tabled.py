@@ -7,8 +7,13 @@ from dashboards.views import parts
 from replay.tables import Table, shown
 
 
-def table(made: Table) -> None:
-    """Show a table. Its cells are drawn, not written: nothing in them is markup."""
+def table(made: Table, height: int | None = None) -> None:
+    """Show a table. Its cells are drawn, not written: nothing in them is markup.
+
+    Args:
+        made: The table.
+        height: In pixels, beyond which one scrolls in it; None shows all rows.
+    """
     heads: list[str] = []
     for column in made.columns:
         # Two columns of one heading are told apart by what they stand behind.
@@ -25,6 +30,7 @@ def table(made: Table) -> None:
             for row in made.rows
         ],
         f"{made.title}. {made.note}".strip(),
+        height,
     )
     if made.note:
         st.caption(made.note)

@@ -64,3 +64,17 @@ def test_a_run_can_be_taken_along(app: App, page: Page) -> None:
         page.get_by_role("button", name="Download the report in one file").click()
     assert got.value.suggested_filename.endswith("-redacted.html")
     assert "redacted" in got.value.path().read_text("utf-8")
+
+
+def test_a_run_is_decided_again_step_by_step(app: App, page: Page) -> None:
+    """Under each action what it is decided on, its facts and rules in tables that one opens."""
+    page.goto(f"{app.address}/?view=findings&rule=rules.looked")
+    page.get_by_role("link", name="Open entry").first.click()
+    expect(shown(page, "Decided again:").first).to_be_visible()
+    assert page.get_by_test_id("stDataFrame").count() == 0
+    page.get_by_text("as of then").last.click()
+    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+    settle(page)
+    page.keyboard.press("j")
+    expect(shown(page, "Decided again:").first).to_be_visible()
+    settle(page)

@@ -1,0 +1,136 @@
+"""How an action is decided again: on which facts, by which rules, then and under what is in force.
+
+All of it is derived from the ledger's entries by replay; none of it was recorded.
+"""
+
+from typing import Final
+
+import streamlit as st
+
+from dashboards import session, working
+from dashboards.answers import Stored
+from dashboards.asking import Over, TimelineAsked
+from dashboards.tables import Tables
+from dashboards.timelines import PARTS, Decided, Open, part_of
+from dashboards.views import parts, selecting, tabled, waiting
+from dashboards.words import EFFECT_WORDS, code, count, plain
+
+AGAIN: Final = "again"
+"""Of the address: whether a run's steps are decided again. On the way to the next run it stays."""
+FEW: Final = 8
+"""So many rows are shown at once; of more one scrolls through a table of `TALL` pixels."""
+TALL: Final = 320
+NAMES: Final = {"facts": ("fact", "facts"), "rules": ("rule", "rules")}
+
+
+def asked(tables: Tables, run: str) -> Stored | None:
+    """Decide a run's steps again, or offer to; None where there is no answer yet.
+
+    Args:
+        tables: The tables.
+        run: The run's digest.
+    """
+    if tables.report.ledger.size >= working.APART and not session.parameter(AGAIN):
+        st.button(
+            "Decide each step again",
+            key="decide_again",
+            icon=":material/replay:",
+            shortcut="D",
+            on_click=selecting.go,
+            kwargs={AGAIN: "yes"},
+            help="On the facts as of then: under the contract of then, and the one in force now.",
+        )
+        return None
+    found = waiting.answer_to(TimelineAsked(Over(run=run)))
+    if found is not None:
+        _whole(found)
+    return found
+
+
+def kept() -> dict[str, list[str]]:
+    """Return what the address of another run keeps of this one's."""
+    there = session.parameter(AGAIN)
+    return {AGAIN: [there]} if there else {}
+
+
+def _whole(found: Stored) -> None:
+    answer = found.answer
+    with st.expander(f"Decided again: {plain_label(answer.headline)}", type="compact"):
+        for one in answer.sentences:
+            st.text(plain(one))
+        for one in answer.limits:
+            st.caption(plain(f"· {one}"))
+
+
+def plain_label(text: str) -> str:
+    """Return text that may name a run as a label shows it, letter by letter."""
+    return code(text, 200)
+
+
+def step(found: Stored, one: Decided) -> None:
+    """Show what an action was decided on, and what it comes to."""
+    with st.container(key=f"again-{one.entry}", gap="xsmall"):
+        flips = f" {parts.badge('otherwise now', ':material/swap_horiz:', 'orange')}"
+        wrong = f" {parts.badge('recorded wrongly', ':material/close:', 'red')}"
+        signs = wrong * one.wrong + flips * one.flips
+        st.markdown(f":material/replay: **Decided again:** {_says(one)}{signs}")
+        for rule in one.open:
+            _open(rule)
+        for text in one.differences:
+            st.text(plain(text))
+        _parts(found, one)
+
+
+def _says(one: Decided) -> str:
+    """Return what is right then and now, beside what was recorded."""
+    if one.then:
+        told = f"**{_effect(one.then)}** under {code(one.then_version)}"
+        told += _beside(one)
+    else:
+        told = "no contract was in force"
+    if (one.now, one.now_version) == (one.then, one.then_version):
+        return told
+    if not one.now:
+        return f"{told} · no contract is in force now"
+    return f"{told} · **{_effect(one.now)}** under {code(one.now_version)}, in force now"
+
+
+def _beside(one: Decided) -> str:
+    if not one.recorded:
+        return ", had the guard been asked"
+    if one.recorded == one.then:
+        return ", as recorded"
+    return f", and recorded as {_effect(one.recorded)}"
+
+
+def _effect(effect: str) -> str:
+    return EFFECT_WORDS.get(effect, effect)
+
+
+def _open(rule: Open) -> None:
+    did = f", {rule.effect}" if rule.effect else ""
+    aside = ", set aside: it only says that this was before its time" * rule.aside
+    st.markdown(
+        f"- {parts.state_of(rule.result)} {code(rule.rule)} under {code(rule.version)}{did}{aside}"
+    )
+    for label, text in (("because", rule.because), ("it would have been satisfied by", rule.would)):
+        if text:
+            parts.named(label, text)
+
+
+@st.fragment
+def _parts(found: Stored, one: Decided) -> None:
+    """Show facts, rules and evidence once somebody opens them: a page of steps has very many."""
+    told = [count(one.counts[name], *NAMES[name]) for name in NAMES]
+    cited = one.counts["evidence"]
+    told += [f"{cited:,} {'piece' if cited == 1 else 'pieces'} of evidence"] if cited else []
+    label = f"{', '.join(told[:-1])} and {told[-1]}, as of then"
+    key = f"parts-{one.entry}"
+    with st.expander(label, key=key, type="compact", on_change="rerun") as opened:
+        if not opened.open:
+            return
+        for name in PARTS:
+            if one.counts[name]:
+                made = part_of(found, name, one.entry)
+                st.caption(f"**{made.title}**")
+                tabled.table(made, TALL if len(made.rows) > FEW else None)

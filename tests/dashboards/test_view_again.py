@@ -1,0 +1,138 @@
+"""A run's steps decided again: on its page what the command says, in its place, and when asked."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards import session, working
+from dashboards.views.again import AGAIN
+from replay.entries import Entries
+from replay.history import History
+from replay.run_choice import Choice, chosen_acts
+from replay.steps import Judged
+from replay.timeline import timeline
+from tests.dashboards.ledgers import HOSTILE, hostile
+from tests.dashboards.replay_ledgers import text
+from tests.dashboards.replay_visits import column
+from tests.dashboards.visits import Visitor, fine, saved, words
+from tests.verifier.forge import Desk
+from verifier.load import open_ledger
+
+pytestmark = pytest.mark.usefixtures("forgotten_at_last", "patient")
+
+NOT_LIFTED = "No approval by somebody with the role refunds-lead stands before it."
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two payments under a version that lets both through, and one that does so no more.
+
+    What the guard is said to have decided of the second is wrong.
+    """
+    forge = Desk()
+    forge.publish("2.0.0", text=text())
+    run = forge.open_run(ref="two payments", channel="chat")
+    for amount, decision in ((60, {"effect": "allow", "reasons": []}), (120, None)):
+        right = {"effect": "allow", "reasons": []} if decision is None else decision
+        act = forge.act(run, "pay", {"amount": amount, "customer": "C-1"}, turn=0, decision=right)
+        forge.end(run, act)
+    forge.act(run, "look", {}, turn=0)
+    forge.close_run(run)
+    other = forge.open_run(ref="the next run", channel="chat")
+    forge.close_run(other)
+    forge.publish("2.1.0", text=text("2.1.0", 50))
+    forge.sign_head()
+    return saved(forge, tmp_path_factory.mktemp("again"))
+
+
+@pytest.fixture
+def at_it(visitor: Visitor, ledger: tuple[Path, Path]) -> Visitor:
+    """A visitor of an app on that ledger."""
+    visitor.starts(*ledger)
+    return visitor
+
+
+def _pays(ledger: tuple[Path, Path]) -> list[int]:
+    with open_ledger(ledger[0]) as opened:
+        return [one.index for one in opened.events() if one.record.get("tool") == "pay"]
+
+
+def _open(app: AppTest, entry: int) -> AppTest:
+    """Open what a step was decided on."""
+    app.session_state[f"parts-{entry}"] = True
+    return fine(app.run())
+
+
+def test_each_step_is_decided_then_and_now(at_it: Visitor, ledger: tuple[Path, Path]) -> None:
+    """As recorded or not, by which rule and why, and under the contract that came later."""
+    shown = words(fine(at_it.opens(session.RUN, ref="two payments")))
+    kept, wrong = "**allowed** under `2.0.0`, as recorded", "**held for an approval** under `2.0.0`"
+    assert f"{kept} · **held for an approval** under `2.1.0`, in force now" in shown
+    assert f"{wrong}, and recorded as allowed" in shown
+    assert shown.count("recorded wrongly") == 1
+    assert shown.count("otherwise now") >= 1
+    assert "params.amount is 120, more than limits.large, 100" in shown
+    assert NOT_LIFTED in shown
+    assert "recorded is not right: scope.large: satisfied recorded" in shown
+    assert len(_pays(ledger)) == 2
+
+
+def test_what_it_was_decided_on_is_what_the_engine_says(
+    at_it: Visitor, ledger: tuple[Path, Path]
+) -> None:
+    """Facts and rules, all of them, and only once somebody opens them."""
+    entry = _pays(ledger)[1]
+    with open_ledger(ledger[0]) as opened:
+        history = History.of(opened)
+        acts = chosen_acts(history, Choice(run="two payments"))
+        steps = {one.act.index: one for one in timeline(Entries(opened), history, acts).steps}
+    then, now = steps[entry].then, steps[entry].now
+    assert isinstance(then, Judged)
+    assert isinstance(now, Judged)
+    app = fine(at_it.opens(session.RUN, ref="two payments"))
+    assert not app.dataframe
+    app = _open(app, entry)
+    both = [*then.rules, *now.rules]
+    assert sorted(map(str, column(app, "Rule"))) == sorted(one.rule.id for one in both)
+    assert column(app, "Result")[0] == "violated"
+    names = list(map(str, column(app, "Fact")))
+    assert sorted(names) == sorted(one.name for one in (*then.facts, *now.facts))
+    assert set(map(str, column(app, "Under"))) == {"then", "now"}
+
+
+def test_a_long_ledger_is_decided_again_on_request(
+    at_it: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a key or a button; the address says so, and on the way to the next run it stays."""
+    monkeypatch.setattr(working, "APART", 10)
+    app = fine(at_it.opens(session.RUN, ref="two payments"))
+    assert "Decided again" not in words(app)
+    app.button(key="decide_again").click().run()
+    assert "**Decided again:**" in words(fine(app))
+    assert app.query_params[AGAIN] == "yes"
+    assert not [one for one in app.button if one.key == "decide_again"]
+    (after,) = (link for link in app.page_link if link.label == "Run after")
+    assert f"{AGAIN}=yes" in after.proto.query_string
+    assert "Decided again" not in words(fine(at_it.opens(session.RUN, ref="two payments")))
+
+
+def test_an_imported_run_had_no_guard(visitor: Visitor, tmp_path: Path) -> None:
+    """What would have been decided is said, and that nobody asked."""
+    forge = Desk(imported=True)
+    forge.publish("2.0.0", text=text(), imported=True)
+    run = forge.open_run(ref="imported")
+    forge.end(run, forge.act(run, "pay", {"amount": 120, "customer": "C-1"}, turn=0))
+    forge.sign_head()
+    visitor.starts(*saved(forge, tmp_path))
+    shown = words(fine(visitor.opens(session.RUN, ref="imported")))
+    assert "**held for an approval** under `2.0.0`, had the guard been asked" in shown
+
+
+def test_a_hostile_run_is_decided_again_too(visitor: Visitor, tmp_path: Path) -> None:
+    """Whatever an agent wrote: what is derived from it is shown, and is no markup."""
+    visitor.starts(*saved(hostile(), tmp_path))
+    app = fine(visitor.opens(session.RUN, ref=HOSTILE))
+    told = [str(one.value) for one in app.markdown if "Decided again" in str(one.value)]
+    assert told
+    assert not any("<script>" in one for one in told)
