@@ -13,10 +13,12 @@ from typing import Any, Final
 import altair as alt
 import pyarrow as pa
 
+from dashboards.checks import Identity
 from dashboards.contracted import Version
 from dashboards.queries import Bar, Mark
 from dashboards.runs import Step, seconds_between, worst
-from dashboards.words import CLAUSES, STATUS_WORDS, count, last_name, one_line, seconds, when
+from dashboards.streams import Stream
+from dashboards.words import CLAUSES, STATUS_WORDS, count, last_name, one_line, seconds, short, when
 
 MARK_COLOUR: Final = "#8a8f98"
 HEIGHT: Final = 250
@@ -32,6 +34,9 @@ _WORDS: Final[Mapping[str, Any]] = {
     "fontSize": 11,
 }
 ROW: Final = 24
+# Nobody reads more lines of one chart.
+MOST_LINES: Final = 40
+MOST_BARS: Final = 200
 ROOM: Final = 1.35
 # What an axis with its title takes, which a chart's height includes.
 AXIS: Final = 48
@@ -303,6 +308,71 @@ def _found(step: Step, end: Step | None) -> str:
         return ""
     more = f" and {len(both) - 1} more" if len(both) > 1 else ""
     return f"{first.state}: {one_line(first.rule, 40)}{more}"
+
+
+def keys_held(found: Sequence[Identity], streams: Sequence[Stream], size: int) -> Figure | None:
+    """Return who held keys from which entry to which, and wrote with them: a line for each.
+
+    Args:
+        found: The identities, by name and first entry; none without keys is drawn.
+        streams: The writers' streams.
+        size: How many entries the ledger has, where those that still hold end here.
+    """
+    drawn = [one for one in found if one.keys][:MOST_LINES]
+    if not drawn:
+        return None
+    lines = len({one.id for one in drawn})
+    x = alt.X("since:Q", title="entry", scale=alt.Scale(domain=[0, max(size, 1)]))
+    y = alt.Y("identity:N", title=None, axis=alt.Axis(labelLimit=220))
+    held = (
+        alt.Chart(pa.Table.from_pylist([_held(one, size) for one in drawn]))
+        .mark_bar(height=14, stroke="white", minBandSize=3, color=COLOURS[1], opacity=0.35)
+        .encode(x=x, x2="until:Q", y=y, tooltip=tips("identity:N", "keys:N", "roles:N", "span:N"))
+    )
+    layers = [held]
+    wrote = list(_wrote(drawn, streams))
+    if wrote:
+        layers.append(
+            alt.Chart(pa.Table.from_pylist(wrote))
+            .mark_bar(height=5, minBandSize=3, color=COLOURS[1])
+            .encode(x=x, x2="until:Q", y=y, tooltip=tips("identity:N", "records:Q", "span:N"))
+        )
+    # The first document is entry 1: what it says and nobody changed needs no words.
+    changed = [one for one in drawn if one.until is not None or one.since > 1]
+    said = "; ".join(
+        f"{last_name(one.id)} from entry {one.since} to {one.until or 'the end'}"
+        for one in changed[:12]
+    )
+    return Figure(
+        alt.layer(*layers).properties(height=ROW * lines + AXIS),
+        f"Which of {count(lines, 'identity', 'identities')} held keys from which entry to which, "
+        f"and wrote with them. {said or 'None changed since the ledger was founded'}.",
+    )
+
+
+def _held(one: Identity, size: int) -> dict[str, Any]:
+    return {
+        "identity": one_line(last_name(one.id), 40),
+        "keys": ", ".join(f"{short(key)} ({use})" for key, use in one.keys),
+        "roles": one_line(", ".join(one.roles), 120) or "none",
+        "since": one.since,
+        "until": size if one.until is None else one.until,
+        "span": f"entry {one.since:,} to {'the end' if one.until is None else one.until}",
+    }
+
+
+def _wrote(drawn: Sequence[Identity], streams: Sequence[Stream]) -> Iterator[dict[str, Any]]:
+    names = {key: one_line(last_name(one.id), 40) for one in drawn for key, _ in one.keys}
+    # Of very many streams the largest: nobody sees more bars.
+    for stream in sorted(streams, key=lambda one: -one.records)[:MOST_BARS]:
+        if stream.key in names:
+            yield {
+                "identity": names[stream.key],
+                "records": stream.records,
+                "since": stream.first,
+                "until": stream.last + 1,
+                "span": f"entry {stream.first:,} to {stream.last:,}",
+            }
 
 
 def versions_in_force(found: Sequence[Version], end: str) -> Figure | None:

@@ -150,7 +150,23 @@ LEFT JOIN (SELECT run, count(*) FILTER (state = 'violated') AS violated,
            FROM findings GROUP BY run) f ON f.run = r.digest
 ORDER BY r.idx
 """
+# What entries call for, and how much of it is there: a run its end, an action a contract, and one
+# that was allowed, or that nobody decided, an outcome. Source: verifier/coverage.py.
+_CALLED_TABLE: Final = """
+CREATE TABLE called AS
+WITH acts AS (
+  SELECT digest, version, coalesce(body ->> '$.decision.effect', 'allow') = 'allow' AS through
+  FROM entries WHERE kind = 'action'),
+ended AS (SELECT DISTINCT action FROM entries WHERE kind = 'outcome')
+SELECT (SELECT count(*) FROM runs) AS runs,
+       (SELECT count(*) FROM runs WHERE closed_at != '') AS closed,
+       count(*) AS actions, count(*) FILTER (version != '') AS ruled,
+       count(*) FILTER (through) AS through,
+       count(*) FILTER (through AND digest IN (SELECT action FROM ended)) AS ended
+FROM acts
+"""
 _MADE: Final = (
+    _CALLED_TABLE,
     _INCIDENTS_TABLE,
     _STAKES_TABLE,
     _LISTED_TABLE,

@@ -17,6 +17,7 @@ from dashboards.preparing import MANY, Asked, Tell, prepared, prepared_apart
 from dashboards.since import Since
 from dashboards.streams import Stream
 from dashboards.tables import Tables, Temporary
+from dashboards.witnesses import Witnesses
 from ledger import leaf_hash
 from ledger.clock import system_clock
 from ledger.encoding import digest
@@ -71,6 +72,7 @@ class Shown:
         streams: Its writers' streams.
         heads: The newest of its signed heads.
         head_count: How many signed heads there are.
+        witnesses: Who else cosigned them.
         verified_at: When its verification began; the ages of cosignatures are as of then.
     """
 
@@ -79,6 +81,7 @@ class Shown:
     streams: tuple[Stream, ...]
     heads: tuple[checks.Head, ...]
     head_count: int
+    witnesses: Witnesses
     verified_at: datetime
 
 
@@ -184,7 +187,7 @@ def opened(source: Source, trust: Trust | None, tell: Tell) -> Result:
     except BaseException:
         folder.cleanup()
         raise
-    return Shown(tables, since, found.streams, found.heads, found.head_count, at)
+    return Shown(tables, since, found.streams, found.heads, found.head_count, found.witnesses, at)
 
 
 def end_of(source: Source) -> End:

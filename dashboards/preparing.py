@@ -20,6 +20,7 @@ from dashboards import checks
 from dashboards.filling import fill
 from dashboards.streams import Stream, read_streams
 from dashboards.tables import FILE, VERIFIED, Kept, Tables, slim
+from dashboards.witnesses import Witnesses, witnesses
 from verifier.appended import Edge
 from verifier.errors import NotVerifiedError, SourceError
 from verifier.load import open_ledger, verify_ledger
@@ -57,6 +58,7 @@ class Made:
     edge: Edge
     heads: tuple[checks.Head, ...]
     head_count: int
+    witnesses: Witnesses
 
 
 Outcome = Made | Report
@@ -101,9 +103,11 @@ def prepared(asked: Asked, folder: Path, tell: Tell) -> Outcome:
     tables = Tables(report, contracts, Kept(str(folder)))
     try:
         head_count, heads = checks.heads(asked.ledger, tables)
+        authority, size = checks.history(tables), report.ledger.size
+        seen_by = witnesses(asked.ledger, asked.trust, authority, size)
     finally:
         tables.close()
-    return Made(report, contracts, streams, edge, heads, head_count)
+    return Made(report, contracts, streams, edge, heads, head_count, seen_by)
 
 
 def prepared_apart(asked: Asked, folder: Path, tell: Tell) -> Outcome:

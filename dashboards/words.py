@@ -222,6 +222,19 @@ def count(number: int, one: str, more: str = "") -> str:
     return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
+def share(part: int, whole: int) -> str:
+    """Return a share of a whole in percent, which says 100 % of nothing less than all.
+
+    Example:
+        >>> share(1, 3), share(999_999, 1_000_000), share(3, 3), share(1, 100_000)
+        ('33.3 %', '99.9 %', '100 %', '0.1 %')
+    """
+    if part >= whole:
+        return "100 %"
+    least = 0.1 if part else 0.0
+    return f"{min(max(round(100 * part / whole, 1), least), 99.9)} %"
+
+
 def seconds(value: float) -> str:
     """Return a duration as a reader says it.
 

@@ -8,7 +8,7 @@ import streamlit as st
 from dashboards import checks, session
 from dashboards.opening import Broken, Shown
 from dashboards.tables import Tables
-from dashboards.views import parts
+from dashboards.views import parts, standing
 from dashboards.words import code, count, last_name, one_line, plain, short, when
 from verifier.report import Report
 from verifier.reports.limits import not_proven
@@ -47,7 +47,9 @@ def page() -> None:
         _checks(report)
         _found(report)
         _bytes(result)
-        _writers(result)
+        standing.witnesses(result)
+        standing.coverage(result)
+        standing.writers(result)
         _governance(result.tables)
         _open(report)
     st.button(
@@ -87,7 +89,7 @@ def _found(report: Report) -> None:
     if not found:
         return
     st.header(f"{count(len(found), 'integrity finding')}", anchor="integrity-findings")
-    parts.frame(
+    parts.opening(
         [
             {
                 "entry": one.index,
@@ -99,6 +101,7 @@ def _found(report: Report) -> None:
             for one in found[:SHOWN]
         ],
         "Integrity findings: entry, check, what it asks for, what was there, id",
+        key="integrity_findings",
     )
     if len(found) > SHOWN:
         st.caption(f"These are the first {SHOWN}; `writ verify --format jsonl` lists all.")
@@ -154,48 +157,6 @@ def _heads(shown: Shown) -> None:
         st.caption(f"and {count(shown.head_count - len(shown.heads[:10]), 'earlier one')}")
 
 
-def _writers(shown: Shown) -> None:
-    found = checks.identities(checks.history(shown.tables))
-    speaks = {key: one for one in found for key, _ in one.keys}
-    st.header("Who wrote", anchor="writers")
-    st.caption(
-        "A stream is one writer process; its submissions are numbered, so that a missing one shows."
-    )
-    rows: list[Mapping[str, object]] = [
-        {
-            "writer": last_name(speaks[stream.key].id) if stream.key in speaks else "unknown",
-            "key": short(stream.key),
-            "stream": stream.stream[:12],
-            "submissions": stream.submissions,
-            "missing": stream.missing,
-            "records": stream.records,
-            "entries": f"{stream.first} to {stream.last}",
-            "from": when(stream.began),
-            "to": when(stream.ended),
-            "closed": "yes" if stream.closed else "no",
-        }
-        for stream in sorted(shown.streams, key=lambda one: -one.records)
-    ]
-    parts.frame(rows[:100], "Writers' streams, the largest first")
-    if len(rows) > len(rows[:100]):
-        st.caption(f"and {count(len(rows) - 100, 'smaller stream')}")
-    st.subheader("Identities and keys", anchor=False)
-    parts.frame(
-        [
-            {
-                "identity": one.id,
-                "person who answers": one.owner,
-                "roles": ", ".join(one.roles),
-                "keys": ", ".join(f"{short(key)} ({use})" for key, use in one.keys),
-                "since entry": one.since,
-                "until entry": "still" if one.until is None else str(one.until),
-            }
-            for one in found
-        ],
-        "Identities: owner, roles, keys, and from which entry to which they held",
-    )
-
-
 def _governance(tables: Tables) -> None:
     st.header("Contracts in force", anchor="contracts")
     judged = {one.digest: one for one in tables.report.conformance.contracts}
@@ -203,7 +164,7 @@ def _governance(tables: Tables) -> None:
     if not bindings:
         st.info("No contract was ever activated in this ledger.")
     else:
-        parts.frame(
+        parts.opening(
             [
                 {
                     "contract": judged[one.digest].name if one.digest in judged else "",
@@ -218,6 +179,7 @@ def _governance(tables: Tables) -> None:
                 for one in bindings
             ],
             "Contracts by activation: version, service, when, who approved, records judged",
+            key="activations",
         )
     switched = checks.switches(tables)
     if len(switched) > SHOWN:

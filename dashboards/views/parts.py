@@ -157,6 +157,29 @@ def frame(rows: Sequence[Mapping[str, object]], alt: str, height: int | None = N
     st.dataframe(list(rows), hide_index=True, height=height or "content", alt=alt)
 
 
+def opening(rows: Sequence[Mapping[str, object]], alt: str, key: str) -> None:
+    """Show a short table whose rows open an entry: the one that stands under `entry`.
+
+    Args:
+        rows: Its rows, each with an `entry`.
+        alt: What it is, for whoever does not see it.
+        key: Its name on the page.
+    """
+    chosen = st.dataframe(
+        list(rows),
+        hide_index=True,
+        height="content",
+        alt=f"{alt}. Select a row to open its entry",
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    selected = chosen.selection.rows
+    if selected:
+        index = str(rows[selected[0]]["entry"])
+        st.switch_page(session.EVIDENCE, query_params={"entry": [index]})
+
+
 def figure(drawn: Figure | None) -> None:
     """Show a chart with the sentence that says the same; nothing where there is too little."""
     if drawn is not None:

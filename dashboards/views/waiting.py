@@ -56,7 +56,7 @@ def answer_to(asked: Asked) -> Stored | None:
         _progress(asked)
         return None
     if isinstance(found, Problem):
-        _problem(found)
+        _problem(asked, found)
         return None
     return found
 
@@ -79,23 +79,33 @@ def _progress(asked: Asked) -> None:
     question = _asked(asked)
     if question.wait(0) is not None:
         st.rerun()
-    with st.container(horizontal=True, vertical_alignment="center", key="progress"):
+    with st.container(horizontal=True, vertical_alignment="center", key=f"progress-{_kind(asked)}"):
         # The part's words are this project's own.
         st.progress(question.share, text=f"{question.part} · {question.share:.0%}")
-        st.button("Stop", key="stop", on_click=question.stop, icon=":material/stop_circle:")
+        st.button(
+            "Stop",
+            key=f"stop-{_kind(asked)}",
+            on_click=question.stop,
+            icon=":material/stop_circle:",
+        )
     st.caption(
         "This is worked out in the background, of the entries that were verified. Every page can "
         "be used meanwhile, and this address shows the answer once it is there."
     )
 
 
-def _problem(found: Problem) -> None:
+def _kind(asked: Asked) -> str:
+    """Return what tells apart the questions that one page asks at the same time."""
+    return type(asked).__name__
+
+
+def _problem(asked: Asked, found: Problem) -> None:
     st.warning("**There is no answer.**", icon=":material/help:")
     st.text(plain(f"{found.what[:1].upper()}{found.what[1:]}"))
     if found.do:
         st.text(plain(found.do))
     st.caption(f"code {code(found.code)}")
-    st.button("Ask again", key="ask_again", on_click=_forget)
+    st.button("Ask again", key=f"ask_again-{_kind(asked)}", on_click=_forget)
 
 
 def _forget() -> None:

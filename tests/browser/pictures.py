@@ -75,6 +75,8 @@ REPORT_HEIGHT: Final = 1_150
 # The first step of all that was let through and should not have been.
 FALSE_ALLOW: Final = "decision.false-allow"
 
+# No question of the page is under way.
+WORKED_OUT: Final = """() => document.querySelector('[class*="st-key-progress-"]') === null"""
 # How far down the content reaches. Streamlit scrolls inside a section of its own, and leaves room
 # below the content that nothing stands in.
 REACH = """() => {
@@ -126,7 +128,7 @@ def opened(browser: Browser, way: Way) -> Page:
 def settled(page: Page) -> None:
     """Wait until a page is done, and so is what it has computed in the background."""
     settle(page, PATIENCE_SECONDS)
-    page.wait_for_function("() => document.querySelector('.st-key-progress') === null")
+    page.wait_for_function(WORKED_OUT)
     settle(page, PATIENCE_SECONDS)
 
 

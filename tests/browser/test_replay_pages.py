@@ -16,7 +16,7 @@ from replay.rolled_back import Question, rolled_back
 from replay.run_choice import Choice, chosen, chosen_acts
 from replay.valued import valued
 from tests.browser.conftest import App
-from tests.browser.test_app import shown
+from tests.browser.test_app import choose_medium, shown
 from tests.browser.waiting import settle
 from verifier.load import open_ledger
 
@@ -68,7 +68,7 @@ def test_a_run_can_be_taken_along(app: App, page: Page) -> None:
 
 def test_a_run_is_decided_again_step_by_step(app: App, page: Page) -> None:
     """Under each action what it is decided on, its facts and rules in tables that one opens."""
-    page.goto(f"{app.address}/?view=findings&rule=rules.looked")
+    choose_medium(app, page)
     page.get_by_role("link", name="Open entry").first.click()
     expect(shown(page, "Decided again:").first).to_be_visible()
     assert page.get_by_test_id("stDataFrame").count() == 0

@@ -1,11 +1,18 @@
 """A run's steps decided again: on its page what the command says, in its place, and when asked."""
 
+import threading
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboards import session, working
+from dashboards.answers import Answer
+from dashboards.asking import Asked
+from dashboards.exports import HTML
+from dashboards.preparing import Tell
+from dashboards.views import waiting
 from dashboards.views.again import AGAIN
 from replay.entries import Entries
 from replay.history import History
@@ -14,7 +21,7 @@ from replay.steps import Judged
 from replay.timeline import timeline
 from tests.dashboards.ledgers import HOSTILE, hostile
 from tests.dashboards.replay_ledgers import text
-from tests.dashboards.replay_visits import column
+from tests.dashboards.replay_visits import PATIENCE_SECONDS, column
 from tests.dashboards.visits import Visitor, fine, saved, words
 from tests.verifier.forge import Desk
 from verifier.load import open_ledger
@@ -115,6 +122,29 @@ def test_a_long_ledger_is_decided_again_on_request(
     (after,) = (link for link in app.page_link if link.label == "Run after")
     assert f"{AGAIN}=yes" in after.proto.query_string
     assert "Decided again" not in words(fine(at_it.opens(session.RUN, ref="two payments")))
+
+
+def test_two_questions_of_a_page_may_be_under_way(
+    at_it: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each says how far it is, and both can be stopped."""
+    monkeypatch.setattr(waiting, "AT_ONCE_SECONDS", 0.0)
+    done = threading.Event()
+    ask = working.Bench.ask
+
+    def later(bench: working.Bench, asked: Asked, folder: Path, tell: Tell) -> Answer:
+        done.wait(PATIENCE_SECONDS)
+        return ask(bench, asked, folder, tell)
+
+    st.cache_resource.clear()
+    monkeypatch.setattr(working.Bench, "ask", later)
+    try:
+        app = fine(at_it.opens(session.RUN, ref="two payments"))
+        app.button(key=f"make-{HTML}").click().run()
+        keys = [str(one.key) for one in fine(app).button]
+        assert len([key for key in keys if key.startswith("stop-")]) == 2
+    finally:
+        done.set()
 
 
 def test_an_imported_run_had_no_guard(visitor: Visitor, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_ledger_that_goes_away_or_grows_is_said(visitor: Visitor, tmp_path: Pa
     forge.paid(5)
     forge.sign_head()
     forge.save(path)
-    app.button(key="ask_again").click().run()
+    app.button(key="ask_again-ValueAsked").click().run()
     shown = words(fine(app))
     assert metrics(app)
     assert before in shown
@@ -176,7 +176,7 @@ def test_an_answer_under_way_leaves_the_page_usable(
     """A line says how far it is; it can be stopped, and asked for again."""
     monkeypatch.setattr(waiting, "AT_ONCE_SECONDS", 0.0)
     app = fine(at_the_till.opens(session.VALUE))
-    if app.button and any(one.key == "stop" for one in app.button):
+    if app.button and any(one.key == "stop-ValueAsked" for one in app.button):
         assert "worked out in the background" in words(app)
     monkeypatch.setattr(waiting, "AT_ONCE_SECONDS", 60.0)
     assert metrics(fine(app.run()))

@@ -1,0 +1,133 @@
+"""Who else has seen the ledger's heads: the witnesses that the trust file names, and what they say.
+
+A witness's line under a head says that this was the largest ledger that it had seen, and when. The
+verification has checked each of them; they are read again here, with the ledger's own means, to be
+listed one by one. Source: C2SP tlog-cosignature; docs/spec/ledger-format.md, *Trust file*.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from dashboards.words import count, seconds
+from ledger import AuthorityHistory
+from ledger.checkpoint import NoteSignature, VerifierKey, parse_note
+from ledger.cosignature import check_cosignatures, parse_line
+from ledger.errors import LedgerError
+from ledger.keys import fingerprint
+from ledger.source import Source
+from verifier.load import open_source
+from verifier.trust import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A witness that the trust file names.
+
+    Attributes:
+        name: What it calls itself.
+        key: Fingerprint of its key.
+        own: Whether this is a key of the ledger's own, which is nobody else's word.
+        heads: How many of the heads that are kept it cosigned.
+        size: The largest of them; 0 for none.
+        at: When it cosigned that one, in seconds since 1970; 0 for never.
+    """
+
+    name: str
+    key: str
+    own: bool = False
+    heads: int = 0
+    size: int = 0
+    at: int = 0
+
+    def last(self) -> str:
+        """Return when it last said something, in words."""
+        if not self.at:
+            return "never"
+        try:
+            return f"{datetime.fromtimestamp(self.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        except (OverflowError, ValueError, OSError):
+            return f"{self.at} seconds after 1970"
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """What the trust file asks of witnesses, in a sentence, and the witnesses themselves."""
+
+    asks: str
+    rows: tuple[Witness, ...] = ()
+
+
+def witnesses(
+    source: str, trust: Trust | None, authority: AuthorityHistory, size: int
+) -> Witnesses:
+    """Return the trust file's witnesses, with what they said of the heads up to a size.
+
+    Raises:
+        LedgerError: The store cannot be read any more.
+    """
+    if trust is None or not trust.witnesses:
+        return Witnesses(_asks(trust))
+    found = {
+        one.public_key: Witness(
+            one.name,
+            fingerprint(one.public_key),
+            own=authority.public_key(fingerprint(one.public_key)) is not None,
+        )
+        for one in trust.witnesses
+    }
+    with closing(open_source(source)) as store:
+        lines = _lines(store)
+        for at, note in store.checkpoints():
+            if at <= size:
+                _confirm(found, trust.witnesses, at, note, lines.get(at, ()))
+    return Witnesses(_asks(trust), tuple(found.values()))
+
+
+def _lines(store: Source) -> Mapping[int, list[NoteSignature]]:
+    found: dict[int, list[NoteSignature]] = {}
+    for at, raw in store.cosignatures():
+        found.setdefault(at, []).append(parse_line(raw))
+    return found
+
+
+def _confirm(
+    found: dict[bytes, Witness],
+    known: Sequence[VerifierKey],
+    size: int,
+    note: bytes,
+    lines: Sequence[NoteSignature],
+) -> None:
+    """Count what the witnesses say of one head. Heads come by size, so the last is the largest."""
+    parsed = parse_note(note)
+    try:
+        held = check_cosignatures(parsed.text, (*parsed.signatures, *lines), known)
+    except LedgerError:
+        # It was right when it was verified: the store was written to since, which the page says.
+        return
+    latest = {one.witness.public_key: one.at for one in sorted(held, key=lambda one: one.at)}
+    for key, at in latest.items():
+        found[key] = replace(found[key], heads=found[key].heads + 1, size=size, at=at)
+
+
+def _asks(trust: Trust | None) -> str:
+    """Return how many witnesses must have cosigned a head, and how lately, in a sentence."""
+    if trust is None:
+        return (
+            "There is no trust file, and so nobody else's word: what was rewritten as a whole, or "
+            "shown differently to others, could not be noticed."
+        )
+    if not trust.witnesses:
+        return (
+            "The trust file names no witness: that others were shown another ledger could not be "
+            "noticed."
+        )
+    needed = (
+        f"{trust.quorum:,} of them must have cosigned a head"
+        if trust.quorum
+        else "none of them need have cosigned a head"
+    )
+    aged = f", within {seconds(trust.max_age)}" if trust.max_age else ""
+    named = count(len({one.public_key for one in trust.witnesses}), "witness", "witnesses")
+    return f"The trust file names {named}; {needed}{aged}."
