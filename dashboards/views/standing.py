@@ -57,15 +57,12 @@ def _covered(one: Covered) -> None:
         # All but one in a million is not all.
         st.text(told + (f", {share(one.there, one.wanted)}" if one.wanted else ""))
         if one.findings:
+            there = {"rule": list(one.rules), "view": ["findings"], "result": list(STATES)}
             st.page_link(
                 session.INBOX,
                 label=f"{count(one.findings, 'finding')}",
                 icon=":material/arrow_forward:",
-                query_params={
-                    "rule": list(one.rules),
-                    "view": ["findings"],
-                    "result": list(STATES),
-                },
+                query_params=there,
             )
 
 
