@@ -36,8 +36,16 @@ _DAY = (
     r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
     r"|02-(?:0[1-9]|1[0-9]|2[0-8]))"
 )
-# Every moment that matches there is; the others (29 February, years before 1000) are asked.
-TIME = rf"[1-9][0-9]{{3}}-{_DAY}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{{6}}Z"
+# A fourth year, unless it is a hundredth that is no four-hundredth.
+_LEAP = (
+    r"(?:[1-9][0-9](?:0[48]|[2468][048]|[13579][26])"
+    r"|(?:[2468][048]|[13579][26])00)"
+)
+# Every moment that matches there is; the others (years before 1000) are asked.
+TIME = (
+    rf"(?:[1-9][0-9]{{3}}-{_DAY}|{_LEAP}-02-29)"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
+)
 # No segment begins with a dot, so that none is . or .., and all are no longer than an identity.
 _IDENTITY = r"spiffe://[a-z0-9._-]{1,255}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}){1,6}"
 # A text without escapes has at most as many characters as bytes; of escapes, those of one letter.

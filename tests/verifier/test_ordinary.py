@@ -90,6 +90,16 @@ def test_a_sound_ledger_is_proved(tmp_path: Path, *, imported: bool) -> None:
     assert agreed(desk, desk.save(tmp_path / "l.db"))
 
 
+def test_a_leap_day_is_a_day(tmp_path: Path) -> None:
+    """A ledger that once lived through 29 February is not read slowly for ever after."""
+    desk = Desk()
+    for day in ("2028-02-28", "2028-02-29", "2028-03-01"):
+        run = desk.make("run", "agent", phase="opened", service=SERVICE)
+        desk.submit("agent", run, at=f"{day}T12:00:00.000000Z")
+    desk.sign_head()
+    assert agreed(desk, desk.save(tmp_path / "l.db"))
+
+
 def test_other_processes_read_the_same(tmp_path: Path) -> None:
     """Two processes say what one says."""
     desk = worked()
