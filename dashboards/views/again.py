@@ -3,6 +3,7 @@
 All of it is derived from the ledger's entries by replay; none of it was recorded.
 """
 
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -118,19 +119,18 @@ def _open(rule: Open) -> None:
             parts.named(label, text)
 
 
-@st.fragment
 def _parts(found: Stored, one: Decided) -> None:
     """Show facts, rules and evidence once somebody opens them: a page of steps has very many."""
     told = [count(one.counts[name], *NAMES[name]) for name in NAMES]
     cited = one.counts["evidence"]
     told += [f"{cited:,} {'piece' if cited == 1 else 'pieces'} of evidence"] if cited else []
     label = f"{', '.join(told[:-1])} and {told[-1]}, as of then"
-    key = f"parts-{one.entry}"
-    with st.expander(label, key=key, type="compact", on_change="rerun") as opened:
-        if not opened.open:
-            return
-        for name in PARTS:
-            if one.counts[name]:
-                made = part_of(found, name, one.entry)
-                st.caption(f"**{made.title}**")
-                tabled.table(made, TALL if len(made.rows) > FEW else None)
+    parts.folded(label, f"parts-{one.entry}", partial(_tables, found, one))
+
+
+def _tables(found: Stored, one: Decided) -> None:
+    for name in PARTS:
+        if one.counts[name]:
+            made = part_of(found, name, one.entry)
+            st.caption(f"**{made.title}**")
+            tabled.table(made, TALL if len(made.rows) > FEW else None)

@@ -1,5 +1,6 @@
 """What a reader can take along of a run or a finding: made when it is asked for, redacted first."""
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -9,9 +10,10 @@ from dashboards import session
 from dashboards.answers import Stored
 from dashboards.asking import ExportAsked, Over
 from dashboards.exports import BUNDLE, HTML
-from dashboards.views import waiting
+from dashboards.views import parts, waiting
 
 _KEY: Final = "writ_export"
+OFFER: Final = "offer"
 SAYS: Final = (
     "The report shows no text that a record brought in. The bundle holds back what was said and "
     "read from sources (messages, observations), and what hangs on that is undecidable for whoever "
@@ -31,15 +33,18 @@ def of_run(run: str) -> None:
     Args:
         run: Its digest.
     """
-    with st.expander("Ask about this run, or take it along", type="compact"):
-        with st.container(horizontal=True):
-            for page, label, icon in (
-                (session.ROLLBACK, "What could be undone of it", ":material/undo:"),
-                (session.WHATIF, "Had another contract been in force", ":material/rule:"),
-                (session.VALUE, "What it cost and was worth", ":material/paid:"),
-            ):
-                st.page_link(page, label=label, icon=icon, query_params={"run": [run]})
-        _offer(Over(run=run), (BUNDLE, HTML), run)
+    parts.folded("Ask about this run, or take it along", OFFER, partial(_of_run, run))
+
+
+def _of_run(run: str) -> None:
+    with st.container(horizontal=True):
+        for page, label, icon in (
+            (session.ROLLBACK, "What could be undone of it", ":material/undo:"),
+            (session.WHATIF, "Had another contract been in force", ":material/rule:"),
+            (session.VALUE, "What it cost and was worth", ":material/paid:"),
+        ):
+            st.page_link(page, label=label, icon=icon, query_params={"run": [run]})
+    _offer(Over(run=run), (BUNDLE, HTML), run)
 
 
 def of_finding(finding: str) -> None:
@@ -48,8 +53,9 @@ def of_finding(finding: str) -> None:
     Args:
         finding: Its id.
     """
-    with st.expander("Take it along", type="compact"):
-        _offer(Over(incident=finding), (BUNDLE,), finding)
+    parts.folded(
+        "Take it along", OFFER, partial(_offer, Over(incident=finding), (BUNDLE,), finding)
+    )
 
 
 def _offer(over: Over, kinds: tuple[str, ...], name: str) -> None:

@@ -1,6 +1,7 @@
 """A finding in words: what the rule says, what was there, and what that rests on."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -38,8 +39,7 @@ def of_run(
             one(tables, row, run=head.digest)
         else:
             label = f"**{row.state}** · {code(row.rule)} · entry {row.index}"
-            with st.expander(label):
-                one(tables, row, run=head.digest)
+            parts.folded(label, f"folded-{row.place}", partial(one, tables, row, run=head.digest))
     if len(rest) > SHOWN:
         st.page_link(
             session.INBOX,
@@ -82,7 +82,7 @@ def one(
         _small(row, found)
         if chosen:
             acts.of_finding(tables, row)
-        _rests_on(tables, found, run)
+        _rests_on(tables, found, row.place, run)
 
 
 def _title(row: FindingRow, *, linked: bool) -> str:
@@ -127,10 +127,10 @@ def _small(row: FindingRow, found: Finding) -> None:
     st.caption(" · ".join(told))
 
 
-def _rests_on(tables: Tables, found: Finding, run: str) -> None:
+def _rests_on(tables: Tables, found: Finding, place: int, run: str) -> None:
     for entry in runs.bases(tables, found):
-        with st.expander(f"rests on {_named(entry)}", type="compact"):
-            _basis(entry, run)
+        key = f"basis-{place}-{entry.index}"
+        parts.folded(f"rests on {_named(entry)}", key, partial(_basis, entry, run))
 
 
 def _named(entry: Entry) -> str:

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from dashboards import charts, incidents, queries, session
+from dashboards import charts, incidents, markup, queries, session
 from dashboards.filters import Filter, page_of
 from dashboards.tables import Tables
 from dashboards.views import acts, choosing, guide, listing, parts
-from dashboards.words import count, plain, span
+from dashboards.words import count, span
 
 
 def page() -> None:
@@ -81,8 +81,7 @@ def _incident(tables: Tables, chosen: Filter) -> None:
                 on_click=_leave,
                 args=(one.id,),
             )
-        st.text(plain(one.says))
-        st.caption(listing.incident_told(one))
+        st.html(markup.row((one.says,), listing.incident_told(one)))
         found = incidents.findings_of(tables, one.id)
         states = sorted({review for _, review in found})
         st.caption(f"What you do here is done with {_all(len(found))} of the incident.")

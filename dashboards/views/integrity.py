@@ -5,7 +5,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboards import checks, session
+from dashboards import checks, markup, session
 from dashboards.opening import Broken, Shown
 from dashboards.tables import Tables
 from dashboards.views import parts, standing
@@ -28,6 +28,8 @@ SIGNS: Final[Mapping[str, str]] = {
     "not reached": ":material/block:",
 }
 
+SIGN_WIDE: Final = 120
+"""Pixels."""
 SHOWN: Final = 200
 """Findings that are listed: of a ledger that was written over there is one for each entry."""
 
@@ -68,16 +70,13 @@ def _verdict(report: Report, result: Broken | Shown) -> None:
 def _checks(report: Report) -> None:
     st.header("What was checked, in this order", anchor="checks")
     for answer in checks.answers(report):
-        with st.container(key=f"check-{answer.check.number}"):
-            sign, title, asks = st.columns([1.2, 1.6, 6], vertical_alignment="center")
-            with sign:
-                st.badge(answer.result, icon=SIGNS[answer.result], color=COLOURS[answer.result])
-            with title:
-                st.markdown(f"**{answer.check.number} · {answer.check.title}**")
-            with asks:
-                st.caption(answer.check.asks)
-                if answer.words:
-                    st.text(one_line(answer.words, 300))
+        key = f"check-{answer.check.number}"
+        with st.container(key=key, horizontal=True, gap="small"):
+            sign = parts.badge(answer.result, SIGNS[answer.result], COLOURS[answer.result])
+            st.markdown(sign, width=SIGN_WIDE)
+            title = f"{answer.check.number} · {answer.check.title}"
+            told = markup.strong(one_line(answer.words, 300)) if answer.words else ""
+            st.html(markup.row((title,), (answer.check.asks, told)))
     st.caption(
         "Steps 0 to 4 break a ledger: nothing after the break can be relied on. Steps 5 to 9 leave "
         "a submission or a record out of everything that is judged and shown."
@@ -120,9 +119,7 @@ def _bytes(shown: Shown) -> None:
         ("signed heads kept", f"{shown.head_count:,}"),
         ("writers' streams", f"{len(shown.streams):,}"),
     )
-    with st.grid(4, min_column_width=200, gap=("xsmall", "small")):
-        for label, value in told:
-            parts.named(label, value)
+    st.html(markup.facts(told))
     parts.named("genesis", ledger.genesis)
     parts.named(f"root over all {ledger.size:,} entries", ledger.root)
     kinds, heads = st.columns([1, 2])

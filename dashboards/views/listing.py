@@ -10,13 +10,14 @@ from typing import Final
 
 import streamlit as st
 
-from dashboards import incidents, queries, session
+from dashboards import incidents, markup, queries, session
 from dashboards.filters import PAGE_SIZE, Filter
 from dashboards.incidents import IncidentRow
+from dashboards.markup import code
 from dashboards.queries import FindingRow
 from dashboards.tables import Tables
 from dashboards.views import acts, keys, parts
-from dashboards.words import code, count, last_name, one_line, sentence, short, span, sums, when
+from dashboards.words import count, last_name, sentence, short, span, sums, when
 
 FIRST, LAST = "first", "last"
 
@@ -171,16 +172,13 @@ def _finding_line(row: FindingRow) -> Line:
 
 def _finding(row: FindingRow, chosen: Filter) -> None:
     st.markdown(" ".join([parts.signed(row), acts.signed(row)]), width=SIGNS_WIDE)
-    with st.container(gap="xxsmall"):
-        st.text(one_line(row.says, 240))
-        if row.handled:
-            st.text(sentence(one_line(row.handled, 240)))
-        st.caption(_told(row))
+    handled = sentence(row.handled) if row.handled else ""
+    st.html(markup.row((row.says, handled), _told(row)))
     parts.run_link(f"Open entry {row.index}", row.run, at=row.index, finding=row.id, chosen=chosen)
 
 
-def _told(row: FindingRow) -> str:
-    """Return the line of small print: when, rule, tool, run, channel, id, and who has it."""
+def _told(row: FindingRow) -> list[str]:
+    """Return the small print: when, rule, tool, run, channel, id, and who has it."""
     told = [when(row.moment) or "no time", code(row.rule)]
     told += [f"tool {code(row.tool, 40)}"] if row.tool else []
     told += [f"run {code(queries.shown_run(row), 40)}"] if row.run_name else []
@@ -188,7 +186,7 @@ def _told(row: FindingRow) -> str:
     told += [f"by {code(last_name(row.identity), 40)}"] if row.identity else []
     told += [code(row.id)]
     told += [f"assigned to {code(last_name(row.assignee), 40)}"] if row.assignee else []
-    return " · ".join(told)
+    return told
 
 
 # ----------------------------------------------------------------------- an incident
@@ -212,9 +210,8 @@ def _incident_line(row: IncidentRow) -> Line:
 
 def _incident(row: IncidentRow, chosen: Filter) -> None:
     st.markdown(parts.incident_signed(row), width=SIGNS_WIDE)
-    with st.container(gap="xxsmall"):
-        st.text(one_line(row.says, 240))
-        st.caption(f"{span(row.began, row.ended) or 'no time'} · {incident_told(row)}")
+    times = span(row.began, row.ended) or "no time"
+    st.html(markup.row((row.says,), (times, *incident_told(row))))
     if row.size == 1:
         parts.run_link(
             f"Open entry {row.first}", row.run, at=row.first, finding=row.finding, chosen=chosen
@@ -228,18 +225,18 @@ def _incident(row: IncidentRow, chosen: Filter) -> None:
         )
 
 
-def incident_told(row: IncidentRow) -> str:
-    """Return the line of small print: how many, where, by whom, and what was at stake."""
+def incident_told(row: IncidentRow) -> list[str]:
+    """Return the small print as HTML: how many, where, by whom, and what was at stake."""
     told = [code(row.rule)]
     if row.size > 1 or row.runs != 1:
         runs = f" in {count(row.runs, 'run')}" if row.runs else " in no run"
-        told.append(f"**{count(row.size, 'finding')}**{runs}")
+        told.append(f"{markup.strong(count(row.size, 'finding'))}{runs}")
     told += [f"{row.fits:,} of them in this choice"] if row.fits != row.size else []
     told += [f"run {code(short(row.run_name), 40)}"] if row.run_name else []
-    told += [f"worth **{sums(row.stake)}**"] if row.stake else []
+    told += [f"worth {markup.strong(sums(row.stake))}"] if row.stake else []
     told += [f"by {code(last_name(row.identity), 40)}"] if row.identity else []
     told += [f"by {row.identities} identities"] if row.identities > 1 else []
-    return " · ".join([*told, code(row.id)])
+    return [*told, code(row.id)]
 
 
 # --------------------------------------------------------------------------- nothing

@@ -30,7 +30,22 @@ STYLE: Final = """
 [data-baseweb="tag"] * { color: light-dark(#ffffff, #12161d); }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCaptionContainer"] code { font-size: 0.92em; }
-[class*="st-key-step-"] h3 { padding: 0; }
+.writ-row p { margin: 0; }
+[class*="st-key-check-"] .writ-row { display: flex; align-items: baseline; gap: 1rem; }
+[class*="st-key-check-"] .writ-row p { font-weight: 600; flex: 0 0 10rem; }
+[data-testid="stElementContainer"]:has(.writ-row) { flex: 1 1 20rem; min-width: 0; width: auto; }
+.writ-row small, .writ-place small { opacity: 0.85; font-size: 0.875rem; }
+.writ-row code { font-family: monospace; font-size: 0.92em; color: inherit; padding: 0.1em 0.25em;
+  border-radius: 0.25rem; background: light-dark(#f3f5f8, #1b212b); overflow-wrap: anywhere; }
+.stHtml dl.writ-facts { display: grid; gap: 0.5rem 1rem; margin: 0; padding: 0;
+  grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); }
+.writ-facts dt { opacity: 0.85; font-size: 0.875rem; font-weight: 400; }
+.writ-facts dd { margin: 0; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
+.writ-place h3 { padding: 0; margin: 0; font-size: 1.05rem; font-weight: 600;
+  scroll-margin-block: 5rem; }
+.writ-place small { display: block; }
+.writ-place em { display: inline-block; margin-top: 0.3rem; padding: 0 0.4rem; font-style: normal;
+  font-size: 0.875rem; border-radius: 0.25rem; border: 1px solid currentColor; }
 .st-key-headline [data-testid="stText"] { font-size: 1.15rem; font-weight: 600; }
 .st-key-basis [data-testid="stText"] { font-size: 0.875rem; opacity: 0.75; }
 </style>

@@ -1,7 +1,7 @@
 """Pieces that pages share: signs of severity, a named value, a link to a run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
 import streamlit as st
@@ -144,6 +144,20 @@ def run_address(
 def entry_link(label: str, index: int, icon: str = ":material/description:") -> None:
     """Show a link to an entry. The label is this project's own words."""
     st.page_link(session.EVIDENCE, label=label, icon=icon, query_params={"entry": [str(index)]})
+
+
+@st.fragment
+def folded(label: str, key: str, draw: Callable[[], None]) -> None:
+    """Show a line that opens; what is in it is drawn, and sent, once somebody opens it.
+
+    Args:
+        label: The line, as Markdown.
+        key: Its name on the page.
+        draw: Draws what is in it. It runs by itself: what it is given must not change meanwhile.
+    """
+    with st.expander(label, key=key, type="compact", on_change="rerun") as line:
+        if line.open:
+            draw()
 
 
 def frame(rows: Sequence[Mapping[str, object]], alt: str, height: int | None = None) -> None:

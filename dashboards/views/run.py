@@ -4,7 +4,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboards import charts, queries, runs, session
+from dashboards import charts, markup, queries, runs, session
 from dashboards.filters import Filter, number, page_of
 from dashboards.opening import Shown
 from dashboards.runs import Listed, ListedRun, RunHead, Step
@@ -152,10 +152,8 @@ def _head(head: RunHead, all_steps: tuple[Step, ...]) -> None:
         ("steps", f"{len(all_steps):,}, entries {_range(all_steps)}"),
         ("run", short(head.digest)),
     )
-    with st.container(border=True), st.grid(4, min_column_width=210, gap=("xsmall", "small")):
-        for label, value in told:
-            if value:
-                parts.named(label, value)
+    with st.container(border=True):
+        st.html(markup.facts(told))
 
 
 def _closed(head: RunHead, took: float | None) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from dashboards import runs
+from dashboards import markup, runs
 from dashboards.answers import Stored
 from dashboards.runs import Entry, RunHead, Step
 from dashboards.tables import Tables
@@ -61,8 +61,7 @@ def show(
         border = chosen or bool(step.findings)
         key = f"step-{step.entry.index}"
         with st.container(border=border, key=key, horizontal=True, gap="small"):
-            with st.container(width=PLACE_WIDE, gap="small"):
-                _place(head, step.entry, step, chosen=chosen)
+            st.html(_place(head, step, chosen=chosen), width=PLACE_WIDE)
             with st.container(gap="xsmall"):
                 for row in step.findings:
                     st.markdown(f"{parts.signed(row)} {code(row.rule)}")
@@ -72,17 +71,15 @@ def show(
                     again.step(found, judged[step.entry.index])
 
 
-def _place(head: RunHead, entry: Entry, step: Step, *, chosen: bool) -> None:
-    # A heading, because only a heading can be jumped to.
-    st.subheader(f"{entry.index}", anchor=f"entry-{entry.index}")
+def _place(head: RunHead, step: Step, *, chosen: bool) -> str:
+    """Return where a step stands, as HTML: its entry, when, and whether it was asked for."""
+    entry = step.entry
     after = runs.seconds_between(head.opened, entry.moment)
     told = f"+{seconds(after)}" if after > 0 else ("" if step.outside else "opened")
     told = told if after or entry.index == head.index else "same time"
-    st.caption(f"{told}  \n{_times(entry)}")
-    if chosen:
-        st.badge("shown", icon=":material/arrow_forward:", color="primary")
-    if step.outside:
-        st.badge("outside", icon=":material/public:", color="gray", help="It belongs to no run.")
+    # A step outside belongs to no run.
+    marks = ["shown"] * chosen + ["outside the run"] * step.outside
+    return markup.place(entry.index, (told, _times(entry)), marks)
 
 
 def _times(entry: Entry) -> str:

@@ -14,6 +14,7 @@ from dashboards.exports import BUNDLE, HTML
 from dashboards.preparing import Asked as Opening
 from dashboards.replaying import Desk
 from dashboards.tables import Temporary
+from dashboards.views.exporting import OFFER
 from tests.dashboards.ledgers import HOSTILE, hostile
 from tests.dashboards.replay_visits import the_till
 from tests.dashboards.visits import Visitor, fine, saved, words
@@ -149,6 +150,9 @@ def test_a_finding_has_a_bundle_of_its_own(desk: Desk) -> None:
 def test_the_run_page_makes_what_is_asked_for(at_the_till: Visitor) -> None:
     """Nothing before, redacted first, and all of it only after a word of warning."""
     app = fine(at_the_till.opens(session.RUN, run=RUN))
+    assert not [link for link in app.page_link if link.label == "What could be undone of it"]
+    app.session_state[OFFER] = True
+    fine(app.run())
     labels = [link.label for link in app.page_link]
     assert "What could be undone of it" in labels
     assert not app.get("download_button")

@@ -14,6 +14,7 @@ from dashboards.exports import HTML
 from dashboards.preparing import Tell
 from dashboards.views import waiting
 from dashboards.views.again import AGAIN
+from dashboards.views.exporting import OFFER
 from replay.entries import Entries
 from replay.history import History
 from replay.run_choice import Choice, chosen_acts
@@ -140,6 +141,8 @@ def test_two_questions_of_a_page_may_be_under_way(
     monkeypatch.setattr(working.Bench, "ask", later)
     try:
         app = fine(at_it.opens(session.RUN, ref="two payments"))
+        app.session_state[OFFER] = True
+        app.run()
         app.button(key=f"make-{HTML}").click().run()
         keys = [str(one.key) for one in fine(app).button]
         assert len([key for key in keys if key.startswith("stop-")]) == 2

@@ -36,9 +36,9 @@ def test_incidents_are_listed_first(visitor: Visitor, tmp_path: Path) -> None:
     assert opens
     assert [label for label in rows(app) if "findings" in label] == opens
     largest = max(found.rows, key=lambda row: row.size)
-    assert f"**{largest.size} findings** in {largest.runs} runs" in shown
+    assert f"{largest.size} findings in {largest.runs} runs" in shown
     assert "EUR + " in shown
-    assert "USD**" in shown
+    assert " USD" in shown
 
 
 def test_an_incident_opens_and_is_left_again(visitor: Visitor, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_an_incident_opens_and_is_left_again(visitor: Visitor, tmp_path: Path) -
     assert app.query_params == {"channel": "chat", "incident": which}
     shown = words(app)
     assert "15 findings, 1 to 15 shown" in shown
-    assert "**30 findings** in 30 runs" in shown
+    assert "30 findings in 30 runs" in shown
     app = press(app, "U")
     assert app.query_params == {"channel": "chat", "selected": which}
     assert "15 findings in 1 incident" in words(app)

@@ -1,7 +1,9 @@
 """Somebody who opens pages of the app, and what is to be read on them."""
 
 import json
+import re
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -52,7 +54,14 @@ def words(app: AppTest) -> str:
         *(app.text, app.code, app.title, app.header, app.subheader),
     )
     found = [str(one.value) for kind in kinds for one in kind]
-    return "\n".join(found)
+    return "\n".join([*found, *markup(app)])
+
+
+def markup(app: AppTest) -> list[str]:
+    """Return what a browser shows of a page's HTML, element by element; style is not shown."""
+    bodies = [str(one.proto.body) for one in app.get("html")]
+    shown = (body for body in bodies if "<style>" not in body)
+    return [unescape(re.sub(r"<[^>]*>", "", re.sub(r"</(p|div|dt)>", " ", one))) for one in shown]
 
 
 def fine(app: AppTest) -> AppTest:
