@@ -21,6 +21,8 @@ from dashboards.streams import Stream
 from dashboards.words import CLAUSES, STATUS_WORDS, count, last_name, one_line, seconds, short, when
 
 MARK_COLOUR: Final = "#8a8f98"
+PICKED: Final = "picked"
+"""What a bar that somebody selected is called."""
 HEIGHT: Final = 250
 # Words of marks: height of a line, how many lines, and from where on they end at their mark.
 LINE: Final = 14
@@ -74,15 +76,22 @@ class Figure:
 
 
 def findings_by_time(
-    bars: Sequence[Bar], marks: Sequence[Mark], width: str, span: tuple[str, str] = ("", "")
+    bars: Sequence[Bar],
+    marks: Sequence[Mark],
+    width: str,
+    span: tuple[str, str] = ("", ""),
+    window: tuple[str, str] = ("", ""),
 ) -> Figure:
     """Return the findings by time and clause, with what changed the rules marked.
+
+    A bar can be selected, by the name `PICKED`: what is selected has its `start` and `end`.
 
     Args:
         bars: How many there are; at least one.
         marks: What happened meanwhile.
         width: How wide a bar is: `day`, `hour` or `minute`.
         span: The first and the last time of any run: a time without findings is shown as one.
+        window: From when to when the list below is; empty where it is open.
     """
     times = [*(bar.start for bar in bars), *(bar.end for bar in bars), *(one.at for one in marks)]
     times += [time for time in span if time]
@@ -112,8 +121,25 @@ def findings_by_time(
             tooltip=tips("when:N", "clause:N", "findings:Q"),
         )
     )
+    drawn = drawn.add_params(
+        alt.selection_point(name=PICKED, fields=["start", "end"], on="click", empty=True)
+    )
     layers = [drawn, *(_marked(marks, scale, times) if marks else ())]
-    return Figure(alt.layer(*layers).properties(height=HEIGHT), _said(bars, marks, width))
+    if any(window):
+        layers = [_window(window, scale, times), *layers]
+    said = _said(bars, marks, width)
+    return Figure(alt.layer(*layers).properties(height=HEIGHT), said)
+
+
+def _window(window: tuple[str, str], scale: alt.Scale, times: Sequence[str]) -> alt.Chart:
+    """Return the time that the list is narrowed to, as a band behind the bars."""
+    since, until = window[0] or min(times), window[1] or max(times)
+    drawn: alt.Chart = (
+        alt.Chart(pa.Table.from_pylist([{"since": since, "until": until}]))
+        .mark_rect(color=MARK_COLOUR, opacity=0.25)
+        .encode(x=alt.X("since:T", scale=scale), x2=alt.X2("until:T"))
+    )
+    return drawn
 
 
 def _stacked(bars: Sequence[Bar], present: Sequence[str]) -> list[dict[str, Any]]:

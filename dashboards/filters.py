@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qs, urlencode
 
+from contracts.instants import micros, moment, written
 from dashboards.words import (
     ACKNOWLEDGED,
     OPEN,
@@ -26,6 +27,9 @@ DEFAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "review": (OPEN, ACKNOWLEDGED),
 }
 PAGE_SIZE: Final = 25
+# The times that are told apart: from the year 1000 to the end of 9999, in microseconds.
+FIRST: Final = -30_610_224_000_000_000
+LAST: Final = 253_402_300_799_999_999
 
 SORTS: Final[Mapping[str, str]] = {
     "severity": "rank, idx, id",
@@ -80,6 +84,26 @@ def number(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
+def time_of(text: str) -> str:
+    """Return a time in UTC as an address has it, as short as it can be; empty for none.
+
+    Example:
+        >>> time_of("2026-03-01T00:00:00Z"), time_of("2026-03-01T10:30:00+01:00"), time_of("soon")
+        ('2026-03-01', '2026-03-01T09:30:00Z', '')
+    """
+    at = _micros(text.strip())
+    if at is None:
+        return ""
+    return written(moment(at)).replace(".000000Z", "Z").removesuffix("T00:00:00Z")
+
+
+def _micros(text: str) -> int | None:
+    """Return microseconds since 1970; a day is its first moment."""
+    found = micros(text if "T" in text else f"{text}T00:00:00Z")
+    # Before the year 1000 no time is written with as many digits as all others are.
+    return None if found is None or not FIRST <= found <= LAST else found
+
+
 def page_of(number: int) -> int:
     """Return the page on which the line with this number stands; both count from 1.
 
@@ -100,6 +124,8 @@ class Filter:
         sort: A key of `SORTS`.
         page: From 1.
         view: One of `VIEWS`, as it was asked for.
+        since: Then or later, as `time_of` writes it; empty: from the beginning.
+        until: Before then; empty: to the end.
     """
 
     chosen: Mapping[str, tuple[str, ...]]
@@ -107,6 +133,8 @@ class Filter:
     sort: str = DEFAULT_SORT
     page: int = 1
     view: str = INCIDENTS
+    since: str = ""
+    until: str = ""
 
     @classmethod
     def of(cls, parameters: Mapping[str, Iterable[str]]) -> "Filter":
@@ -128,6 +156,8 @@ class Filter:
             sort if sort in INCIDENT_SORTS else DEFAULT_SORT,
             max(number(_last(values, "page")) or 1, 1),
             view if view in VIEWS else INCIDENTS,
+            time_of(_last(values, "since")),
+            time_of(_last(values, "until")),
         )
 
     def parameters(self) -> dict[str, list[str]]:
@@ -139,14 +169,15 @@ class Filter:
                 continue
             if values or name in DEFAULTS:
                 found[name] = list(values) or [""]
-        if self.search:
-            found["q"] = [self.search]
-        if self.sort != DEFAULT_SORT:
-            found["sort"] = [self.sort]
-        if self.view != INCIDENTS:
-            found["view"] = [self.view]
-        if self.page > 1:
-            found["page"] = [str(self.page)]
+        others = {
+            "q": self.search,
+            "sort": self.sort if self.sort != DEFAULT_SORT else "",
+            "view": self.view if self.view != INCIDENTS else "",
+            "since": self.since,
+            "until": self.until,
+            "page": str(self.page) if self.page > 1 else "",
+        }
+        found |= {name: [value] for name, value in others.items() if value}
         return found
 
     def packed(self) -> str:
@@ -178,6 +209,19 @@ class Filter:
         if not set(self.states) & set(DEFAULT_STATES):
             chosen["result"] = DEFAULT_STATES
         return replace(self, chosen=chosen, page=1, view=INCIDENTS)
+
+    def between(self, since: str, until: str) -> "Filter":
+        """Return the same choice of another time, from its first page; what is no time is none."""
+        return replace(self, since=time_of(since), until=time_of(until), page=1)
+
+    @property
+    def window(self) -> tuple[str, str]:
+        """From when to when, as the ledger writes times; empty where it is open."""
+        since, until = (_micros(time) for time in (self.since, self.until))
+        return (
+            "" if since is None else written(moment(since)),
+            "" if until is None else written(moment(until)),
+        )
 
     @property
     def narrowed(self) -> bool:

@@ -287,8 +287,8 @@ def span(tables: Tables) -> tuple[str, str]:
 
 
 def by_time(tables: Tables, chosen: Filter) -> tuple[Bar, ...]:
-    """Return how many findings a filter keeps, by time and clause."""
-    where, values = where_of(chosen)
+    """Return how many findings a filter keeps, by time and clause, whatever time it asks for."""
+    where, values = where_of(chosen, without="time")
     width = bar_width(tables)
     rows = tables.rows(
         f"SELECT strftime(start, '{_ISO}'), "
@@ -346,5 +346,12 @@ def _parts(chosen: Filter, without: str) -> Iterator[tuple[str, tuple[Any, ...]]
             # Columns come from FACETS, values go by question marks.
             kept_marks = ", ".join("?" * len(kept))
             yield f"{FACETS[name]} IN ({kept_marks})", kept
+    since, until = chosen.window if without != "time" else ("", "")
+    if since or until:
+        yield "moment != ''", ()
+    if since:
+        yield "moment >= ?", (since,)
+    if until:
+        yield "moment < ?", (until,)
     for word in chosen.search.lower().split()[:MAX_WORDS]:
         yield "contains(text, ?)", (word,)

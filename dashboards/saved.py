@@ -45,7 +45,7 @@ _KNOWN: Final[Mapping[str, Sequence[str]]] = {
     "sort": tuple(INCIDENT_SORTS),
 }
 # A page is no part of a view.
-_ASKED: Final = frozenset({*FACETS, "q", "sort", "view"})
+_ASKED: Final = frozenset({*FACETS, "q", "sort", "view", "since", "until"})
 
 
 class ViewsError(VerifierError):

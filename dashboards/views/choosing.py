@@ -13,6 +13,7 @@ from dashboards.filters import (
     SORTS,
     VIEWS,
     Filter,
+    time_of,
 )
 from dashboards.saved import View, ViewsError
 from dashboards.tables import Tables
@@ -26,6 +27,8 @@ LABELS = {
     "service": "Service",
     "assignee": "Assigned to",
 }
+TIMES = {"since": "Since", "until": "Before"}
+_REFUSED = "writ_no_time"
 WIDGETS = ("result", "review", "severity", *LABELS)
 
 
@@ -39,6 +42,7 @@ def set_widgets(chosen: Filter) -> None:
     for name in WIDGETS:
         state[name] = list(chosen.chosen.get(name, ()))
     state["q"] = chosen.search
+    state["since"], state["until"] = chosen.since, chosen.until
     state["sort"] = chosen.sort if chosen.sort in _sorts(chosen) else DEFAULT_SORT
     state["view"] = FINDINGS if chosen.of_findings else INCIDENTS
 
@@ -53,7 +57,9 @@ def _changed() -> None:
     chosen = {**before.chosen, **{name: tuple(state[name]) for name in WIDGETS}}
     kept = {name: values for name, values in chosen.items() if values}
     asked = replace(before, chosen=kept, search=state["q"] or "", sort=state["sort"], page=1)
-    session.go(asked.parameters())
+    given = [str(state[name] or "").strip() for name in TIMES]
+    state[_REFUSED] = [text for text in given if text and not time_of(text)]
+    session.go(asked.between(*given).parameters())
 
 
 def _viewed() -> None:
@@ -96,7 +102,16 @@ def facets(tables: Tables, chosen: Filter) -> None:
             st.multiselect(
                 label, list(dict.fromkeys(there)), key=name, on_change=_changed, placeholder="all"
             )
+        _times()
         st.button("Clear all", on_click=_clear, width="stretch", icon=":material/filter_alt_off:")
+
+
+def _times() -> None:
+    """Let the reader choose a time: bars of the chart do the same for the mouse."""
+    for name, label in TIMES.items():
+        st.text_input(label, key=name, placeholder="2026-03-01", on_change=_changed)
+    for text in st.session_state.pop(_REFUSED, []):
+        st.warning(f"{code(text)} is no time in UTC. Write 2026-03-01 or 2026-03-01T09:00:00Z.")
 
 
 def _views(tables: Tables, chosen: Filter) -> None:

@@ -1,7 +1,10 @@
 """The inbox: what was found, narrowed to what a reviewer asks for, one page of it."""
 
+from functools import partial
+
 import streamlit as st
 
+from contracts.instants import moment, written
 from dashboards import charts, incidents, markup, queries, session
 from dashboards.filters import Filter, page_of
 from dashboards.tables import Tables
@@ -57,9 +60,35 @@ def _chart(tables: Tables, chosen: Filter) -> None:
     if not found:
         return
     figure = charts.findings_by_time(
-        found, queries.marks(tables), queries.bar_width(tables), queries.span(tables)
+        found,
+        queries.marks(tables),
+        queries.bar_width(tables),
+        queries.span(tables),
+        chosen.window,
     )
-    parts.figure(figure)
+    # Another time is another widget: what was clicked is not what the address asks for now.
+    key = f"by-time-{chosen.since}-{chosen.until}"
+    st.altair_chart(
+        figure.chart,
+        alt=f"{figure.alt} Select a bar to list the findings of that time.",
+        key=key,
+        on_select=partial(_picked, key),
+        selection_mode=charts.PICKED,
+    )
+
+
+def _picked(key: str) -> None:
+    """List the findings of the time whose bar was selected; of all times where none is."""
+    points = st.session_state[key].selection.get(charts.PICKED, [])
+    since, until = (_instant(points[0][name]) if points else "" for name in ("start", "end"))
+    session.go(session.chosen().between(since, until).parameters())
+
+
+def _instant(told: object) -> str:
+    """Return a time as a chart tells it, in milliseconds since 1970 or as it was given."""
+    if isinstance(told, int | float):
+        return written(moment(int(told) * 1_000))
+    return str(told)
 
 
 def _incident(tables: Tables, chosen: Filter) -> None:

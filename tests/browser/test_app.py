@@ -169,6 +169,26 @@ def test_the_chart_is_drawn(app: App, page: Page) -> None:
         assert box["height"] >= 1
 
 
+def test_a_bar_is_a_time(app: App, page: Page) -> None:
+    """Selecting one lists what was found then; the address says so, and back leads back."""
+    page.goto(f"{app.address}/?view=findings")
+    settle(page)
+    total = page.get_by_text(re.compile(r"^\d+ findings, 1 to"))
+    before = total.inner_text()
+    bar = page.get_by_test_id("stVegaLiteChart").locator(BARS).first
+    bar.click()
+    expect(page).to_have_url(re.compile(r"since=2026-[^&]+&until=2026-"))
+    settle(page)
+    assert total.inner_text() != before
+    window = page.get_by_role("textbox", name="Since")
+    expect(window).not_to_have_value("")
+    page.reload()
+    settle(page)
+    assert total.inner_text() != before
+    page.get_by_role("button", name="Clear all").click()
+    expect(page).to_have_url(re.compile(r"/(\?view=findings)?$"))
+
+
 def test_nothing_warns(app: App, page: Page) -> None:
     """No chart asks for what makes no sense, and no setting is one that cannot be."""
     heard = Heard()

@@ -44,6 +44,16 @@ def test_bars_stand_one_on_the_other() -> None:
     assert len(set(colour["range"])) == 3
 
 
+def test_a_time_that_is_chosen_is_a_band_behind_the_bars() -> None:
+    """Open at one side it reaches to the chart's end there."""
+    figure = charts.findings_by_time(BARS, (), "day", window=("2026-03-05T00:00:00.000000Z", ""))
+    band, bars = _data(figure)
+    assert band == [{"since": "2026-03-05T00:00:00.000000Z", "until": "2026-03-06T00:00:00Z"}]
+    assert len(bars) == 3
+    names = [param["name"] for param in figure.chart.to_dict()["params"]]
+    assert names == [charts.PICKED]
+
+
 def test_the_chart_says_what_it_shows() -> None:
     """For whoever does not see it: totals, clauses, and what happened when."""
     figure = charts.findings_by_time(BARS, MARKS, "day")

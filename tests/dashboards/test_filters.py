@@ -1,12 +1,15 @@
 """The filter: what goes into an address comes out of it, and nonsense in one is passed over."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.filters import DEFAULT_STATES, DEFAULTS, FACETS, SORTS, Filter
+from contracts.instants import moment, written
+from dashboards.filters import DEFAULT_STATES, DEFAULTS, FACETS, FIRST, LAST, SORTS, Filter, time_of
 from dashboards.words import REVIEWS, STATES
 
 NAMES = sorted(set(FACETS) - {"result", "review", "severity"})
@@ -27,12 +30,16 @@ def _with(
     return {name: values for name, values in found.items() if values}
 
 
+MOMENTS = st.integers(FIRST, LAST).map(moment)
+TIMES = st.one_of(st.just(""), MOMENTS.map(lambda at: time_of(at.isoformat())))
 FILTERS = st.builds(
     Filter,
     chosen=st.builds(_with, CHOICES, STATE_CHOICES, REVIEW_CHOICES),
     search=st.text(max_size=10),
     sort=st.sampled_from(sorted(SORTS)),
     page=st.integers(1, 99_999),
+    since=TIMES,
+    until=TIMES,
 )
 
 
@@ -45,6 +52,7 @@ def test_an_address_opens_the_same(chosen: Filter) -> None:
         name: set(kept) for name, kept in chosen.chosen.items()
     }
     assert (again.search, again.sort, again.page) == (chosen.search, chosen.sort, chosen.page)
+    assert (again.since, again.until) == (chosen.since, chosen.until)
 
 
 def test_nothing_asked_for_is_what_matters() -> None:
@@ -64,6 +72,35 @@ def test_no_result_chosen_is_all_of_them() -> None:
     assert everything.states == STATES
     assert everything.parameters() == {"result": [""], "review": [""]}
     assert everything.narrowed
+
+
+@given(MOMENTS)
+def test_a_window_is_written_as_the_ledger_writes_times(at: datetime) -> None:
+    """So that texts can be compared, and no moment is lost on the way through an address."""
+    since, until = Filter({}).between(at.isoformat(), "").window
+    assert (since, until) == (written(at), "")
+    assert Filter.of(Filter({}).between("", at.isoformat()).parameters()).window == (
+        "",
+        written(at),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "soon",
+        "2026-02-30",
+        "0999-12-31",
+        "10000-01-01",
+        "2026-03-01T25:00:00Z",
+        "2026-03-01T09:00:00",
+        "9" * 99,
+    ],
+)
+def test_what_is_no_time_is_none(text: str) -> None:
+    """An address is anybody's text."""
+    assert time_of(text) == ""
+    assert not Filter.of({"since": [text], "until": [text]}).narrowed
 
 
 def test_nonsense_is_passed_over() -> None:

@@ -41,6 +41,19 @@ def test_each_finding_of_the_report_is_there_once(at_desk: Tables) -> None:
     assert counted == {"violated": 1, "undecidable": 0, "handled": 1, "advice": 1}
 
 
+def test_a_time_is_from_its_first_moment_to_before_its_last(of_many: Tables) -> None:
+    """Every finding is in one half or the other; the chart shows all times."""
+    rows = [row for page in (1, 2) for row in queries.findings(of_many, ALL.at_page(page)).rows]
+    at = sorted(row.moment for row in rows)[len(rows) // 2]
+    early = queries.findings(of_many, ALL.between("", at))
+    late = queries.findings(of_many, ALL.between(at, ""))
+    assert early.total == sum(row.moment < at for row in rows)
+    assert late.total == sum(row.moment >= at for row in rows)
+    assert 0 < early.total < early.total + late.total == len(rows)
+    assert queries.findings(of_many, ALL.between(at, at)).total == 0
+    assert queries.by_time(of_many, ALL.between(at, "")) == queries.by_time(of_many, ALL)
+
+
 def test_a_finding_knows_its_run(at_desk: Tables) -> None:
     """Channel, service and contract version are those of the run and the contract."""
     held = queries.findings(at_desk, Filter({"result": ("handled",)})).rows[0]

@@ -1,5 +1,6 @@
 """The inbox as Streamlit runs it: incidents, saved views, a line selected, and the first visit."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,24 @@ def test_a_list_is_gone_through_line_by_line(visitor: Visitor, tmp_path: Path) -
     assert app.query_params["finding"] == names[25]
     app = press(app, "U")
     assert app.query_params == {"view": "findings", "page": "2", "selected": names[25]}
+
+
+def test_the_list_is_narrowed_to_a_time(visitor: Visitor, tmp_path: Path) -> None:
+    """Typed into two fields; what is no time is said to be none, and narrows nothing."""
+    visitor.starts(*saved(many(), tmp_path))
+    app = fine(visitor.opens(view="findings"))
+    app.text_input(key="since").set_value("2026-03-01T09:01:00Z").run()
+    assert app.query_params["since"] == "2026-03-01T09:01:00Z"
+    found = re.search(r"(\d+) findings, 1 to", words(fine(app)))
+    assert found is not None
+    assert 0 < int(found[1]) < 30
+    app.text_input(key="until").set_value("tomorrow").run()
+    assert "`tomorrow` is no time in UTC" in words(fine(app))
+    assert "until" not in app.query_params
+    assert "is no time" not in words(fine(app.run()))
+    app.text_input(key="since").set_value("").run()
+    assert "since" not in app.query_params
+    assert "30 findings" in words(fine(app))
 
 
 def test_the_ends_of_a_list_are_ends(visitor: Visitor, tmp_path: Path) -> None:
