@@ -5,7 +5,8 @@ bars have tool tips, marks have words beside them, and every chart comes with a 
 the same (`alt`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -64,7 +65,13 @@ RESULT_COLOURS: Final[Mapping[str, str]] = {
     "abandoned": "#868e96",
     "no outcome": "#c92a2a",
 }
-_TIME_FORMATS: Final[Mapping[str, str]] = {"day": "%d %b", "hour": "%d %b %H:00", "minute": "%H:%M"}
+_TIME_FORMATS: Final[Mapping[str, str]] = {
+    "month": "%b %Y",
+    "week": "%d %b %Y",
+    "day": "%d %b",
+    "hour": "%d %b %H:00",
+    "minute": "%H:%M",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ def findings_by_time(
     Args:
         bars: How many there are; at least one.
         marks: What happened meanwhile.
-        width: How wide a bar is: `day`, `hour` or `minute`.
+        width: How wide a bar is: `month`, `week`, `day`, `hour` or `minute`.
         span: The first and the last time of any run: a time without findings is shown as one.
         window: From when to when the list below is; empty where it is open.
     """
@@ -133,7 +140,9 @@ def findings_by_time(
 
 def _window(window: tuple[str, str], scale: alt.Scale, times: Sequence[str]) -> alt.Chart:
     """Return the time that the list is narrowed to, as a band behind the bars."""
-    since, until = window[0] or min(times), window[1] or max(times)
+    # What lies outside of the chart would be drawn over its axes.
+    since = min(max(window[0], min(times)), max(times))
+    until = min(window[1] or max(times), max(times))
     drawn: alt.Chart = (
         alt.Chart(pa.Table.from_pylist([{"since": since, "until": until}]))
         .mark_rect(color=MARK_COLOUR, opacity=0.25)
@@ -344,19 +353,21 @@ def keys_held(found: Sequence[Identity], streams: Sequence[Stream], size: int) -
         streams: The writers' streams.
         size: How many entries the ledger has, where those that still hold end here.
     """
-    drawn = [one for one in found if one.keys][:MOST_LINES]
+    having = [one for one in found if one.keys]
+    drawn = having[:MOST_LINES]
     if not drawn:
         return None
+    names = _unlike(one.id for one in having)
     lines = len({one.id for one in drawn})
     x = alt.X("since:Q", title="entry", scale=alt.Scale(domain=[0, max(size, 1)]))
     y = alt.Y("identity:N", title=None, axis=alt.Axis(labelLimit=220))
     held = (
-        alt.Chart(pa.Table.from_pylist([_held(one, size) for one in drawn]))
+        alt.Chart(pa.Table.from_pylist([_held(one, names, size) for one in drawn]))
         .mark_bar(height=14, stroke="white", minBandSize=3, color=COLOURS[1], opacity=0.35)
         .encode(x=x, x2="until:Q", y=y, tooltip=tips("identity:N", "keys:N", "roles:N", "span:N"))
     )
     layers = [held]
-    wrote = list(_wrote(drawn, streams))
+    wrote = list(_wrote(drawn, names, streams))
     if wrote:
         layers.append(
             alt.Chart(pa.Table.from_pylist(wrote))
@@ -369,16 +380,27 @@ def keys_held(found: Sequence[Identity], streams: Sequence[Stream], size: int) -
         f"{last_name(one.id)} from entry {one.since} to {one.until or 'the end'}"
         for one in changed[:12]
     )
+    more = len({one.id for one in having}) - lines
+    left = f", without {count(more, 'identity', 'identities')} more" if more else ""
     return Figure(
         alt.layer(*layers).properties(height=ROW * lines + AXIS),
         f"Which of {count(lines, 'identity', 'identities')} held keys from which entry to which, "
-        f"and wrote with them. {said or 'None changed since the ledger was founded'}.",
+        f"and wrote with them{left}. {said or 'None changed since the ledger was founded'}.",
     )
 
 
-def _held(one: Identity, size: int) -> dict[str, Any]:
+def _unlike(ids: Iterable[str]) -> dict[str, str]:
+    """Return what a chart calls identities: by the last part of their names, where one has it."""
+    whole = set(ids)
+    shared = Counter(last_name(one) for one in whole)
     return {
-        "identity": one_line(last_name(one.id), 40),
+        one: one_line(last_name(one) if shared[last_name(one)] == 1 else one, 60) for one in whole
+    }
+
+
+def _held(one: Identity, names: Mapping[str, str], size: int) -> dict[str, Any]:
+    return {
+        "identity": names[one.id],
         "keys": ", ".join(f"{short(key)} ({use})" for key, use in one.keys),
         "roles": one_line(", ".join(one.roles), 120) or "none",
         "since": one.since,
@@ -387,13 +409,15 @@ def _held(one: Identity, size: int) -> dict[str, Any]:
     }
 
 
-def _wrote(drawn: Sequence[Identity], streams: Sequence[Stream]) -> Iterator[dict[str, Any]]:
-    names = {key: one_line(last_name(one.id), 40) for one in drawn for key, _ in one.keys}
+def _wrote(
+    drawn: Sequence[Identity], names: Mapping[str, str], streams: Sequence[Stream]
+) -> Iterator[dict[str, Any]]:
+    whose = {key: names[one.id] for one in drawn for key, _ in one.keys}
     # Of very many streams the largest: nobody sees more bars.
     for stream in sorted(streams, key=lambda one: -one.records)[:MOST_BARS]:
-        if stream.key in names:
+        if stream.key in whose:
             yield {
-                "identity": names[stream.key],
+                "identity": whose[stream.key],
                 "records": stream.records,
                 "since": stream.first,
                 "until": stream.last + 1,

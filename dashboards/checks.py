@@ -241,7 +241,7 @@ def end_words(report: Report) -> str:
 def history(tables: Tables) -> AuthorityHistory:
     """Return who could write what, from the genesis record and the authority documents."""
     rows = tables.rows(
-        "SELECT idx, body FROM entries WHERE kind IN ('genesis', 'authority') ORDER BY idx"
+        "SELECT idx, body FROM governance WHERE kind IN ('genesis', 'authority') ORDER BY idx"
     )
     genesis = read_record(json.loads(rows[0][1]))
     if not isinstance(genesis, Genesis):
@@ -295,7 +295,7 @@ def _until(one: Identity, index: int) -> Identity:
 
 def bindings(tables: Tables) -> tuple[Binding, ...]:
     """Return the valid activations, in the ledger's order."""
-    rows = tables.rows("SELECT idx, body FROM entries WHERE kind = 'activation' ORDER BY idx")
+    rows = tables.rows("SELECT idx, body FROM governance WHERE kind = 'activation' ORDER BY idx")
     found = ((index, json.loads(body)) for index, body in rows)
     return tuple(
         Binding(
@@ -314,7 +314,7 @@ def bindings(tables: Tables) -> tuple[Binding, ...]:
 def switches(tables: Tables) -> tuple[SwitchRecord, ...]:
     """Return the kill switches and safe modes that were engaged and released, in order."""
     rows = tables.rows(
-        "SELECT idx, recorded_at, body FROM entries WHERE kind = 'switch' ORDER BY idx"
+        "SELECT idx, recorded_at, body FROM governance WHERE kind = 'switch' ORDER BY idx"
     )
     found = ((index, at, json.loads(body)) for index, at, body in rows)
     return tuple(

@@ -155,7 +155,7 @@ def differing(tables: Tables, before: str, after: str) -> str:
 def text_of(tables: Tables, digest: str) -> str:
     """Return a contract's text as it was published; empty where it is not there."""
     rows = tables.rows(
-        "SELECT body ->> '$.text' FROM entries WHERE kind = 'contract' "
+        "SELECT body ->> '$.text' FROM governance WHERE kind = 'contract' "
         "AND body ->> '$.digest' = ? ORDER BY idx LIMIT 1",
         digest,
     )

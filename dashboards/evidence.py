@@ -87,7 +87,7 @@ class Proven:
 def around(tables: Tables, entry: Entry) -> Around:
     """Return what stands around an entry."""
     names = tuple(named(entry.record))
-    found = _by_digest(tables, [digest for _, digest in names])
+    found = runs.named_by(tables, [entry.index])
     rests_on = tuple(Link(found[digest], HOW[how][0]) for how, digest in names if digest in found)
     carried = tables.number("SELECT count(*) FROM links WHERE target = ?", entry.index)
     rows = tables.rows(
@@ -135,7 +135,3 @@ def proof_of(ledger: str, tables: Tables, index: int) -> Proven | str:
         identity=proven.identity,
         document=proven.document,
     )
-
-
-def _by_digest(tables: Tables, wanted: list[str]) -> dict[str, Entry]:
-    return {one.digest: one for one in runs.entries_named(tables, wanted)} if wanted else {}

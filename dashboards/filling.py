@@ -165,8 +165,15 @@ SELECT (SELECT count(*) FROM runs) AS runs,
        count(*) FILTER (through AND digest IN (SELECT action FROM ended)) AS ended
 FROM acts
 """
+# The few records by which all others are judged: a page that asks for them passes over no others.
+_GOVERNANCE_TABLE: Final = """
+CREATE TABLE governance AS
+SELECT * FROM entries WHERE kind IN ('genesis', 'authority', 'contract', 'activation', 'switch')
+ORDER BY idx
+"""
 _MADE: Final = (
     _CALLED_TABLE,
+    _GOVERNANCE_TABLE,
     _INCIDENTS_TABLE,
     _STAKES_TABLE,
     _LISTED_TABLE,

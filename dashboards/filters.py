@@ -27,6 +27,7 @@ DEFAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "review": (OPEN, ACKNOWLEDGED),
 }
 PAGE_SIZE: Final = 25
+TIMES: Final = ("since", "until")
 # The times that are told apart: from the year 1000 to the end of 9999, in microseconds.
 FIRST: Final = -30_610_224_000_000_000
 LAST: Final = 253_402_300_799_999_999

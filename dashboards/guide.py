@@ -118,7 +118,7 @@ def _proven() -> Step:
 def _pulled(tables: Tables) -> _Pulled | None:
     """Return the first kill switch that was pulled by somebody who may."""
     rows = tables.rows(
-        "SELECT idx, body ->> '$.reason', identity, recorded_at FROM entries "
+        "SELECT idx, body ->> '$.reason', identity, recorded_at FROM governance "
         "WHERE kind = 'switch' AND service = ? AND body ->> '$.mode' = 'kill' "
         "AND body ->> '$.state' = 'engaged' AND idx NOT IN (SELECT idx FROM findings) "
         "ORDER BY idx LIMIT 1",

@@ -24,7 +24,14 @@ _COLUMNS: Final = (
 _ISO: Final = "%Y-%m-%dT%H:%M:%SZ"
 _END: Final = "TIMESTAMP '9999-12-31 23:59:59'"
 # How wide a bar of the findings' chart is, by how long the ledger's story is.
-_WIDTHS: Final = ((3 * 86_400, "day"), (3 * 3_600, "hour"), (0, "minute"))
+# Nobody tells more than some hundred bars apart, and each of a long story's days costs its bytes.
+_WIDTHS: Final = (
+    (900 * 86_400, "month"),
+    (130 * 86_400, "week"),
+    (3 * 86_400, "day"),
+    (3 * 3_600, "hour"),
+    (0, "minute"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +277,7 @@ class Mark:
 
 
 def bar_width(tables: Tables) -> str:
-    """Return how wide a bar of the findings' chart is: a day, an hour or a minute."""
+    """Return how wide a bar of the findings' chart is: from a minute to a month."""
     first, last = span(tables)
     if not first:
         return "day"
@@ -312,7 +319,7 @@ def marks(tables: Tables) -> tuple[Mark, ...]:
     first, last = span(tables)
     rows = tables.rows(
         "SELECT idx, kind, recorded_at, body ->> '$.version', body ->> '$.mode', "
-        "body ->> '$.state' FROM entries WHERE kind IN ('activation', 'switch') "
+        "body ->> '$.state' FROM governance WHERE kind IN ('activation', 'switch') "
         "AND recorded_at <= ? || '~' AND rtrim(recorded_at, 'Z')::TIMESTAMP "
         f">= rtrim(?, 'Z')::TIMESTAMP - INTERVAL 2 DAY ORDER BY idx DESC LIMIT {MOST_MARKS}",
         last,

@@ -7,6 +7,7 @@ are made, whoever asks: in the app's own process, or in another one (`dashboards
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from dashboards.answers import Answer
 from dashboards.asking import Asked, AskedError, Over
 from dashboards.preparing import Asked as Opening
 from dashboards.preparing import Tell
+from replay.entries import Entries
 from replay.history import History
 from replay.run_choice import ChosenActs, chosen_acts
 from verifier.load import VerifiedLedger, open_ledger, taken_over
@@ -36,6 +38,7 @@ class Desk:
         self.asked = asked
         self._verified = verified
         self._ledger: VerifiedLedger | None = None
+        self._entries: Entries | None = None
         self._history: History | None = None
 
     def ledger(self, tell: Tell) -> VerifiedLedger:
@@ -47,25 +50,36 @@ class Desk:
         """
         if self._ledger is None:
             tell(OPENING, 0.0)
-            self._ledger = (
-                taken_over(self.asked.ledger, Path(self._verified))
-                if self._verified
-                else open_ledger(self.asked.ledger, self.asked.trust)
-            )
+            self._ledger = self._opened()
         return self._ledger
+
+    def _opened(self) -> VerifiedLedger:
+        if self._verified:
+            # Folders for temporary files are cleaned now and then, and not by us.
+            with suppress(FileNotFoundError):
+                return taken_over(self.asked.ledger, Path(self._verified))
+        return open_ledger(self.asked.ledger, self.asked.trust)
+
+    def entries(self, tell: Tell) -> Entries:
+        """Return the ledger's entries, all of which were read once."""
+        self.history(tell)
+        if self._entries is None:
+            raise TypeError("they are read with the history")
+        return self._entries
 
     def history(self, tell: Tell) -> History:
         """Return the ledger as acts and runs."""
         if self._history is None:
-            ledger = self.ledger(tell)
-            self._history = History.of(ledger, step_of(tell, READING, 0.0, READ))
+            # What is asked goes through them again: a ledger that is not long is held.
+            self._entries = Entries(self.ledger(tell))
+            self._history = self._entries.history(step_of(tell, READING, 0.0, READ))
         return self._history
 
     def close(self) -> None:
         """Give the ledger back."""
         if self._ledger is not None:
             self._ledger.close()
-        self._ledger = self._history = None
+        self._ledger = self._history = self._entries = None
 
 
 Answering = Callable[[Desk, Asked, Path, Tell], Answer]

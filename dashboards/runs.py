@@ -215,7 +215,7 @@ def steps(tables: Tables, run: RunHead) -> tuple[Step, ...]:
     ]
     first, last = own[0].index, own[-1].index
     others = tables.rows(
-        f"SELECT {_ENTRY} FROM entries WHERE run = '' AND idx BETWEEN ? AND ? AND "
+        f"SELECT {_ENTRY} FROM governance WHERE idx BETWEEN ? AND ? AND "
         "(kind = 'authority' OR (kind IN ('switch', 'activation', 'contract') AND service = ?)) "
         "ORDER BY idx",
         first,
@@ -226,7 +226,7 @@ def steps(tables: Tables, run: RunHead) -> tuple[Step, ...]:
     found: dict[int, list[FindingRow]] = {}
     for one in findings_of_run(tables, run.digest):
         found.setdefault(one.index, []).append(one)
-    named = _named(tables, entries)
+    named = named_by(tables, [one.index for one in entries])
     moments = {one.digest: one.moment for one in entries if one.kind == "action"}
     return tuple(
         Step(
@@ -289,18 +289,21 @@ def _entry(row: Sequence[Any]) -> Entry:
     return Entry(index=told.pop("idx"), record=json.loads(told.pop("body")), **told)
 
 
-def entries_named(tables: Tables, wanted: Sequence[str]) -> tuple[Entry, ...]:
-    """Return the entries with these digests, in the ledger's order."""
+def entry_named(tables: Tables, digest: str) -> Entry | None:
+    """Return the entry with this digest."""
+    rows = tables.rows(f"SELECT {_ENTRY} FROM entries WHERE digest = ?", digest)
+    return _entry(rows[0]) if rows else None
+
+
+def named_by(tables: Tables, sources: Sequence[int]) -> dict[str, Entry]:
+    """Return the entries that the records of some entries name, by digest."""
+    # By the places that were looked up once: a digest is looked for among all there are.
     rows = tables.rows(
-        f"SELECT {_ENTRY} FROM entries WHERE list_contains(?::VARCHAR[], digest) ORDER BY idx",
-        list(wanted),
+        f"SELECT {_ENTRY} FROM entries WHERE idx IN (SELECT target FROM links "
+        "WHERE source IN (SELECT unnest(?::BIGINT[]))) ORDER BY idx",
+        list(sources),
     )
-    return tuple(_entry(row) for row in rows)
-
-
-def _named(tables: Tables, entries: Sequence[Entry]) -> dict[str, Entry]:
-    wanted = sorted({digest for one in entries for _, digest in named_in(one.record)})
-    return {one.digest: one for one in entries_named(tables, wanted)}
+    return {one.digest: one for one in map(_entry, rows)}
 
 
 def _versions(tables: Tables, run: str) -> tuple[str, ...]:

@@ -25,8 +25,10 @@ from dashboards.filters import (
     FINDINGS,
     INCIDENT_SORTS,
     INCIDENTS,
+    TIMES,
     VIEWS,
     Filter,
+    time_of,
 )
 from dashboards.queries import where_of
 from dashboards.tables import Tables
@@ -45,7 +47,7 @@ _KNOWN: Final[Mapping[str, Sequence[str]]] = {
     "sort": tuple(INCIDENT_SORTS),
 }
 # A page is no part of a view.
-_ASKED: Final = frozenset({*FACETS, "q", "sort", "view", "since", "until"})
+_ASKED: Final = frozenset({*FACETS, *TIMES, "q", "sort", "view"})
 
 
 class ViewsError(VerifierError):
@@ -105,7 +107,7 @@ def same(one: Filter, other: Filter) -> bool:
 def _kept(chosen: Filter) -> Filter:
     sets = {name: tuple(sorted(kept)) for name, kept in chosen.chosen.items() if kept}
     words = " ".join(chosen.search.lower().split())
-    return Filter(sets, words, DEFAULT_SORT, 1, INCIDENTS)
+    return Filter(sets, words, DEFAULT_SORT, 1, INCIDENTS, chosen.since, chosen.until)
 
 
 def as_toml(chosen: Filter, name: str = "Name it here") -> str:
@@ -202,6 +204,8 @@ def _parameters(query: str, where: str) -> Mapping[str, list[str]]:
         if name not in _ASKED:
             known = ", ".join(sorted(_ASKED))
             raise ViewsError(f"{where}: the query names {name!r}, and may name {known}")
+        if name in TIMES and any(one and not time_of(one) for one in values):
+            raise ViewsError(f"{where}: {name} is {values[0]!r}, and may be 2026-03-01 or a time")
         known_values = _KNOWN.get(name)
         odd = [one for one in values if one and known_values and one not in known_values]
         if odd:

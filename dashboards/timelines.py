@@ -14,7 +14,6 @@ from dashboards.answers import Answer, Stored, Writing
 from dashboards.asking import Over, TimelineAsked
 from dashboards.preparing import Tell
 from dashboards.replaying import READ, Desk, chosen, step_of, whose
-from replay.entries import Entries
 from replay.reports.timeline_tables import tables
 from replay.reports.timeline_words import difference, headline, limits, means, sentences
 from replay.steps import NOW, Difference
@@ -103,7 +102,7 @@ def told(desk: Desk, over: Over, tell: Tell) -> Timeline:
     ledger, history = desk.ledger(tell), desk.history(tell)
     acts = chosen(history, ledger, over)
     step = step_of(tell, TELLING, READ, 1.0)
-    return timeline(Entries(ledger), history, acts, asked=over.said(), step=step)
+    return timeline(desk.entries(tell), history, acts, asked=over.said(), step=step)
 
 
 def answer_timeline(desk: Desk, asked: TimelineAsked, folder: Path, tell: Tell) -> Answer:
@@ -187,11 +186,15 @@ def _by_entry(
 def _counts(found: Stored, name: str, entries: list[int]) -> dict[int, int]:
     # The names of tables are this module's own.
     query = f'SELECT entry, count(*) FROM "{name}" WHERE list_contains(?::BIGINT[], entry)'  # noqa: S608
+    if name == "evidence":
+        return _numbers(found, f"{query} GROUP BY entry", entries)
     # What is judged then is not counted again because it is judged now.
-    under = " AND under = 'then'" if name != "evidence" else ""
-    return {
-        int(entry): int(n) for entry, n in found.rows(f"{query}{under} GROUP BY entry", entries)
-    }
+    then = _numbers(found, f"{query} AND under = 'then' GROUP BY entry", entries)
+    return {**_numbers(found, f"{query} GROUP BY entry", entries), **then}
+
+
+def _numbers(found: Stored, query: str, entries: list[int]) -> dict[int, int]:
+    return {int(entry): int(number) for entry, number in found.rows(query, entries)}
 
 
 def _differing(

@@ -81,7 +81,7 @@ def published(tables: Tables) -> tuple[Published, ...]:
     """Return the contracts that were published in a ledger, in order."""
     rows = tables.rows(
         "SELECT min(idx), body ->> '$.digest', any_value(body ->> '$.version'), "
-        "any_value(body ->> '$.service') FROM entries WHERE kind = 'contract' "
+        "any_value(body ->> '$.service') FROM governance WHERE kind = 'contract' "
         "GROUP BY body ->> '$.digest' ORDER BY min(idx)"
     )
     return tuple(Published(*row) for row in rows)
@@ -105,7 +105,7 @@ def library() -> tuple[str, ...]:
 def text_in_force(tables: Tables, service: str = "") -> str:
     """Return the text of the contract that a service was under last; empty where none is told."""
     rows = tables.rows(
-        "SELECT c.body ->> '$.text' FROM entries a JOIN entries c ON c.kind = 'contract' "
+        "SELECT c.body ->> '$.text' FROM governance a JOIN governance c ON c.kind = 'contract' "
         "AND c.body ->> '$.digest' = a.body ->> '$.digest' WHERE a.kind = 'activation' "
         "AND (? = '' OR a.body ->> '$.service' = ?) ORDER BY a.imported, "
         "a.body ->> '$.effective_at' DESC, a.idx DESC LIMIT 1",

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from dashboards.words import count, seconds
 from ledger import AuthorityHistory
 from ledger.checkpoint import NoteSignature, VerifierKey, parse_note
-from ledger.cosignature import check_cosignatures, parse_line
+from ledger.cosignature import SKEW, check_cosignatures, parse_line
 from ledger.errors import LedgerError
 from ledger.keys import fingerprint
 from ledger.source import Source
@@ -77,11 +77,17 @@ def witnesses(
         )
         for one in trust.witnesses
     }
+    # As the verification has it: a key of the ledger's own is nobody else's word.
+    others = [one for one in trust.witnesses if not found[one.public_key].own]
+    latest = None if trust.at is None else trust.at + SKEW
     with closing(open_source(source)) as store:
         lines = _lines(store)
         for at, note in store.checkpoints():
             if at <= size:
-                _confirm(found, trust.witnesses, at, note, lines.get(at, ()))
+                parsed = parse_note(note)
+                signed = (*parsed.signatures, *lines.get(at, ()))
+                for one in others:
+                    _confirm(found, one, at, parsed.text, signed, latest)
     return Witnesses(_asks(trust), tuple(found.values()))
 
 
@@ -94,21 +100,25 @@ def _lines(store: Source) -> Mapping[int, list[NoteSignature]]:
 
 def _confirm(
     found: dict[bytes, Witness],
-    known: Sequence[VerifierKey],
+    witness: VerifierKey,
     size: int,
-    note: bytes,
+    text: str,
     lines: Sequence[NoteSignature],
+    latest: int | None,
 ) -> None:
-    """Count what the witnesses say of one head. Heads come by size, so the last is the largest."""
-    parsed = parse_note(note)
+    """Count what a witness says of one head. Heads come by size, so the last is the largest."""
     try:
-        held = check_cosignatures(parsed.text, (*parsed.signatures, *lines), known)
+        held = check_cosignatures(text, lines, [witness])
     except LedgerError:
         # It was right when it was verified: the store was written to since, which the page says.
         return
-    latest = {one.witness.public_key: one.at for one in sorted(held, key=lambda one: one.at)}
-    for key, at in latest.items():
-        found[key] = replace(found[key], heads=found[key].heads + 1, size=size, at=at)
+    times = [one.at for one in held if latest is None or one.at <= latest]
+    if times:
+        key = witness.public_key
+        known = found[key]
+        # The same key under two names is one witness, and may have said the same of a head.
+        heads = known.heads + (known.size != size)
+        found[key] = replace(known, heads=heads, size=size, at=max(times))
 
 
 def _asks(trust: Trust | None) -> str:

@@ -1,6 +1,6 @@
 """Answers of replay in the background: one at a time for a ledger, in a process of its own.
 
-To judge a ledger again takes as long as to verify it, and a page must not wait for that in silence.
+To read a long ledger and judge it takes minutes, and a page must not wait for that in silence.
 A question is asked in a thread; of a ledger that is not short another process answers it, which
 keeps the verified ledger for the next question, and ends when nobody has asked for a while: what
 it took of the memory is then given back.

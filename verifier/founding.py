@@ -84,14 +84,19 @@ class Founding:
         self._identity = lru_cache(maxsize=4096)(self._identity_in)
 
     @classmethod
-    def read(cls, store: Source, trust: Trust | None) -> "Founding":
+    def read(cls, store: Source, trust: Trust | None, size: int | None = None) -> "Founding":
         """Check genesis against the trust file, and every authority document in its order.
+
+        Args:
+            store: What is read.
+            trust: The trust file.
+            size: How many entries are meant, where others may have come since.
 
         Raises:
             BrokenLedgerError: One of them fails.
         """
         genesis_digest, genesis = _pinned_genesis(store, trust)
-        ahead = _ahead(store)
+        ahead = _ahead(store, size)
         if not ahead.authority:
             raise _no_authority(store)
         return cls(genesis_digest, genesis.origin, _folded(genesis, ahead), ahead)
@@ -263,13 +268,13 @@ def _no_authority(store: Source) -> BrokenLedgerError:
     return BrokenLedgerError(1, 0, "authority", "there is no authority document")
 
 
-def _ahead(store: Source) -> Ahead:
+def _ahead(store: Source, size: int | None = None) -> Ahead:
     """Collect the governance records, in index order.
 
     It ends where one cannot be read or does not match its header: the steps after this meet the
     same entry, and say what is wrong with it.
     """
-    ahead = Ahead(_size(store))
+    ahead = Ahead(_size(store) if size is None else size)
     for index, raw in sorted(_marked(store).items()):
         if ahead.size is not None and index >= ahead.size:
             break

@@ -58,10 +58,11 @@ class Handed:
         Raises:
             BrokenLedgerError: The store has another beginning by now.
         """
-        founding = Founding.read(store, self.trust)
+        size = self.report.ledger.size
+        # Who may write is as it was: a document that came since may say otherwise of the past.
+        founding = Founding.read(store, self.trust, size)
         if founding.genesis != self.genesis:
             raise BrokenLedgerError(0, 2, "changed", "this is another ledger by now")
-        size = self.report.ledger.size
         if self.proven and isinstance(store, Store):
             return Proven(store, founding, self.trust, size, Left(str(folder)))
         return Exactly(store, founding, self.trust, size, self.erasures)

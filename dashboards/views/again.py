@@ -124,7 +124,8 @@ def _parts(found: Stored, one: Decided) -> None:
     told = [count(one.counts[name], *NAMES[name]) for name in NAMES]
     cited = one.counts["evidence"]
     told += [f"{cited:,} {'piece' if cited == 1 else 'pieces'} of evidence"] if cited else []
-    label = f"{', '.join(told[:-1])} and {told[-1]}, as of then"
+    whose = "as of then" if one.then else "under the contract now in force"
+    label = f"{', '.join(told[:-1])} and {told[-1]}, {whose}"
     parts.folded(label, f"parts-{one.entry}", partial(_tables, found, one))
 
 

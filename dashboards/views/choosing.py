@@ -57,9 +57,17 @@ def _changed() -> None:
     chosen = {**before.chosen, **{name: tuple(state[name]) for name in WIDGETS}}
     kept = {name: values for name, values in chosen.items() if values}
     asked = replace(before, chosen=kept, search=state["q"] or "", sort=state["sort"], page=1)
-    given = [str(state[name] or "").strip() for name in TIMES]
-    state[_REFUSED] = [text for text in given if text and not time_of(text)]
-    session.go(asked.between(*given).parameters())
+    since, until = (_time(name, getattr(before, name)) for name in TIMES)
+    session.go(asked.between(since, until).parameters())
+
+
+def _time(name: str, before: str) -> str:
+    """Return the time that was typed; the one before, and a word of it, where it is none."""
+    given = str(st.session_state[name] or "").strip()
+    if given and not time_of(given):
+        st.session_state[_REFUSED] = given
+        return before
+    return given
 
 
 def _viewed() -> None:
@@ -110,7 +118,8 @@ def _times() -> None:
     """Let the reader choose a time: bars of the chart do the same for the mouse."""
     for name, label in TIMES.items():
         st.text_input(label, key=name, placeholder="2026-03-01", on_change=_changed)
-    for text in st.session_state.pop(_REFUSED, []):
+    text = st.session_state.pop(_REFUSED, "")
+    if text:
         st.warning(f"{code(text)} is no time in UTC. Write 2026-03-01 or 2026-03-01T09:00:00Z.")
 
 

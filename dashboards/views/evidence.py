@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboards import evidence, runs, session
+from dashboards import evidence, markup, runs, session
 from dashboards.evidence import Around, Link, Proven
 from dashboards.filters import number
 from dashboards.opening import Shown
@@ -70,8 +70,7 @@ def _found(tables: Tables, asked: str) -> Entry | None:
     index = number(asked)
     if index is not None:
         return runs.entry(tables, index)
-    found = runs.entries_named(tables, [asked.lower()])
-    return found[0] if found else None
+    return runs.entry_named(tables, asked.lower())
 
 
 def _entry(entry: Entry) -> None:
@@ -86,10 +85,8 @@ def _entry(entry: Entry) -> None:
         ("contract in force", entry.version),
         ("digest of the record", short(entry.digest)),
     )
-    with st.container(border=True), st.grid(4, min_column_width=210, gap=("xsmall", "small")):
-        for label, value in told:
-            if value:
-                parts.named(label, value)
+    with st.container(border=True):
+        st.html(markup.facts(told))
     if entry.run:
         parts.run_link("Open its run", entry.run, at=entry.index)
     st.header("What it says", anchor=False)

@@ -9,7 +9,7 @@ from dashboards import runs, session
 from dashboards.queries import FindingRow
 from dashboards.runs import Entry, RunHead
 from dashboards.tables import Tables
-from dashboards.views import acts, parts
+from dashboards.views import acts, again, parts
 from dashboards.words import code, count, plain
 from verifier.findings import Finding
 
@@ -76,6 +76,7 @@ def one(
                 finding=row.id,
                 chosen=session.carried(),
                 icon=":material/rate_review:",
+                more=again.kept(),
             )
         _why(found)
         _body(found)

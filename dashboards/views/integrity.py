@@ -88,7 +88,7 @@ def _found(report: Report) -> None:
     if not found:
         return
     st.header(f"{count(len(found), 'integrity finding')}", anchor="integrity-findings")
-    parts.opening(
+    parts.frame(
         [
             {
                 "entry": one.index,
@@ -100,7 +100,6 @@ def _found(report: Report) -> None:
             for one in found[:SHOWN]
         ],
         "Integrity findings: entry, check, what it asks for, what was there, id",
-        key="integrity_findings",
     )
     if len(found) > SHOWN:
         st.caption(f"These are the first {SHOWN}; `writ verify --format jsonl` lists all.")

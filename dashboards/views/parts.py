@@ -172,7 +172,9 @@ def frame(rows: Sequence[Mapping[str, object]], alt: str, height: int | None = N
 
 
 def opening(rows: Sequence[Mapping[str, object]], alt: str, key: str) -> None:
-    """Show a short table whose rows open an entry: the one that stands under `entry`.
+    """Show a short table; of a row that is selected, the entry that stands under `entry` is linked.
+
+    A link, because a page that leads on by itself leaves an address of neither page behind.
 
     Args:
         rows: Its rows, each with an `entry`.
@@ -183,15 +185,14 @@ def opening(rows: Sequence[Mapping[str, object]], alt: str, key: str) -> None:
         list(rows),
         hide_index=True,
         height="content",
-        alt=f"{alt}. Select a row to open its entry",
+        alt=f"{alt}. Of a row that is selected the entry is linked below",
         key=key,
         on_select="rerun",
         selection_mode="single-row",
     )
-    selected = chosen.selection.rows
-    if selected:
-        index = str(rows[selected[0]]["entry"])
-        st.switch_page(session.EVIDENCE, query_params={"entry": [index]})
+    for row in chosen.selection.rows[:1]:
+        index = int(str(rows[row]["entry"]))
+        entry_link(f"Open entry {index}", index)
 
 
 def figure(drawn: Figure | None) -> None:

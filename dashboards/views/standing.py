@@ -8,7 +8,7 @@ from dashboards import charts, checks, session
 from dashboards.covered import Covered, covered
 from dashboards.opening import Shown
 from dashboards.views import parts
-from dashboards.words import STATES, count, last_name, share, short, when
+from dashboards.words import REVIEWS, STATES, count, last_name, share, short, when
 
 
 def witnesses(shown: Shown) -> None:
@@ -44,6 +44,13 @@ def coverage(shown: Shown) -> None:
         "What the entries call for, and how much of it is here. What was done and never recorded "
         "is in no such number: `writ verify --against FILE` compares with another source."
     )
+    withheld = shown.tables.report.conformance.records.get("withheld", 0)
+    if withheld:
+        st.info(
+            f"{count(withheld, 'record')} of this bundle are withheld. What they would say is in "
+            "none of these numbers: ask for the whole ledger."
+        )
+        return
     rows = covered(shown.tables, shown.streams)
     with st.grid(3, min_column_width=240, gap=("xsmall", "small")):
         for one in rows:
@@ -57,7 +64,12 @@ def _covered(one: Covered) -> None:
         # All but one in a million is not all.
         st.text(told + (f", {share(one.there, one.wanted)}" if one.wanted else ""))
         if one.findings:
-            there = {"rule": list(one.rules), "view": ["findings"], "result": list(STATES)}
+            there = {
+                "rule": list(one.rules),
+                "view": ["findings"],
+                "result": list(STATES),
+                "review": list(REVIEWS),
+            }
             st.page_link(
                 session.INBOX,
                 label=f"{count(one.findings, 'finding')}",

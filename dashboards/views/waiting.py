@@ -22,29 +22,23 @@ ANSWERS: Final = 8
 
 
 @st.cache_resource(max_entries=LEDGERS, show_spinner=False, on_release=Bench.close)
-def _bench(
-    ledger: str, trust: str, size: int, root: str, _opening: Opening, _left: Folder
-) -> Bench:
+def _bench(ledger: str, verified: str, size: int, _opening: Opening, _left: Folder) -> Bench:
     """Begin to answer questions about a ledger as it was verified, for all who ask."""
-    del ledger, trust, root
+    del ledger, verified
     return Bench(_opening, size, _left)
 
 
 @st.cache_resource(max_entries=ANSWERS, show_spinner=False, on_release=Question.stop)
-def _question(
-    ledger: str, trust: str, root: str, key: str, _bench: Bench, _asked: Asked
-) -> Question:
+def _question(ledger: str, verified: str, key: str, _bench: Bench, _asked: Asked) -> Question:
     """Ask a question, once for all who want to know."""
-    del ledger, trust, root, key
+    del ledger, verified, key
     return Question(_bench, _asked)
 
 
 @st.cache_resource(max_entries=ANSWERS, show_spinner=False, on_release=Question.stop)
-def _passing(
-    ledger: str, trust: str, root: str, key: str, _bench: Bench, _asked: Asked
-) -> Question:
+def _passing(ledger: str, verified: str, key: str, _bench: Bench, _asked: Asked) -> Question:
     """Ask what whoever goes from run to run asks: it puts no answer out that took minutes."""
-    del ledger, trust, root, key
+    del ledger, verified, key
     return Question(_bench, _asked)
 
 
@@ -62,15 +56,21 @@ def answer_to(asked: Asked) -> Stored | None:
 
 
 def _asked(asked: Asked) -> Question:
+    kept = _passing if isinstance(asked, TimelineAsked) else _question
+    return kept(*_where(asked))
+
+
+def _where(asked: Asked) -> tuple[str, str, str, Bench, Asked]:
+    """Return what a question is kept by: the verification that is shown, and what is asked."""
     visit = session.current()
-    trust, digest = read_trust(visit.source)
     if not isinstance(visit.result, Shown):
         raise TypeError("only of a ledger that holds is anything asked")
+    trust, _ = read_trust(visit.source)
     ledger, tables = visit.source.ledger, visit.result.tables
-    at = tables.report.ledger
-    bench = _bench(ledger, digest, at.size, at.root, Opening(ledger, trust), tables.folder)
-    kept = _passing if isinstance(asked, TimelineAsked) else _question
-    return kept(ledger, digest, at.root, key_of(asked), bench, asked)
+    # Each verification has a folder of its own, by whatever trust file and of whatever size.
+    verified, size = tables.folder.name, tables.report.ledger.size
+    bench = _bench(ledger, verified, size, Opening(ledger, trust), tables.folder)
+    return ledger, verified, key_of(asked), bench, asked
 
 
 @st.fragment(run_every=TICK_SECONDS)
@@ -105,12 +105,13 @@ def _problem(asked: Asked, found: Problem) -> None:
     if found.do:
         st.text(plain(found.do))
     st.caption(f"code {code(found.code)}")
-    st.button("Ask again", key=f"ask_again-{_kind(asked)}", on_click=_forget)
+    st.button("Ask again", key=f"ask_again-{_kind(asked)}", on_click=_forget, args=(asked,))
 
 
-def _forget() -> None:
-    _question.clear()
-    _passing.clear()
+def _forget(asked: Asked) -> None:
+    """Ask this anew, and leave what others have asked as it is."""
+    kept = _passing if isinstance(asked, TimelineAsked) else _question
+    kept.clear(*_where(asked))
 
 
 def head(found: Stored) -> None:

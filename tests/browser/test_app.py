@@ -186,7 +186,13 @@ def test_a_bar_is_a_time(app: App, page: Page) -> None:
     settle(page)
     assert total.inner_text() != before
     page.get_by_role("button", name="Clear all").click()
-    expect(page).to_have_url(re.compile(r"/(\?view=findings)?$"))
+    expect(page).to_have_url(f"{app.address}/")
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"since=2026-[^&]+&until=2026-"))
+    page.go_back()
+    settle(page)
+    expect(page).to_have_url(f"{app.address}/?view=findings")
+    assert total.inner_text() == before
 
 
 def test_nothing_warns(app: App, page: Page) -> None:
@@ -216,12 +222,17 @@ def test_a_broken_ledger_is_announced_on_every_page(broken_app: App, page: Page,
 
 
 def test_a_row_of_a_table_opens_its_entry(app: App, page: Page) -> None:
-    """Selecting an activation leads to its record."""
+    """Of an activation that is selected there is a link to its record, and back is back."""
     page.goto(f"{app.address}/integrity")
     settle(page)
     table = page.locator(".st-key-activations .dvn-scroller")
     table.scroll_into_view_if_needed()
     # The first row's box, under the heads of the columns: a table is drawn, and has no elements.
     table.click(position={"x": 18, "y": 52})
+    page.get_by_role("link", name="Open entry").click()
     expect(page).to_have_url(re.compile(r"/evidence\?entry=\d+$"))
     expect(shown(page, "activation").first).to_be_visible()
+    page.go_back()
+    settle(page)
+    expect(page).to_have_url(f"{app.address}/integrity")
+    expect(shown(page, "What was checked")).to_be_visible()

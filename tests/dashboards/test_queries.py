@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from dashboards import queries
+from dashboards import charts, queries
 from dashboards.filling import state_of
 from dashboards.filters import PAGE_SIZE, SORTS, Filter
 from dashboards.tables import Tables
 from dashboards.words import STATES
+from ledger.encoding import digest
 from tests.dashboards.ledgers import HOSTILE, desk, empty, hostile, many, tables
+from tests.verifier.forge import SERVICE, Desk
 
 ALL = Filter({})
 
@@ -140,6 +142,32 @@ def test_time_is_cut_to_bars(of_many: Tables) -> None:
     assert sum(bar.findings for bar in bars) == queries.findings(of_many, ALL).total
     assert all(re.fullmatch(r"2026-03-01T09:0\d:00Z", bar.start) for bar in bars)
     assert bars[0].end == "2026-03-01T09:01:00Z"
+
+
+@pytest.mark.parametrize(
+    ("last", "width"),
+    [
+        ("2026-03-01T13:00:00.000000Z", "hour"),
+        ("2026-03-20T12:00:00.000000Z", "day"),
+        ("2026-12-20T12:00:00.000000Z", "week"),
+        ("2030-03-01T12:00:00.000000Z", "month"),
+    ],
+)
+def test_a_long_story_has_wide_bars(tmp_path: Path, last: str, width: str) -> None:
+    """However long: each finding is in a bar, and each bar as wide as it says it is."""
+    forge = Desk()
+    forge.paid(look=False)
+    late = forge.make("run", "agent", phase="opened", service=SERVICE)
+    forge.submit("agent", late, at=last)
+    run = digest(late)
+    paid = {"run": run, "tool": "pay", "params": {"amount": 5}}
+    forge.submit("agent", forge.make("action", "agent", **paid), at=last)
+    there = tables(forge, tmp_path)
+    assert queries.bar_width(there) == width
+    bars = queries.by_time(there, ALL)
+    assert sum(bar.findings for bar in bars) == queries.findings(there, ALL).total
+    assert len({bar.start for bar in bars}) == 2
+    assert charts.findings_by_time(bars, (), width).alt.startswith("Bar chart")
 
 
 def test_what_changed_the_rules_is_marked(at_desk: Tables) -> None:

@@ -1,5 +1,7 @@
 """On whose word a ledger stands: witnesses, what it covers, and keys over time."""
 
+import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,12 +9,15 @@ import pytest
 
 from dashboards import charts, checks, session
 from dashboards.covered import Covered, covered
+from dashboards.filters import Filter
 from dashboards.opening import Shown, Source, opened
 from dashboards.witnesses import Witness, witnesses
+from dashboards.words import REVIEWS
+from ledger.bundle_writing import write_bundle
 from tests.dashboards.ledgers import desk, shown
 from tests.dashboards.visits import Visitor, fine, saved, words
 from tests.verifier.forge import Desk, witness_of
-from verifier.load import verify_ledger
+from verifier.load import open_source, verify_ledger
 
 W1, W2 = witness_of("w1.example"), witness_of("w2.example")
 OWN = witness_of("own.example", "head")
@@ -47,20 +52,22 @@ def test_each_witness_is_listed_with_what_it_said(cosigned: tuple[Desk, Path]) -
     assert told == {
         ("w1.example", False, 2, last, 200),
         ("w2.example", False, 1, first, 95),
-        ("own.example", True, 1, last, 200),
+        ("own.example", True, 0, 0, 0),
     }
     assert found.asks == (
         "The trust file names 3 witnesses; 1 of them must have cosigned a head, within 1 h 0 min."
     )
     earlier = witnesses(str(path), trust, authority, first).rows
     assert {row.size for row in earlier} == {first, 0}
+    early = replace(trust, at=NOON - 200)
+    assert [row.heads for row in witnesses(str(path), early, authority, last).rows] == [1, 1, 0]
     assert Witness("w", "k").last() == "never"
     assert Witness("w", "k", at=NOON).last() == "2026-03-01 12:00:00 UTC"
     assert Witness("w", "k", at=2**62).last() == f"{2**62} seconds after 1970"
 
 
 def test_a_line_that_was_changed_since_counts_for_nothing(cosigned: tuple[Desk, Path]) -> None:
-    """The verification would have broken there: it is no word of that witness any more."""
+    """The verification would have broken there: it is no word of that witness, and others' are."""
     forge, path = cosigned
     (size, name, key_id, at, raw), *others = forge.cosignatures
     forge.cosignatures = [(size, name, key_id, at, raw.replace(raw[-40:-36], b"AAAA")), *others]
@@ -69,7 +76,7 @@ def test_a_line_that_was_changed_since_counts_for_nothing(cosigned: tuple[Desk, 
     trust = replace(forge.trust(), witnesses=(W1, W2))
     authority = checks.history(shown(desk(), path.parent).tables)
     rows = witnesses(str(path), trust, authority, 100).rows
-    assert [row.heads for row in rows] == [1, 0]
+    assert [row.heads for row in rows] == [1, 1]
 
 
 def test_no_trust_file_and_no_witness_are_told_apart() -> None:
@@ -138,7 +145,22 @@ def test_what_coverage_counts_the_verifier_found(visitor: Visitor, tmp_path: Pat
     assert codes
     assert sum(any(code in link for link in links) for code in set(codes)) == len(set(codes))
     for link in links:
-        assert "view=findings" in link
+        chosen = Filter.unpacked(link)
+        assert chosen.of_findings
+        assert chosen.chosen["review"] == REVIEWS
+
+
+def test_what_a_bundle_withholds_is_not_missing(visitor: Visitor, tmp_path: Path) -> None:
+    """Nobody can count what was kept back: it is said, and no share is shown."""
+    path, trust = saved(desk(), tmp_path)
+    bundle = tmp_path / "some.zip"
+    with closing(open_source(path)) as store:
+        kinds = [json.loads(row.record or b"{}")["kind"] for row in store.rows(stop=store.size())]
+        write_bundle(store, bundle, lambda index: kinds[index] != "outcome")
+    visitor.starts(bundle, trust)
+    shown = words(fine(visitor.opens(session.INTEGRITY)))
+    assert "of this bundle are withheld" in shown
+    assert "outcomes of what was let through" not in shown
 
 
 def test_keys_over_time(tmp_path: Path) -> None:
@@ -160,10 +182,21 @@ def test_keys_over_time(tmp_path: Path) -> None:
     assert any(int(str(row["until"])) < result.tables.report.ledger.size for row in held)
     assert "lead from entry 1 to" in figure.alt
     assert charts.keys_held((), result.streams, 5) is None
+    one, *_ = found
+    alike = (one, replace(one, id=f"spiffe://elsewhere.example/{one.id.rpartition('/')[2]}"))
+    both = charts.keys_held(alike, (), 5)
+    assert both is not None
+    ((held, *_),) = [_rows(both.chart.to_dict())]
+    assert {row["identity"] for row in held} == {each.id for each in alike}
+    many = [replace(one, id=f"spiffe://shop.example/{number}") for number in range(50)]
+    cut = charts.keys_held(many, (), 5)
+    assert cut is not None
+    assert "without 10 identities more" in cut.alt
 
 
 def _rows(spec: dict[str, object]) -> list[list[dict[str, object]]]:
     """Return what each layer of a chart draws."""
     datasets: dict[str, list[dict[str, object]]] = spec["datasets"]  # type: ignore[assignment]
     layers: list[dict[str, dict[str, str]]] = spec["layer"]  # type: ignore[assignment]
-    return [datasets[layer["data"]["name"]] for layer in layers]
+    shared: dict[str, str] = spec.get("data", {})  # type: ignore[assignment]
+    return [datasets[layer.get("data", shared)["name"]] for layer in layers]

@@ -1,5 +1,6 @@
 """A run's steps decided again: on its page what the command says, in its place, and when asked."""
 
+import re
 import threading
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from dashboards.preparing import Tell
 from dashboards.views import waiting
 from dashboards.views.again import AGAIN
 from dashboards.views.exporting import OFFER
+from ledger.encoding import digest
 from replay.entries import Entries
-from replay.history import History
 from replay.run_choice import Choice, chosen_acts
 from replay.steps import Judged
 from replay.timeline import timeline
@@ -24,12 +25,20 @@ from tests.dashboards.ledgers import HOSTILE, hostile
 from tests.dashboards.replay_ledgers import text
 from tests.dashboards.replay_visits import PATIENCE_SECONDS, column
 from tests.dashboards.visits import Visitor, fine, saved, words
-from tests.verifier.forge import Desk
+from tests.verifier.forge import SERVICE, Desk, Forge, identity
 from verifier.load import open_ledger
 
 pytestmark = pytest.mark.usefixtures("forgotten_at_last", "patient")
 
 NOT_LIFTED = "No approval by somebody with the role refunds-lead stands before it."
+
+
+class _Uncontracted(Desk):
+    """A desk at which nothing was published yet."""
+
+    def __init__(self) -> None:
+        Forge.__init__(self)
+        self.who = "agent"
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +101,10 @@ def test_what_it_was_decided_on_is_what_the_engine_says(
     """Facts and rules, all of them, and only once somebody opens them."""
     entry = _pays(ledger)[1]
     with open_ledger(ledger[0]) as opened:
-        history = History.of(opened)
+        entries = Entries(opened)
+        history = entries.history()
         acts = chosen_acts(history, Choice(run="two payments"))
-        steps = {one.act.index: one for one in timeline(Entries(opened), history, acts).steps}
+        steps = {one.act.index: one for one in timeline(entries, history, acts).steps}
     then, now = steps[entry].then, steps[entry].now
     assert isinstance(then, Judged)
     assert isinstance(now, Judged)
@@ -107,6 +117,50 @@ def test_what_it_was_decided_on_is_what_the_engine_says(
     names = list(map(str, column(app, "Fact")))
     assert sorted(names) == sorted(one.name for one in (*then.facts, *now.facts))
     assert set(map(str, column(app, "Under"))) == {"then", "now"}
+
+
+def test_now_is_what_is_in_force_and_not_what_will_be(visitor: Visitor, tmp_path: Path) -> None:
+    """A contract that was activated for next year says nothing of today."""
+    forge = Desk()
+    forge.publish("2.0.0", text=text())
+    run = forge.open_run(ref="a payment")
+    right = {"effect": "allow", "reasons": []}
+    forge.act(run, "pay", {"amount": 60, "customer": "C-1"}, turn=0, decision=right)
+    later = text("2.1.0", 50)
+    of = {"service": SERVICE, "version": "2.1.0", "digest": digest(later.encode())}
+    forge.submit("author", forge.make("contract", "author", text=later, **of))
+    forge.submit(
+        "activator",
+        forge.make(
+            "activation",
+            "activator",
+            **of,
+            approved_by=[identity("activator")],
+            effective_at="2027-03-01T09:00:00.000000Z",
+        ),
+    )
+    forge.sign_head()
+    visitor.starts(*saved(forge, tmp_path))
+    shown = words(fine(visitor.opens(session.RUN, ref="a payment")))
+    assert "**Decided again:** **allowed** under `2.0.0`, as recorded" in shown
+    assert "in force now" not in shown
+
+
+def test_an_action_before_any_contract_has_rules_of_now(visitor: Visitor, tmp_path: Path) -> None:
+    """What it is said to be now can be looked at like any other decision."""
+    forge = _Uncontracted()
+    run = forge.submit("agent", forge.make("run", "agent", phase="opened", service=SERVICE))[0]
+    paid = {"run": run, "tool": "pay", "params": {"amount": 60, "customer": "C"}, "turn": 0}
+    forge.submit("agent", forge.make("action", "agent", **paid))
+    forge.publish("2.0.0", text=text())
+    forge.sign_head()
+    visitor.starts(*saved(forge, tmp_path))
+    app = fine(visitor.opens(session.RUN, run=run))
+    shown = words(app)
+    assert "no contract was in force · **allowed** under `2.0.0`, in force now" in shown
+    (label,) = (one.label for one in app.expander if "rules" in one.label)
+    assert "0 rules" not in label
+    assert label.endswith("under the contract now in force")
 
 
 def test_a_long_ledger_is_decided_again_on_request(
@@ -166,6 +220,13 @@ def test_a_hostile_run_is_decided_again_too(visitor: Visitor, tmp_path: Path) ->
     """Whatever an agent wrote: what is derived from it is shown, and is no markup."""
     visitor.starts(*saved(hostile(), tmp_path))
     app = fine(visitor.opens(session.RUN, ref=HOSTILE))
-    told = [str(one.value) for one in app.markdown if "Decided again" in str(one.value)]
-    assert told
-    assert not any("<script>" in one for one in told)
+    assert "Decided again" in words(app)
+    for line in [one for one in app.expander if "as of then" in one.label]:
+        app.session_state[str(line.proto.id)] = True
+    labels = [one.label for one in app.expander]
+    for said in [*(str(one.value) for one in (*app.markdown, *app.caption)), *labels]:
+        # Inside of code, nothing is markup.
+        assert "<script>" not in re.sub(r"(`+).+?\1", "", said)
+    for body in (str(one.proto.body) for one in app.get("html")):
+        assert "<script" not in body
+        assert "<img" not in body

@@ -95,9 +95,11 @@ def test_the_list_is_narrowed_to_a_time(visitor: Visitor, tmp_path: Path) -> Non
     found = re.search(r"(\d+) findings, 1 to", words(fine(app)))
     assert found is not None
     assert 0 < int(found[1]) < 30
-    app.text_input(key="until").set_value("tomorrow").run()
-    assert "`tomorrow` is no time in UTC" in words(fine(app))
-    assert "until" not in app.query_params
+    narrowed = app.query_params
+    for name in ("until", "since"):
+        app.text_input(key=name).set_value("tomorrow").run()
+        assert "`tomorrow` is no time in UTC" in words(fine(app))
+        assert app.query_params == narrowed
     assert "is no time" not in words(fine(app.run()))
     app.text_input(key="since").set_value("").run()
     assert "since" not in app.query_params

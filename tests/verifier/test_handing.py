@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from contracts.withholding import Mark
 from ledger.bundle_writing import write_bundle
 from ledger.store import Store
 from tests.verifier.forge import SERVICE, Desk
-from verifier import handing
+from verifier import handing, load
 from verifier.entries import BrokenLedgerError
 from verifier.errors import NotVerifiedError, SourceError
 from verifier.load import open_ledger, taken_over
@@ -71,11 +72,11 @@ def test_a_bundle_is_taken_over_too(path: Path, folder: Path, tmp_path: Path) ->
     with Store.open(path) as store:
         write_bundle(store, bundle, lambda index: index != store.size() - 2)
     with open_ledger(bundle) as ledger:
-        marks = []
+        marks: list[Mark] = []
         first = ledger.report, list(ledger.events(marks.append)), marks
         ledger.hand_over(folder)
     with taken_over(bundle, folder) as again:
-        told = []
+        told: list[Mark] = []
         there = again.report, list(again.events(told.append)), told
     assert len(marks) == 1
     assert there == first
@@ -101,6 +102,30 @@ def test_a_store_that_was_changed_since_is_refused(path: Path, folder: Path) -> 
         connection.execute("UPDATE records SET body = x'7b7d' WHERE idx = 6")
     with taken_over(path, folder) as again, pytest.raises(BrokenLedgerError, match="entry 6"):
         list(again.events())
+
+
+def test_who_could_write_is_as_it_was(
+    path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that is called compromised later, back to before, takes nothing out of the past."""
+    desk = Desk()
+    desk.paid()
+    desk.sign_head()
+    path.unlink()
+    desk.save(path)
+    monkeypatch.setattr(load, "_opened_quickly", lambda *_: None)
+    with open_ledger(path) as ledger:
+        before = list(ledger.events())
+        ledger.hand_over(folder)
+    assert len(before) == len(desk.headers)
+    desk.submit("steward", desk.authority(desk.next_document(revoke="agent", since=5)))
+    desk.sign_head()
+    path.unlink()
+    desk.save(path)
+    with taken_over(path, folder) as again:
+        assert list(again.events()) == before
+    with open_ledger(path) as anew:
+        assert len(list(anew.events())) < len(before)
 
 
 def test_another_ledger_is_refused(path: Path, folder: Path) -> None:
