@@ -1,9 +1,10 @@
 """The keyboard: what Streamlit's own shortcuts cannot do, which is to move the focus.
 
 Buttons have keys of their own (`shortcut`). Two scripts do the rest, and nothing else: `/` puts
-the cursor into the page's search, and what was just selected or opened gets the focus, so that it
-is seen, read out, and opened by Enter. They read nothing of the page, and are given nothing but
-the names of its elements, which are this project's own.
+the cursor into the page's search, `o` and `u` follow the link of the selected line and the one
+back; and what was just selected or opened gets the focus, so that it is seen, read out, and opened
+by Enter. They read nothing of the page, and are given nothing but the names of its elements, which
+are this project's own.
 """
 
 from typing import Final
@@ -14,19 +15,28 @@ LIST: Final = (
     "Keys: `j` next · `k` previous · `o` or `Enter` open · `/` search · the browser's back button "
     "undoes a step"
 )
+BACK: Final = "way-back"
+"""The element with the link back to the list."""
 ONE: Final = "Keys: `a` acknowledge · `j` next finding · `k` previous · `u` back to the inbox"
 
 # A key that is typed into a field is a letter of it. A listener goes with its element, and there
 # is one for an element, however often Streamlit calls this.
-SLASH: Final = """
+LISTEN: Final = """
 const listeners = new WeakMap();
 const typing = (element) => element instanceof HTMLElement
   && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
 
 export default function ({ parentElement }) {
   const listen = (event) => {
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (typing(event.composedPath()[0])) return;
+    const link = { o: '[class*="st-key-picked-"] a', u: ".st-key-way-back a" }[event.key];
+    if (link !== undefined) {
+      const found = document.querySelector(link);
+      if (found !== null) found.click();
+      return;
+    }
+    if (event.key !== "/") return;
     const field = document.querySelector('[data-testid="stMain"] input[type="search"]');
     if (field === null) return;
     event.preventDefault();
@@ -64,12 +74,12 @@ export default function ({ data }) {
   requestAnimationFrame(focus);
 }
 """
-_slash = component("writ_slash", js=SLASH)
+_slash = component("writ_slash", js=LISTEN)
 _focus = component("writ_focus", js=FOCUS)
 
 
 def listen() -> None:
-    """Let `/` put the cursor into the search of the page, where it has one."""
+    """Let `/` put the cursor into the search of the page, and `o` and `u` follow links."""
     _slash(key="slash", height=0)
 
 

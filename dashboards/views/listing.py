@@ -6,6 +6,7 @@ list again, and not the whole page.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -27,16 +28,14 @@ SIGNS_WIDE: Final = 150
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the list: its name in the address, its element's key, how it is drawn and opened.
+    """A line of the list: its name in the address, its element's key, and how it is drawn.
 
-    `to_run` says whether it opens a run, or the inbox narrowed to it.
+    Its link opens it, by the mouse or by the keyboard (`dashboards.views.keys`).
     """
 
     id: str
     key: str
     draw: Callable[[Filter], None]
-    address: Callable[[Filter], dict[str, list[str]]]
-    to_run: bool
 
 
 @st.fragment
@@ -120,9 +119,6 @@ def _tools(
                 on_click=session.go,
                 args=(there or {},),
             )
-        line = lines[picked] if picked is not None else None
-        if st.button("Open", key="go-O", shortcut="O", type="tertiary", disabled=line is None):
-            _open(line, chosen)
 
 
 def _beside(
@@ -143,16 +139,6 @@ def _beside(
     return before, after
 
 
-def _open(line: Line | None, chosen: Filter) -> None:
-    if line is None:
-        return
-    there = line.address(chosen)
-    if line.to_run:
-        st.switch_page(session.RUN, query_params=there)
-    session.go(there)
-    st.rerun()
-
-
 def _turned(key: str) -> None:
     session.go(session.chosen().at_page(st.session_state[key]).parameters())
 
@@ -161,13 +147,7 @@ def _turned(key: str) -> None:
 
 
 def _finding_line(row: FindingRow) -> Line:
-    return Line(
-        row.id,
-        f"row-{row.place}",
-        lambda chosen: _finding(row, chosen),
-        lambda chosen: parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen),
-        to_run=True,
-    )
+    return Line(row.id, f"row-{row.place}", partial(_finding, row))
 
 
 def _finding(row: FindingRow, chosen: Filter) -> None:
@@ -193,22 +173,11 @@ def _told(row: FindingRow) -> list[str]:
 
 
 def _incident_line(row: IncidentRow) -> Line:
-    """Return an incident's line. One of a single finding opens that: a list of one says less."""
-    alone = row.size == 1
-    return Line(
-        row.id,
-        f"incident-{row.place}",
-        lambda chosen: _incident(row, chosen),
-        lambda chosen: (
-            parts.run_address(row.run, at=row.first, finding=row.finding, chosen=chosen)
-            if alone
-            else chosen.within(row.id).parameters()
-        ),
-        to_run=alone,
-    )
+    return Line(row.id, f"incident-{row.place}", partial(_incident, row))
 
 
 def _incident(row: IncidentRow, chosen: Filter) -> None:
+    """Show an incident. One of a single finding opens that: a list of one says less."""
     st.markdown(parts.incident_signed(row), width=SIGNS_WIDE)
     times = span(row.began, row.ended) or "no time"
     st.html(markup.row((row.says,), (times, *incident_told(row))))

@@ -95,8 +95,9 @@ def _inbox(
         chosen = chosen.at_page(page_of(beside.number))
     there = session.back(chosen, found.id if found is not None else "")
     icon = ":material/arrow_back:"
-    if st.button("Inbox", key="go-U", shortcut="U", type="tertiary", icon=icon):
-        st.switch_page(session.INBOX, query_params=there)
+    # A link, which the key follows too: a page that switches leaves its address behind once more.
+    with st.container(key=keys.BACK, width="content"):
+        st.page_link(session.INBOX, label="Inbox", icon=icon, query_params=there)
 
 
 def _beside(beside: queries.Neighbours, chosen: Filter) -> None:

@@ -97,7 +97,7 @@ def test_back_leads_to_the_inbox_as_it_was(app: App, page: Page) -> None:
 
     page.go_forward()
     expect(page.locator(f".st-key-step-{medium[0].index}")).to_be_visible()
-    page.get_by_test_id("stMain").get_by_role("button", name="Inbox").click()
+    page.get_by_test_id("stMain").get_by_role("link", name="Inbox").click()
     selected = f"{MEDIUM}&selected={medium[0].id}"
     expect(page).to_have_url(f"{app.address}/?{selected}", timeout=10_000)
     expect(shown(page, f"{len(medium)} findings")).to_be_visible()

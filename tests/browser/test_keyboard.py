@@ -96,6 +96,13 @@ def test_twenty_findings_are_reviewed_by_keyboard(reviewing: App, page: Page) ->
     page.keyboard.press("u")
     expect(page).to_have_url(re.compile(rf"/\?.*selected={seen[-2]}"))
     expect_focus(page, "picked-row-")
+    listed = page.url
+    page.keyboard.press("o")
+    expect(page).to_have_url(re.compile(rf"/run\?.*finding={seen[-2]}"))
+    settle(page)
+    page.go_back()
+    expect(page).to_have_url(listed)
+    expect_focus(page, "picked-row-")
 
 
 def test_what_was_asked_for_outlives_a_reload_and_a_copied_link(app: App, page: Page) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards import guide, incidents, queries
+from dashboards import guide, incidents, queries, session
 from dashboards.filters import Filter
 from dashboards.tables import Tables
 from tests.dashboards.ledgers import desk, many, tables
 from tests.dashboards.test_incidents import worth
-from tests.dashboards.visits import Visitor, fine, rows, saved, words
+from tests.dashboards.visits import Visitor, fine, follows, rows, saved, words
 from tests.verifier.forge import ORIGIN, SERVICE, Desk
 from writ.demo import people
 
@@ -47,7 +47,7 @@ def test_an_incident_opens_and_is_left_again(visitor: Visitor, tmp_path: Path) -
     visitor.starts(*saved(many(), tmp_path))
     app = press(fine(visitor.opens(channel="chat")), "J")
     which = app.query_params["selected"]
-    app = press(app, "O")
+    app = fine(follows(app, "Open 30 findings", session.INBOX))
     assert app.query_params == {"channel": "chat", "incident": which}
     shown = words(app)
     assert "15 findings, 1 to 15 shown" in shown
@@ -77,12 +77,12 @@ def test_a_list_is_gone_through_line_by_line(visitor: Visitor, tmp_path: Path) -
     app = press(press(app, "K"), "K")
     assert app.query_params["selected"] == "last"
     assert "page" not in app.query_params
-    app = press(app, "O")
+    app = fine(follows(app, rows(app)[24], session.RUN))
     assert app.query_params["finding"] == names[24]
     assert "finding 25 of 30 in the inbox" in words(app)
     app = press(app, "J")
     assert app.query_params["finding"] == names[25]
-    app = press(app, "U")
+    app = fine(follows(app, "Inbox", session.INBOX))
     assert app.query_params == {"view": "findings", "page": "2", "selected": names[25]}
 
 
@@ -107,15 +107,15 @@ def test_the_list_is_narrowed_to_a_time(visitor: Visitor, tmp_path: Path) -> Non
 
 
 def test_the_ends_of_a_list_are_ends(visitor: Visitor, tmp_path: Path) -> None:
-    """No key leads out of it, and without a line selected there is nothing to open."""
+    """No key leads out of it."""
     visitor.starts(*saved(desk(), tmp_path))
     app = fine(visitor.opens(view="findings"))
-    assert [app.button(key=f"go-{key}").disabled for key in "KJO"] == [True, False, True]
+    assert [app.button(key=f"go-{key}").disabled for key in "KJ"] == [True, False]
     app = press(app, "J")
-    assert [app.button(key=f"go-{key}").disabled for key in "KJO"] == [True, True, False]
+    assert [app.button(key=f"go-{key}").disabled for key in "KJ"] == [True, True]
     # What an address selects and is not there selects nothing.
     odd = fine(visitor.opens(view="findings", selected="F-<b>"))
-    assert [odd.button(key=f"go-{key}").disabled for key in "KJO"] == [True, False, True]
+    assert [odd.button(key=f"go-{key}").disabled for key in "KJ"] == [True, False]
 
 
 def test_the_list_is_of_what_was_asked_for(visitor: Visitor, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from dashboards import queries, runs, session
 from ledger.testing import build_ledger
 from tests.dashboards.ledgers import HOSTILE, broken, desk, empty, hostile, many
-from tests.dashboards.visits import Visitor, fine, rows, saved, words
+from tests.dashboards.visits import Visitor, fine, follows, rows, saved, words
 from tests.verifier.forge import Desk, witness_of
 
 pytestmark = pytest.mark.usefixtures("forgotten")
@@ -144,7 +144,7 @@ def test_a_row_opens_the_run_at_its_step(visitor: Visitor, tmp_path: Path) -> No
     assert "finding 1 of 15 in the inbox" in shown
     assert "the rule asks for" in shown
     assert "facts.looked = false" in shown
-    run.button(key="go-U").click().run()
+    follows(run, "Inbox", session.INBOX)
     assert run.query_params == {
         "channel": "chat",
         "view": "findings",

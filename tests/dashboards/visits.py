@@ -5,6 +5,7 @@ import re
 import sys
 from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -69,6 +70,16 @@ def fine(app: AppTest) -> AppTest:
     assert not app.exception
     assert "defect of Writ" not in words(app)
     return app
+
+
+def follows(app: AppTest, label: str, page: str) -> AppTest:
+    """Follow the first link that begins with this label, to a page of the app."""
+    link = next(one for one in app.page_link if one.label.startswith(label))
+    app.switch_page(page)
+    app.query_params.clear()
+    for name, values in parse_qs(link.proto.query_string, keep_blank_values=True).items():
+        app.query_params[name] = values
+    return app.run()
 
 
 def rows(app: AppTest) -> list[str]:
