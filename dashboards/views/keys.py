@@ -58,7 +58,7 @@ export default function ({ data }) {
   if (data.key === last) return;
   last = data.key;
   if (data.key === "") return;
-  let tries = 60;
+  let tries = 600;
   const focus = () => {
     const found = document.getElementsByClassName(`st-key-${data.key}`)[0];
     if (found === undefined) {
