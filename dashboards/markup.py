@@ -61,6 +61,11 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="writ-facts">{told}</dl>'
 
 
+def block(said: str, limit: int = 2_000) -> str:
+    """Return recorded text of several lines as HTML, each letter and line as it is."""
+    return f'<pre class="writ-block">{escape(plain(said, limit)) or "–"}</pre>'
+
+
 def place(index: int, lines: Iterable[str], marks: Iterable[str] = ()) -> str:
     """Return where a step stands: its entry as a heading that links lead to, and times under it.
 

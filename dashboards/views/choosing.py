@@ -27,6 +27,7 @@ LABELS = {
     "service": "Service",
     "assignee": "Assigned to",
 }
+LINK = "link"
 TIMES = {"since": "Since", "until": "Before"}
 _REFUSED = "writ_no_time"
 WIDGETS = ("result", "review", "severity", *LABELS)
@@ -168,11 +169,18 @@ def tools(chosen: Filter) -> None:
             icon=":material/search:",
         )
         st.selectbox("Sort by", _sorts(chosen), key="sort", on_change=_changed, width=150)
-        with st.popover("Link", icon=":material/link:"):
-            _link(chosen)
+        _link(chosen)
 
 
+@st.fragment
 def _link(chosen: Filter) -> None:
+    """Give the choice as an address and as a view, to whoever opens this."""
+    with st.popover("Link", icon=":material/link:", key=LINK, on_change="rerun") as line:
+        if line.open:
+            _linked(chosen)
+
+
+def _linked(chosen: Filter) -> None:
     packed = chosen.packed()
     st.caption("Whoever opens this address of this app sees the same choice.")
     address = (st.context.url or "").rstrip("/")

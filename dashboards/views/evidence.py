@@ -9,7 +9,7 @@ from dashboards.opening import Shown
 from dashboards.runs import Entry
 from dashboards.tables import Tables
 from dashboards.views import parts
-from dashboards.words import code, count, last_name, member, short, when
+from dashboards.words import code, count, last_name, member, opened, short, when
 
 _ASKED = "proof"
 
@@ -90,7 +90,8 @@ def _entry(entry: Entry) -> None:
     if entry.run:
         parts.run_link("Open its run", entry.run, at=entry.index)
     st.header("What it says", anchor=False)
-    parts.data(dict(entry.record), limit=20_000)
+    # Here one may want to copy it.
+    st.code(opened(dict(entry.record), 20_000), language="json", wrap_lines=True)
 
 
 def _rests_on(around: Around) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboards import runs, session
+from dashboards import markup, runs, session
 from dashboards.queries import FindingRow
 from dashboards.runs import Entry, RunHead
 from dashboards.tables import Tables
@@ -106,10 +106,10 @@ def _body(found: Finding) -> None:
     wanted, there = st.columns(2)
     with wanted, st.container(gap="xxsmall"):
         st.caption("the rule asks for")
-        st.code(plain(found.expected) or "–", language=None, wrap_lines=True)
+        st.html(markup.block(found.expected))
     with there, st.container(gap="xxsmall"):
         st.caption("the ledger shows")
-        st.code(plain(found.recorded) or "–", language=None, wrap_lines=True)
+        st.html(markup.block(found.recorded))
     for label, said in (
         ("why it is undecidable, or more about it", found.reason),
         ("what was done about it", found.handled),

@@ -41,6 +41,9 @@ STYLE: Final = """
   grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); }
 .writ-facts dt { opacity: 0.85; font-size: 0.875rem; font-weight: 400; }
 .writ-facts dd { margin: 0; padding: 0; overflow-wrap: anywhere; white-space: pre-wrap; }
+.stHtml pre.writ-block { margin: 0; padding: 0.75rem 1rem; font-family: monospace;
+  font-size: 0.82rem; line-height: 1.5; white-space: pre-wrap; overflow-wrap: anywhere;
+  color: inherit; border-radius: 0.4rem; background: light-dark(#f3f5f8, #1b212b); }
 .writ-place h3 { padding: 0; margin: 0; font-size: 1.05rem; font-weight: 600;
   scroll-margin-block: 5rem; }
 .writ-place small { display: block; }

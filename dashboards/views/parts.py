@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import streamlit as st
 
-from dashboards import session
+from dashboards import markup, session
 from dashboards.charts import Figure
 from dashboards.filters import Filter
 from dashboards.incidents import IncidentRow
@@ -100,12 +100,15 @@ def named(label: str, value: str) -> None:
 
 
 def data(value: object, *, limit: int = 2_000) -> None:
-    """Show recorded data as JSON, letter by letter."""
+    """Show recorded data as JSON, letter by letter.
+
+    Not as code that Streamlit colours: that is a program of its own, for colours that say nothing.
+    """
     flat = json.dumps(value, ensure_ascii=False)
     if len(flat) <= ONE_LINE:
         st.markdown(code(flat, ONE_LINE))
     else:
-        st.code(opened(value, limit), language="json", wrap_lines=True)
+        st.html(markup.block(opened(value, limit), limit + ONE_LINE))
 
 
 def run_link(

@@ -196,7 +196,21 @@ def take_app(demo: Path, folder: Path) -> None:
                     page.goto(f"{address}/{path}")
                     save(take(page), folder / f"{name}-{way.name}.png")
                 page.context.close()
+            _step(opened(browser, WAYS[0]), f"{address}/{pages['run']}", folder)
             _review(opened(browser, WAYS[0]), f"{address}/{pages['incident']}", folder)
+
+
+def _step(page: Page, run: str, folder: Path) -> None:
+    """Take a picture of the step that a run's page was opened for, with all it was decided on."""
+    page.set_viewport_size({"width": WIDTH, "height": TALLEST})
+    page.goto(run)
+    settled(page)
+    step = page.locator('[class*="st-key-step-"]').filter(has_text="shown").first
+    step.get_by_text("as of then").click()
+    settled(page)
+    raw = step.screenshot(animations="disabled", caret="hide")
+    save(raw, folder / f"step-{WAYS[0].name}.png")
+    page.context.close()
 
 
 def _review(page: Page, incident: str, folder: Path) -> None:
@@ -225,7 +239,8 @@ def pages_of(browser: Browser, address: str) -> dict[str, str]:
         link = page.get_by_role("link", name=label).first
         found[name] = (link.get_attribute("href") or "").rpartition("/")[2]
     page.context.close()
-    return {**found, **ASKED}
+    # Decided again, which is asked for by a key.
+    return {**found, "run": f"{found['run']}&again=yes", **ASKED}
 
 
 def reports_of(demo: Path) -> dict[str, list[str]]:

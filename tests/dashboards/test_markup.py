@@ -73,3 +73,11 @@ def test_a_place_is_a_heading_that_links_lead_to() -> None:
     assert read.tags == ["div", "h3", "small", "em"]
     assert ("id", "entry-7") in read.attributes
     assert read.texts == ["7", "+3 s", "shown"]
+
+
+@given(HOSTILE)
+def test_a_block_is_what_was_said(said: str) -> None:
+    """Line by line, in one element."""
+    read = _Reader(markup.block(said))
+    assert (read.tags, read.attributes) == (["pre"], [("class", "writ-block")])
+    assert "".join(read.texts) == (plain(said) or "–")

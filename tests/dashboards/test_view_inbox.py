@@ -143,7 +143,9 @@ def test_saved_views_are_links_with_numbers(visitor: Visitor, tmp_path: Path) ->
     assert links["To review · 1"] == ""
     assert links["**Handled · 1**"] == "result=handled"
     assert links["Of the portal · 1"] == "result=&channel=portal"
-    assert 'query = "result=handled"' in words(app)
+    assert 'query = "result=handled"' not in words(app)
+    app.session_state["link"] = True
+    assert 'query = "result=handled"' in words(fine(app.run()))
     views.write_text("[[view]]\nname = ':red[x]'\nquery = ''\n")
     shown = words(fine(visitor.opens()))
     assert "The saved views cannot be used: `views.toml, view 1: a name has" in shown
