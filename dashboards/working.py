@@ -279,8 +279,12 @@ def main() -> None:
             return
         finally:
             idle.cancel()
-        _answer_into(desk, asked, Path(folder))
-        _say(DONE)
+        try:
+            _answer_into(desk, asked, Path(folder))
+            _say(DONE)
+        except (BrokenPipeError, FileNotFoundError):
+            # Whoever asked is gone, and took the folder along: there is nobody to be told.
+            os._exit(0)
 
 
 def _answer_into(desk: Desk, asked: Asked, folder: Path) -> None:

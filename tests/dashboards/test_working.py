@@ -1,5 +1,9 @@
 """Answers in the background: here and in a process of its own, and what comes of trouble."""
 
+import os
+import pickle
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -70,6 +74,23 @@ def test_a_process_that_ended_meanwhile_is_begun_again(
     monkeypatch.setattr(working, "PROGRAM", "import os, signal; os.kill(os.getpid(), 9)")
     with pytest.raises(SourceError, match="without an answer"):
         place.ask(ASKED, tmp_path, _quiet)
+
+
+def test_a_process_whose_asker_is_gone_ends_without_a_word(
+    opening: Opening, tmp_path: Path
+) -> None:
+    """It was in the middle of an answer when the app ended, and its folder with it."""
+    asked = pickle.dumps((opening, "")) + pickle.dumps((ASKED, str(tmp_path / "gone")))
+    ended = subprocess.run(
+        [sys.executable, "-c", working.PROGRAM],
+        input=asked,
+        capture_output=True,
+        check=False,
+        timeout=SECONDS,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert ended.returncode == 0
+    assert b"Traceback" not in ended.stderr
 
 
 def _quiet(_part: str, _share: float) -> None:
