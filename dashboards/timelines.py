@@ -3,9 +3,9 @@
 Source: docs/spec/timeline.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,7 +75,8 @@ class Decided:
         now: The same of the one in force at the ledger's end.
         wrong: Whether the recorded decision is not what the contract in force then gives.
         flips: Whether it would be decided otherwise now.
-        open: The rules that do not hold: by the contract of then, and of now where it is another.
+        open: The rules that do not hold: by the contract of then, and of now where that says
+            something else.
         differences: What differs, in sentences; and why, where no open rule says so.
         counts: How many facts, rules and pieces of evidence there are, by the names of `PARTS`.
     """
@@ -144,7 +145,7 @@ def decided(found: Stored, entries: Sequence[int]) -> dict[int, Decided]:
             **{name: str(row[name]) for name in _DECISIONS},
             wrong=row["wrong"] == "yes",
             flips=row["flips"] == "yes",
-            open=tuple(map(_open, rules.get(entry, ()))),
+            open=_said_once(map(_open, rules.get(entry, ()))),
             differences=_differing(differences.get(entry, ()), rules.get(entry, ())),
             counts={name: counts[name].get(entry, 0) for name in PARTS},
         )
@@ -209,6 +210,17 @@ def _differing(
         under = "now" if one.between == NOW else "then"
         found.append(difference(one, why=(under, one.rule) not in told))
     return tuple(found)
+
+
+def _said_once(rules: Iterable[Open]) -> tuple[Open, ...]:
+    """Leave out what the contract of now says of a rule as the one of then does."""
+    found = list(rules)
+    then = {replace(one, under="", version="") for one in found if one.under == "then"}
+    return tuple(
+        one
+        for one in found
+        if one.under == "then" or replace(one, under="", version="") not in then
+    )
 
 
 def _open(row: Mapping[str, Any]) -> Open:

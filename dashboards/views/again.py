@@ -114,6 +114,8 @@ def _open(rule: Open) -> None:
     st.markdown(
         f"- {parts.state_of(rule.result)} {code(rule.rule)} under {code(rule.version)}{did}{aside}"
     )
+    if rule.aside:
+        return
     for label, text in (("because", rule.because), ("it would have been satisfied by", rule.would)):
         if text:
             parts.named(label, text)
