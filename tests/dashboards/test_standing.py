@@ -1,9 +1,11 @@
 """On whose word a ledger stands: witnesses, what it covers, and keys over time."""
 
 import json
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,12 +81,12 @@ def test_a_line_that_was_changed_since_counts_for_nothing(cosigned: tuple[Desk, 
     assert [row.heads for row in rows] == [1, 1]
 
 
-def test_no_trust_file_and_no_witness_are_told_apart() -> None:
+def test_no_trust_file_and_no_witness_are_told_apart(tmp_path: Path) -> None:
     """Both leave something unnoticed, and not the same."""
     forge = Desk()
+    authority = checks.history(shown(forge, tmp_path).tables)
     none, unwitnessed = (
-        witnesses("nowhere", trust, checks.history, 1).asks  # type: ignore[arg-type]
-        for trust in (None, forge.trust())
+        witnesses("nowhere", trust, authority, 1).asks for trust in (None, forge.trust())
     )
     assert "no trust file" in none
     assert "names no witness" in unwitnessed
@@ -194,9 +196,7 @@ def test_keys_over_time(tmp_path: Path) -> None:
     assert "without 10 identities more" in cut.alt
 
 
-def _rows(spec: dict[str, object]) -> list[list[dict[str, object]]]:
+def _rows(spec: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     """Return what each layer of a chart draws."""
-    datasets: dict[str, list[dict[str, object]]] = spec["datasets"]  # type: ignore[assignment]
-    layers: list[dict[str, dict[str, str]]] = spec["layer"]  # type: ignore[assignment]
-    shared: dict[str, str] = spec.get("data", {})  # type: ignore[assignment]
-    return [datasets[layer.get("data", shared)["name"]] for layer in layers]
+    shared = spec.get("data", {})
+    return [spec["datasets"][layer.get("data", shared)["name"]] for layer in spec["layer"]]

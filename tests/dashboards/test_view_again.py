@@ -3,6 +3,7 @@
 import re
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -30,6 +31,7 @@ from verifier.load import open_ledger
 
 pytestmark = pytest.mark.usefixtures("forgotten_at_last", "patient")
 
+ALLOWED: dict[str, Any] = {"effect": "allow", "reasons": []}
 NOT_LIFTED = "No approval by somebody with the role refunds-lead stands before it."
 
 
@@ -50,9 +52,8 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     forge = Desk()
     forge.publish("2.0.0", text=text())
     run = forge.open_run(ref="two payments", channel="chat")
-    for amount, decision in ((60, {"effect": "allow", "reasons": []}), (120, None)):
-        right = {"effect": "allow", "reasons": []} if decision is None else decision
-        act = forge.act(run, "pay", {"amount": amount, "customer": "C-1"}, turn=0, decision=right)
+    for amount in (60, 120):
+        act = forge.act(run, "pay", {"amount": amount, "customer": "C-1"}, turn=0, decision=ALLOWED)
         forge.end(run, act)
     forge.act(run, "look", {}, turn=0)
     forge.close_run(run)
@@ -124,8 +125,7 @@ def test_now_is_what_is_in_force_and_not_what_will_be(visitor: Visitor, tmp_path
     forge = Desk()
     forge.publish("2.0.0", text=text())
     run = forge.open_run(ref="a payment")
-    right = {"effect": "allow", "reasons": []}
-    forge.act(run, "pay", {"amount": 60, "customer": "C-1"}, turn=0, decision=right)
+    forge.act(run, "pay", {"amount": 60, "customer": "C-1"}, turn=0, decision=ALLOWED)
     later = text("2.1.0", 50)
     of = {"service": SERVICE, "version": "2.1.0", "digest": digest(later.encode())}
     forge.submit("author", forge.make("contract", "author", text=later, **of))
