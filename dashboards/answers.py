@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from dashboards.filling import CHUNK, connected
 from dashboards.filters import PAGE_SIZE
-from dashboards.tables import Folder
 from replay.tables import Cell, Kind, Table, as_csv
+from verifier.rereading import Folder
 
 FILE: Final = "answer.duckdb"
 # Of each kind of column; amounts are whole micro-units unless a table has a mean among them.

@@ -19,12 +19,13 @@ from contracts.model import Contract
 from dashboards import checks
 from dashboards.filling import fill
 from dashboards.streams import Stream, read_streams
-from dashboards.tables import FILE, VERIFIED, Kept, Tables, slim
+from dashboards.tables import FILE, VERIFIED, Tables, slim
 from dashboards.witnesses import Witnesses, witnesses
 from verifier.appended import Edge
 from verifier.errors import NotVerifiedError, SourceError
 from verifier.load import open_ledger, verify_ledger
 from verifier.report import Report
+from verifier.rereading import Left
 from verifier.trust import Trust
 
 Tell = Callable[[str, float], None]
@@ -100,7 +101,7 @@ def prepared(asked: Asked, folder: Path, tell: Tell) -> Outcome:
         ledger.hand_over(folder / VERIFIED)
     tell(LAST_PART, end)
     streams, edge = read_streams(asked.ledger, report.ledger)
-    tables = Tables(report, contracts, Kept(str(folder)))
+    tables = Tables(report, contracts, Left(str(folder)))
     try:
         head_count, heads = checks.heads(asked.ledger, tables)
         authority, size = checks.history(tables), report.ledger.size

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import duckdb
 
@@ -24,6 +24,7 @@ from contracts.model import Contract
 from dashboards.filling import FINDING, REVIEWS, attached, insert
 from verifier.findings import Finding
 from verifier.report import Report
+from verifier.rereading import Folder
 
 FILE: Final = "tables.duckdb"
 VERIFIED: Final = "verified"
@@ -98,29 +99,6 @@ class Temporary:
         self._gone()
 
 
-class Folder(Protocol):
-    """Where tables lie."""
-
-    @property
-    def name(self) -> str:
-        """Its path."""
-        ...
-
-    def cleanup(self) -> None:
-        """Remove it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A folder that stays when its tables are closed."""
-
-    name: str
-
-    def cleanup(self) -> None:
-        """Leave it."""
-
-
 class Tables:
     """A verified ledger as tables.
 
@@ -140,7 +118,7 @@ class Tables:
         self,
         report: Report,
         contracts: Mapping[str, Contract],
-        folder: "Folder",
+        folder: Folder,
     ) -> None:
         self.report = report
         self.contracts = contracts

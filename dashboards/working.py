@@ -24,8 +24,9 @@ from dashboards.opening import Later, Problem
 from dashboards.preparing import Asked as Opening
 from dashboards.preparing import Tell
 from dashboards.replaying import Desk
-from dashboards.tables import VERIFIED, Folder, Temporary
+from dashboards.tables import VERIFIED, Temporary
 from verifier.errors import SourceError
+from verifier.rereading import Folder
 
 APART: Final = 5_000
 """From so many entries on, another process answers: pages stay quick meanwhile."""

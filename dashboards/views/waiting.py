@@ -10,9 +10,9 @@ from dashboards.answers import IN_A_FILE, Stored
 from dashboards.asking import Asked, TimelineAsked, key_of
 from dashboards.opening import Problem, Shown, read_trust
 from dashboards.preparing import Asked as Opening
-from dashboards.tables import Folder
 from dashboards.words import code, plain
 from dashboards.working import Bench, Question
+from verifier.rereading import Folder
 
 # Answers of short ledgers are there before anybody would read a line about them.
 AT_ONCE_SECONDS: Final = 0.5

@@ -10,10 +10,11 @@ from dashboards.filling import FINDING, state_of
 from dashboards.filters import Filter
 from dashboards.opening import Broken, Shown, Source
 from dashboards.preparing import Asked, Made, prepared, prepared_apart
-from dashboards.tables import Kept, Tables
+from dashboards.tables import Tables
 from tests.dashboards.ledgers import broken, desk, many
 from verifier.errors import SourceError
 from verifier.load import verify_ledger
+from verifier.rereading import Left
 
 
 def _asked(path: Path) -> Asked:
@@ -22,7 +23,7 @@ def _asked(path: Path) -> Asked:
 
 def _tables(made: object, folder: Path) -> Tables:
     assert isinstance(made, Made)
-    return Tables(made.report, made.contracts, Kept(str(folder)))
+    return Tables(made.report, made.contracts, Left(str(folder)))
 
 
 def test_both_ways_give_the_same(tmp_path: Path) -> None:
