@@ -96,6 +96,9 @@ def test_back_leads_to_the_inbox_as_it_was(app: App, page: Page) -> None:
     expect(shown(page, f"{len(medium)} findings")).to_be_visible()
 
     page.go_forward()
+    settle(page)
+    if page.url.endswith(f"/run?{MEDIUM}"):
+        page.go_forward()
     expect(page.locator(f".st-key-step-{medium[0].index}")).to_be_visible()
     page.get_by_test_id("stMain").get_by_role("link", name="Inbox").click()
     selected = f"{MEDIUM}&selected={medium[0].id}"

@@ -72,7 +72,7 @@ def test_a_run_is_decided_again_step_by_step(app: App, page: Page) -> None:
     page.get_by_role("link", name="Open entry").first.click()
     expect(shown(page, "Decided again:").first).to_be_visible()
     assert page.get_by_test_id("stDataFrame").count() == 0
-    page.get_by_text("as of then").last.click()
+    page.locator("[class*='st-key-parts-'] summary").last.click()
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
     settle(page)
     page.keyboard.press("j")
