@@ -19,7 +19,7 @@ from dashboards.contracted import Version
 from dashboards.queries import Bar, Mark
 from dashboards.runs import Step, seconds_between, worst
 from dashboards.streams import Stream
-from dashboards.words import CLAUSES, STATUS_WORDS, count, last_name, one_line, seconds, short, when
+from dashboards.words import CLAUSES, STATUS_WORDS, count, last_name, one_line, seconds, when
 
 MARK_COLOUR: Final = "#8a8f98"
 PICKED: Final = "picked"
@@ -401,7 +401,7 @@ def _unlike(ids: Iterable[str]) -> dict[str, str]:
 def _held(one: Identity, names: Mapping[str, str], size: int) -> dict[str, Any]:
     return {
         "identity": names[one.id],
-        "keys": ", ".join(f"{short(key)} ({use})" for key, use in one.keys),
+        "keys": one.keys_told,
         "roles": one_line(", ".join(one.roles), 120) or "none",
         "since": one.since,
         "until": size if one.until is None else one.until,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dashboards.tables import Tables
-from dashboards.words import count
+from dashboards.words import count, short
 from ledger import AuthorityHistory, open_checkpoint
 from ledger.encoding import to_base64
 from ledger.errors import LedgerError
@@ -146,6 +146,11 @@ class Identity:
     since: int
     until: int | None
     keys: tuple[tuple[str, str], ...]
+
+    @property
+    def keys_told(self) -> str:
+        """Its keys with what each is for, in a line."""
+        return ", ".join(f"{short(key)} ({use})" for key, use in self.keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ listed one by one. Source: C2SP tlog-cosignature; docs/spec/ledger-format.md, *T
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from dashboards.words import count, seconds
 from ledger import AuthorityHistory
@@ -19,6 +18,7 @@ from ledger.keys import fingerprint
 from ledger.source import Source
 from verifier.load import open_source
 from verifier.trust import Trust
+from verifier.witnessed import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,7 @@ class Witness:
 
     def last(self) -> str:
         """Return when it last said something, in words."""
-        if not self.at:
-            return "never"
-        try:
-            return f"{datetime.fromtimestamp(self.at, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        except (OverflowError, ValueError, OSError):
-            return f"{self.at} seconds after 1970"
+        return written(self.at) if self.at else "never"
 
 
 @dataclass(frozen=True, slots=True)

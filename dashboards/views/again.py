@@ -56,16 +56,11 @@ def kept() -> dict[str, list[str]]:
 
 def _whole(found: Stored) -> None:
     answer = found.answer
-    with st.expander(f"Decided again: {plain_label(answer.headline)}", type="compact"):
+    with st.expander(f"Decided again: {code(answer.headline, 200)}", type="compact"):
         for one in answer.sentences:
             st.text(plain(one))
         for one in answer.limits:
             st.caption(plain(f"· {one}"))
-
-
-def plain_label(text: str) -> str:
-    """Return text that may name a run as a label shows it, letter by letter."""
-    return code(text, 200)
 
 
 def step(found: Stored, one: Decided) -> None:

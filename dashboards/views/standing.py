@@ -111,7 +111,7 @@ def writers(shown: Shown) -> None:
                 "identity": one.id,
                 "person who answers": one.owner,
                 "roles": ", ".join(one.roles),
-                "keys": ", ".join(f"{short(key)} ({use})" for key, use in one.keys),
+                "keys": one.keys_told,
                 "since entry": one.since,
                 "until entry": "still" if one.until is None else str(one.until),
             }
