@@ -22,23 +22,23 @@ ANSWERS: Final = 8
 
 
 @st.cache_resource(max_entries=LEDGERS, show_spinner=False, on_release=Bench.close)
-def _bench(ledger: str, verified: str, size: int, _opening: Opening, _left: Folder) -> Bench:
+def _bench(verified: str, size: int, _opening: Opening, _left: Folder) -> Bench:
     """Begin to answer questions about a ledger as it was verified, for all who ask."""
-    del ledger, verified
+    del verified
     return Bench(_opening, size, _left)
 
 
 @st.cache_resource(max_entries=ANSWERS, show_spinner=False, on_release=Question.stop)
-def _question(ledger: str, verified: str, key: str, _bench: Bench, _asked: Asked) -> Question:
+def _question(verified: str, key: str, _bench: Bench, _asked: Asked) -> Question:
     """Ask a question, once for all who want to know."""
-    del ledger, verified, key
+    del verified, key
     return Question(_bench, _asked)
 
 
 @st.cache_resource(max_entries=ANSWERS, show_spinner=False, on_release=Question.stop)
-def _passing(ledger: str, verified: str, key: str, _bench: Bench, _asked: Asked) -> Question:
+def _passing(verified: str, key: str, _bench: Bench, _asked: Asked) -> Question:
     """Ask what whoever goes from run to run asks: it puts no answer out that took minutes."""
-    del ledger, verified, key
+    del verified, key
     return Question(_bench, _asked)
 
 
@@ -60,17 +60,17 @@ def _asked(asked: Asked) -> Question:
     return kept(*_where(asked))
 
 
-def _where(asked: Asked) -> tuple[str, str, str, Bench, Asked]:
+def _where(asked: Asked) -> tuple[str, str, Bench, Asked]:
     """Return what a question is kept by: the verification that is shown, and what is asked."""
     visit = session.current()
     if not isinstance(visit.result, Shown):
         raise TypeError("only of a ledger that holds is anything asked")
     trust, _ = read_trust(visit.source)
     ledger, tables = visit.source.ledger, visit.result.tables
-    # Each verification has a folder of its own, by whatever trust file and of whatever size.
+    # Each verification has a folder of its own, of whatever ledger and by whatever trust file.
     verified, size = tables.folder.name, tables.report.ledger.size
-    bench = _bench(ledger, verified, size, Opening(ledger, trust), tables.folder)
-    return ledger, verified, key_of(asked), bench, asked
+    bench = _bench(verified, size, Opening(ledger, trust), tables.folder)
+    return verified, key_of(asked), bench, asked
 
 
 @st.fragment(run_every=TICK_SECONDS)
