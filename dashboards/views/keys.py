@@ -9,6 +9,7 @@ are this project's own.
 
 from typing import Final
 
+import streamlit as st
 from streamlit.components.v2 import component
 
 LIST: Final = (
@@ -50,30 +51,37 @@ export default function ({ parentElement }) {
   return () => document.removeEventListener("keydown", listen);
 }
 """
-# Only what is new gets the focus: whoever types in a field meanwhile keeps it.
+# Only what is new gets the focus: whoever types in a field meanwhile keeps it. A line that was
+# selected, left and selected again before its page was drawn is not new, and lost the focus with
+# the element that had it: it gets it back, unless something else has it now.
 FOCUS: Final = """
 let last = "";
+let focused = null;
 
 export default function ({ data }) {
-  if (data.key === last) return;
+  const lost = focused !== null && !focused.isConnected && document.activeElement === document.body;
+  if (data.key === last && !lost) return;
   last = data.key;
+  focused = null;
   if (data.key === "") return;
   let tries = 600;
   const focus = () => {
+    if (data.key !== last) return;
     const found = document.getElementsByClassName(`st-key-${data.key}`)[0];
     if (found === undefined) {
       tries -= 1;
       if (tries > 0) requestAnimationFrame(focus);
       return;
     }
-    const target = (data.link && found.querySelector("a")) || found;
-    if (target === found) found.tabIndex = -1;
-    target.focus({ preventScroll: true });
+    focused = (data.link && found.querySelector("a")) || found;
+    if (focused === found) found.tabIndex = -1;
+    focused.focus({ preventScroll: true });
     found.scrollIntoView({ block: "nearest" });
   };
   requestAnimationFrame(focus);
 }
 """
+_DRAWN: Final = "writ_drawn"
 _slash = component("writ_slash", js=LISTEN)
 _focus = component("writ_focus", js=FOCUS)
 
@@ -84,10 +92,12 @@ def listen() -> None:
 
 
 def focus(element: str, *, link: bool = False) -> None:
-    """Give an element the focus, if it is another one than before.
+    """Give an element the focus, if it is another one than before, or lost it by being drawn anew.
 
     Args:
         element: The key of a container; empty where nothing is selected.
         link: Whether its first link is to have the focus.
     """
-    _focus(key="focus", data={"key": element, "link": link}, height=0)
+    # A number that is new each time: the script is not called for data that it was given before.
+    drawn = st.session_state[_DRAWN] = st.session_state.get(_DRAWN, 0) + 1
+    _focus(key="focus", data={"key": element, "link": link, "drawn": drawn}, height=0)

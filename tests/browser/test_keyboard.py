@@ -33,10 +33,10 @@ def asked(page: Page, name: str) -> str:
 
 
 def expect_focus(page: Page, key: str) -> None:
-    """Wait until an element has the focus, and see that one sees it."""
-    page.wait_for_function(f"() => ({FOCUSED})().key.startsWith('st-key-{key}')")
+    """Wait until an element has the focus, and one sees it: drawn anew, it has it a frame later."""
     settle(page)
-    assert page.evaluate(FOCUSED)["outline"], "the focus cannot be seen"
+    held = f"const held = ({FOCUSED})(); return held.key.startsWith('st-key-{key}') && held.outline"
+    page.wait_for_function(f"() => {{ {held}; }}")
 
 
 def press(page: Page, key: str, name: str, before: str) -> str:
@@ -123,11 +123,13 @@ def test_what_was_asked_for_outlives_a_reload_and_a_copied_link(app: App, page: 
     expect_focus(other, line.removeprefix("st-key-"))
     other.close()
 
-    page.keyboard.press("j")
-    expect(page).not_to_have_url(there)
-    page.go_back()
-    expect(page).to_have_url(there)
-    expect_focus(page, line.removeprefix("st-key-"))
+    # At once and more than once: the page of a step that is undone may not have been drawn.
+    for _ in range(6):
+        page.keyboard.press("j")
+        expect(page).not_to_have_url(there)
+        page.go_back()
+        expect(page).to_have_url(there)
+        expect_focus(page, line.removeprefix("st-key-"))
 
 
 def test_slash_leads_to_the_search_and_letters_stay_letters(app: App, page: Page) -> None:
