@@ -18,6 +18,16 @@ from dashboards.views import banner, keys, look, who
 
 # Of our own: Streamlit fetches the picture of a named icon from elsewhere.
 ICON: Final = Path(__file__).with_name("icon.svg")
+PAGES: Final = (
+    (session.INBOX, "Inbox", ":material/inbox:"),
+    (session.RUN, "Run", ":material/timeline:"),
+    (session.EVIDENCE, "Evidence", ":material/description:"),
+    (session.INTEGRITY, "Integrity", ":material/verified_user:"),
+    (session.WHATIF, "What if", ":material/rule:"),
+    (session.ROLLBACK, "Rollback", ":material/undo:"),
+    (session.VALUE, "Value", ":material/paid:"),
+    (session.CONTRACTS, "Contracts", ":material/gavel:"),
+)
 _LOG = logging.getLogger("writ.app")
 
 
@@ -37,31 +47,14 @@ def main() -> None:
     st.set_page_config(page_title="Writ", page_icon=str(ICON), layout="wide")
     page = st.navigation(
         [
-            st.Page(session.INBOX, title="Inbox", icon=":material/inbox:", default=True),
-            st.Page(session.RUN, title="Run", icon=":material/timeline:", url_path="run"),
             st.Page(
-                session.EVIDENCE,
-                title="Evidence",
-                icon=":material/description:",
-                url_path="evidence",
-            ),
-            st.Page(
-                session.INTEGRITY,
-                title="Integrity",
-                icon=":material/verified_user:",
-                url_path="integrity",
-            ),
-            st.Page(session.WHATIF, title="What if", icon=":material/rule:", url_path="whatif"),
-            st.Page(
-                session.ROLLBACK, title="Rollback", icon=":material/undo:", url_path="rollback"
-            ),
-            st.Page(session.VALUE, title="Value", icon=":material/paid:", url_path="value"),
-            st.Page(
-                session.CONTRACTS,
-                title="Contracts",
-                icon=":material/gavel:",
-                url_path="contracts",
-            ),
+                file,
+                title=title,
+                icon=icon,
+                default=file == session.INBOX,
+                url_path=None if file == session.INBOX else session.PATHS[file],
+            )
+            for file, title, icon in PAGES
         ],
         position="top" if who.inside() else "hidden",
     )
@@ -79,8 +72,6 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the one place where every error of a page ends
         _LOG.exception("a page failed")
         banner.failed(problem_of(error))
-    # Last, when the browser knows the page: else it would keep an address of neither page.
-    session.say_address()
 
 
 if __name__ == "__main__":

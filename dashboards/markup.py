@@ -5,13 +5,21 @@ or a timeline has hundreds of small texts. Here they are put together. Whatever 
 ledger goes through `text` or `code`, which escape it: no letter of it is markup.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Final
+from typing import Final, Literal
+from urllib.parse import urlencode
 
-from dashboards.words import one_line, plain
+from dashboards.words import one_line, opened, plain
 
 BETWEEN: Final = " · "
+LINK: Final = "writ-link"
+"""The class of links to pages of the app, which `dashboards.views.keys` follows in place."""
+# Short records are read faster on one line.
+ONE_LINE: Final = 100
+
+Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
 
 
 def text(said: str, limit: int = 2_000) -> str:
@@ -32,6 +40,113 @@ def code(said: str, limit: int = 80) -> str:
 def strong(said: str) -> str:
     """Return a number or a word that stands out."""
     return f"<strong>{escape(said)}</strong>"
+
+
+def icon(name: str) -> str:
+    """Return a picture of the type's own, which says nothing that no word beside it says.
+
+    Args:
+        name: As Streamlit names it.
+
+    Example:
+        >>> icon(":material/check:")
+        '<i class="writ-icon" aria-hidden="true" translate="no">check</i>'
+    """
+    drawn = name.removeprefix(":material/").removesuffix(":")
+    return f'<i class="writ-icon" aria-hidden="true" translate="no">{escape(drawn)}</i>'
+
+
+def badge(word: str, sign: str, colour: Colour, means: str = "") -> str:
+    """Return a word that stands out by a sign and a colour, either of which it can do without."""
+    title = f' title="{escape(means)}"' if means else ""
+    drawn = f"{icon(sign)} {escape(word)}" if sign else escape(word)
+    return f'<span class="writ-badge writ-{colour}"{title}>{drawn}</span>'
+
+
+def address(path: str, asks: Mapping[str, Sequence[str]]) -> str:
+    """Return the address of a page of the app, as seen from any other of its pages.
+
+    Example:
+        >>> address("run", {"run": ["a b"], "at": ["3"]})
+        'run?run=a+b&at=3'
+    """
+    return f"{path}?{urlencode(asks, doseq=True)}" if asks else path
+
+
+def link(label: str, there: str, sign: str = "", *, means: str = "", here: bool = False) -> str:
+    """Return a link to a page of the app.
+
+    Args:
+        label: What it is called.
+        there: Where it leads, from `address`.
+        sign: The icon before it; empty for none.
+        means: More about it, for whoever points at it.
+        here: Whether it is where the reader is.
+    """
+    more = (f' title="{escape(means)}"' if means else "") + ' aria-current="page"' * here
+    drawn = f"{icon(sign) if sign else ''}<span>{escape(label)}</span>"
+    return f'<a class="{LINK}" href="{escape(there)}"{more}>{drawn}</a>'
+
+
+def to_entry(index: int, label: str) -> str:
+    """Return a link to where an entry stands on the same page."""
+    return f'<a href="#entry-{index}">{escape(label)}</a>'
+
+
+def line(*parts: str) -> str:
+    """Return a line of parts, each HTML; empty ones are left out."""
+    told = BETWEEN.join(filter(None, parts))
+    return f"<p>{told}</p>" if told else ""
+
+
+def small(*parts: str) -> str:
+    """Return small print of parts, each HTML; empty ones are left out."""
+    told = BETWEEN.join(filter(None, parts))
+    return f"<small>{told}</small>" if told else ""
+
+
+def said(words: str) -> str:
+    """Return recorded text of several lines as it was said; nothing where there is none."""
+    return f'<p class="writ-said">{escape(plain(words))}</p>' if words else ""
+
+
+def named(name: str, value: str) -> str:
+    """Return a value under its name, which is the app's own word; nothing where there is none."""
+    if not value:
+        return ""
+    told = f"<dt>{escape(name)}</dt><dd>{escape(plain(value))}</dd>"
+    return f'<dl class="writ-named">{told}</dl>'
+
+
+def data(value: object, limit: int = 2_000) -> str:
+    """Return recorded data as JSON, letter by letter."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(flat) <= ONE_LINE:
+        return f"<p>{code(flat, ONE_LINE)}</p>"
+    return block(opened(value, limit), limit + ONE_LINE)
+
+
+def folded(label: str, body: str) -> str:
+    """Return what opens under a line; both are HTML."""
+    return f"<details><summary>{label}</summary>{body}</details>"
+
+
+def item(key: str, *, signs: str = "", body: str = "", ways: str = "") -> str:
+    """Return a line of a list: signs, what it says, and a link.
+
+    Args:
+        key: Its name on the page, as a container's key is one.
+        signs: Badges.
+        body: From `row`.
+        ways: From `link`.
+    """
+    drawn = f'<div class="writ-signs">{signs}</div>' if signs else ""
+    return f'<li class="writ-item st-key-{escape(key)}">{drawn}{body}{ways}</li>'
+
+
+def listed(items: Iterable[str]) -> str:
+    """Return a list of items, as one element."""
+    return f'<ul class="writ-list">{"".join(items)}</ul>'
 
 
 def row(says: Iterable[str], told: Iterable[str]) -> str:
@@ -77,3 +192,15 @@ def place(index: int, lines: Iterable[str], marks: Iterable[str] = ()) -> str:
     small = "".join(f"<small>{text(line)}</small>" for line in lines if line)
     signs = "".join(f"<em>{escape(mark)}</em>" for mark in marks)
     return f'<div class="writ-place"><h3 id="entry-{index}">{index}</h3>{small}{signs}</div>'
+
+
+def step(key: str, drawn: str, *, border: bool = False) -> str:
+    """Return a step of a run.
+
+    Args:
+        key: Its name on the page; empty where a container has it.
+        drawn: Where it stands, from `place`, and what it says.
+        border: Whether it stands out from the others.
+    """
+    named = f" st-key-{escape(key)}" if key else ""
+    return f'<div class="writ-step{named}{" writ-bordered" * border}">{drawn}</div>'

@@ -11,7 +11,7 @@ from weakref import WeakSet
 
 import streamlit as st
 
-from dashboards import acting
+from dashboards import acting, markup
 from dashboards.filters import Filter
 from dashboards.opening import (
     End,
@@ -57,6 +57,22 @@ CONTRACTS: Final = "views/contracts.py"
 WHATIF: Final = "views/whatif.py"
 ROLLBACK: Final = "views/rollback.py"
 VALUE: Final = "views/value.py"
+PATHS: Final[Mapping[str, str]] = {
+    INBOX: "./",
+    RUN: "run",
+    EVIDENCE: "evidence",
+    INTEGRITY: "integrity",
+    CONTRACTS: "contracts",
+    WHATIF: "whatif",
+    ROLLBACK: "rollback",
+    VALUE: "value",
+}
+"""Where each page is, below the app's address: all of them stand beside each other."""
+
+
+def address(page: str, asks: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Return the address of one of the pages, as links on the others name it."""
+    return markup.address(PATHS[page], asks or {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,15 +219,6 @@ def go(there: Mapping[str, Sequence[str]]) -> None:
     out of an address by an address of its own, on which a reader who goes back would be stranded.
     """
     st.query_params.from_dict({name: list(values) for name, values in there.items()})
-
-
-def say_address() -> None:
-    """Tell the browser the address again, which it takes as a new one only if it differs.
-
-    A link from a page to the page itself changes what the page is asked for, and Streamlit leaves
-    the address as it was: a reload would show something else.
-    """
-    go(parameters())
 
 
 def _unreadable(problem: Problem) -> str:

@@ -6,8 +6,9 @@ from typing import Final
 
 import streamlit as st
 
-from dashboards import acting, people, reviews, session
+from dashboards import acting, markup, people, reviews, session
 from dashboards.acting import ActError, Asked, What
+from dashboards.markup import Colour
 from dashboards.opening import Shown
 from dashboards.queries import FindingRow
 from dashboards.tables import Said, Tables
@@ -30,7 +31,7 @@ _LOG = logging.getLogger("writ.app")
 _TOLD: Final = "writ_told"
 NOBODY: Final = ""
 _FAILED: Final = {"act.waiting": "Not known yet", "act.part": "Recorded in part"}
-_SIGNS: Final[dict[str, tuple[str, parts.Colour]]] = {
+_SIGNS: Final[dict[str, tuple[str, Colour]]] = {
     OPEN: (":material/radio_button_unchecked:", "blue"),
     ACKNOWLEDGED: (":material/visibility:", "violet"),
     SUPPRESSED: (":material/notifications_off:", "gray"),
@@ -45,18 +46,15 @@ _ACTS: Final[tuple[tuple[What, str, str, str, tuple[str, ...]], ...]] = (
 )
 
 
-def badge(row: FindingRow) -> None:
-    """Show what people made of a finding: sign, word and colour, any one of which says it."""
-    icon, colour = _SIGNS[row.review]
-    st.badge(row.review, icon=icon, color=colour, help=REVIEW_MEANS[row.review])
-    if row.assignee:
-        st.caption(f"assigned to {code(last_name(row.assignee), 40)}", width="content")
+def signs(row: FindingRow) -> str:
+    """Return what people made of a finding, as HTML: nothing of one that is open, as most are."""
+    return "" if row.review == OPEN else state(row)
 
 
-def signed(row: FindingRow) -> str:
-    """Return the same for a list: nothing of a finding that is open, as most are."""
-    icon, colour = _SIGNS[row.review]
-    return "" if row.review == OPEN else parts.badge(row.review, icon, colour)
+def state(row: FindingRow) -> str:
+    """Return what people made of a finding as HTML, of one that is open too."""
+    sign, colour = _SIGNS[row.review]
+    return markup.badge(row.review, sign, colour, REVIEW_MEANS[row.review])
 
 
 def of_finding(tables: Tables, row: FindingRow) -> None:
@@ -178,13 +176,11 @@ def _tell(key: str) -> None:
 
 
 def _said(one: Said) -> None:
-    icon, colour = _SIGNS[one.state]
-    with st.container(gap="xxsmall"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(one.state, icon=icon, color=colour)
-            whose = f", assigned to {code(last_name(one.assignee), 40)}" if one.assignee else ""
-            told = f"by {code(last_name(one.identity), 60)}, {when(one.moment)}{whose}"
-            st.caption(told, width="content")
-            parts.entry_link(f"Entry {one.idx}", one.idx)
-        if one.note:
-            st.text(plain(one.note))
+    sign, colour = _SIGNS[one.state]
+    by = f"by {markup.code(last_name(one.identity), 60)}, {when(one.moment)}"
+    whose = f"assigned to {markup.code(last_name(one.assignee), 40)}" if one.assignee else ""
+    there = parts.to_entry(f"Entry {one.idx}", one.idx)
+    st.html(
+        f'<div class="writ-said-of"><div class="writ-head">{markup.badge(one.state, sign, colour)}'
+        f"{markup.small(by, whose)}{there}</div>{markup.said(one.note)}</div>"
+    )

@@ -8,7 +8,7 @@ from typing import Final
 
 import streamlit as st
 
-from dashboards import session, working
+from dashboards import markup, session, working
 from dashboards.answers import Stored
 from dashboards.asking import Over, TimelineAsked
 from dashboards.tables import Tables
@@ -65,22 +65,22 @@ def _whole(found: Stored) -> None:
 
 def step(found: Stored, one: Decided) -> None:
     """Show what an action was decided on, and what it comes to."""
+    flips = f" {markup.badge('otherwise now', ':material/swap_horiz:', 'orange')}"
+    wrong = f" {markup.badge('recorded wrongly', ':material/close:', 'red')}"
+    signs = wrong * one.wrong + flips * one.flips
+    sign = markup.icon(":material/replay:")
+    told = [f"<p>{sign} {markup.strong('Decided again:')} {_says(one)}{signs}</p>"]
+    told += [_open(rule) for rule in one.open]
+    told += [markup.said(text) for text in one.differences]
     with st.container(key=f"again-{one.entry}", gap="xsmall"):
-        flips = f" {parts.badge('otherwise now', ':material/swap_horiz:', 'orange')}"
-        wrong = f" {parts.badge('recorded wrongly', ':material/close:', 'red')}"
-        signs = wrong * one.wrong + flips * one.flips
-        st.markdown(f":material/replay: **Decided again:** {_says(one)}{signs}")
-        for rule in one.open:
-            _open(rule)
-        for text in one.differences:
-            st.text(plain(text))
+        st.html(f'<div class="writ-told">{"".join(told)}</div>')
         _parts(found, one)
 
 
 def _says(one: Decided) -> str:
-    """Return what is right then and now, beside what was recorded."""
+    """Return what is right then and now, beside what was recorded, as HTML."""
     if one.then:
-        told = f"**{_effect(one.then)}** under {code(one.then_version)}"
+        told = f"{_effect(one.then)} under {markup.code(one.then_version)}"
         told += _beside(one)
     else:
         told = "no contract was in force"
@@ -88,7 +88,7 @@ def _says(one: Decided) -> str:
         return told
     if not one.now:
         return f"{told} · no contract is in force now"
-    return f"{told} · **{_effect(one.now)}** under {code(one.now_version)}, in force now"
+    return f"{told} · {_effect(one.now)} under {markup.code(one.now_version)}, in force now"
 
 
 def _beside(one: Decided) -> str:
@@ -96,24 +96,22 @@ def _beside(one: Decided) -> str:
         return ", had the guard been asked"
     if one.recorded == one.then:
         return ", as recorded"
-    return f", and recorded as {_effect(one.recorded)}"
+    return f", and recorded as {markup.text(EFFECT_WORDS.get(one.recorded, one.recorded))}"
 
 
 def _effect(effect: str) -> str:
-    return EFFECT_WORDS.get(effect, effect)
+    return markup.strong(EFFECT_WORDS.get(effect, effect))
 
 
-def _open(rule: Open) -> None:
-    did = f", {rule.effect}" if rule.effect else ""
+def _open(rule: Open) -> str:
+    did = f", {markup.text(rule.effect)}" if rule.effect else ""
     aside = ", set aside: it only says that this was before its time" * rule.aside
-    st.markdown(
-        f"- {parts.state_of(rule.result)} {code(rule.rule)} under {code(rule.version)}{did}{aside}"
-    )
+    named = f"{markup.code(rule.rule)} under {markup.code(rule.version)}{did}{aside}"
+    told = f"<p>{parts.state_of(rule.result)} {named}</p>"
     if rule.aside:
-        return
-    for label, text in (("because", rule.because), ("it would have been satisfied by", rule.would)):
-        if text:
-            parts.named(label, text)
+        return told
+    why = markup.named("because", rule.because)
+    return told + why + markup.named("it would have been satisfied by", rule.would)
 
 
 def _parts(found: Stored, one: Decided) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboards import queries, saved, session
+from dashboards import markup, queries, saved, session
 from dashboards.filters import (
     DEFAULT_SORT,
     FINDINGS,
@@ -132,21 +132,18 @@ def _views(tables: Tables, chosen: Filter) -> None:
         st.warning(f"The saved views cannot be used: {code(str(error), 300)}")
         own = ()
     views = (*saved.BUILT_IN, *saved.mine(session.person().identity), *own)
-    with st.container(gap=None, key="views"):
-        st.caption("Views")
-        for view, number in zip(views, saved.numbers(tables, views), strict=True):
-            _view(view, number, here=saved.same(view.asks, chosen))
-
-
-def _view(view: View, number: int, *, here: bool) -> None:
-    # A name of a file of views has no markup in it: `saved` sees to that.
-    label = f"{view.name} · {number:,}"
-    st.page_link(
-        session.INBOX,
-        label=f"**{label}**" if here else label,
-        query_params=view.asks.parameters(),
-        help=view.about or None,
+    numbers = saved.numbers(tables, views)
+    told = (
+        _view(view, number, here=saved.same(view.asks, chosen))
+        for view, number in zip(views, numbers, strict=True)
     )
+    st.html(f'{markup.small("Views")}<ul class="writ-views">{"".join(told)}</ul>')
+
+
+def _view(view: View, number: int, *, here: bool) -> str:
+    there = session.address(session.INBOX, view.asks.parameters())
+    label = f"{view.name} · {number:,}"
+    return f"<li>{markup.link(label, there, means=view.about, here=here)}</li>"
 
 
 def tools(chosen: Filter) -> None:

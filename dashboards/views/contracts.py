@@ -16,7 +16,7 @@ def page() -> None:
     """Show the contracts of the ledger, and one of them in full."""
     visit = session.current()
     if not isinstance(visit.result, Shown):
-        st.page_link(session.INTEGRITY, label="See where and why it broke")
+        parts.broken()
         return
     tables = visit.result.tables
     found = contracted.versions(tables)

@@ -1,11 +1,14 @@
 """One entry: what it says, what it rests on, what rests on it, and the proof that it is there."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboards import evidence, markup, runs, session
 from dashboards.evidence import Around, Link, Proven
 from dashboards.filters import number
 from dashboards.opening import Shown
+from dashboards.queries import FindingRow
 from dashboards.runs import Entry
 from dashboards.tables import Tables
 from dashboards.views import parts
@@ -18,7 +21,7 @@ def page() -> None:
     """Show one entry, or ask for one where the address names none."""
     visit = session.current()
     if not isinstance(visit.result, Shown):
-        st.page_link(session.INTEGRITY, label="See where and why it broke")
+        parts.broken()
         return
     tables = visit.result.tables
     asked = session.parameter("entry")
@@ -96,8 +99,7 @@ def _entry(entry: Entry) -> None:
 
 def _rests_on(around: Around) -> None:
     st.header("It rests on", anchor=False)
-    for one in around.rests_on:
-        _link(one)
+    _listed(around.rests_on)
     if around.missing:
         st.warning(f"It names {count(around.missing, 'record')} that {_are(around.missing)} here.")
     if not around.rests_on and not around.missing:
@@ -110,8 +112,7 @@ def _are(missing: int) -> str:
 
 def _carries(around: Around) -> None:
     st.header("What rests on it", anchor=False)
-    for one in around.carries:
-        _link(one)
+    _listed(around.carries)
     more = around.carried - len(around.carries)
     if more > 0:
         st.caption(f"and {more:,} more.")
@@ -119,25 +120,36 @@ def _carries(around: Around) -> None:
         st.caption("No other record names it.")
 
 
-def _link(one: Link) -> None:
+def _listed(links: Sequence[Link]) -> None:
+    if links:
+        st.html(markup.listed(_link(place, one) for place, one in enumerate(links)))
+
+
+def _link(place: int, one: Link) -> str:
     what = member(one.entry.record, "what") or one.entry.tool
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        parts.entry_link(f"Entry {one.entry.index:,}", one.entry.index)
-        named = f" {code(what, 40)}" if what else ""
-        source = f" from {code(one.entry.source, 40)}" if one.entry.source else ""
-        st.caption(f"{one.words} · {one.entry.kind}{named}{source}", width="stretch")
+    named = f" {markup.code(what, 40)}" if what else ""
+    source = f" from {markup.code(one.entry.source, 40)}" if one.entry.source else ""
+    told = f"{markup.text(one.words)} · {markup.text(one.entry.kind)}{named}{source}"
+    way = parts.to_entry(f"Entry {one.entry.index:,}", one.entry.index)
+    return markup.item(f"link-{place}", signs=way, body=markup.row((), (told,)))
 
 
 def _findings(around: Around, entry: Entry) -> None:
     if not around.findings:
         return
     st.header("Findings", anchor=False)
-    for row in around.findings:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            parts.signs(row)
-            here = "at it" if row.index == entry.index else f"at entry {row.index:,}, resting on it"
-            st.caption(f"{code(row.rule)} · {here}", width="content")
-            parts.run_link(f"Open {row.id}", row.run, at=row.index, finding=row.id)
+    st.html(markup.listed(_finding(row, entry) for row in around.findings))
+
+
+def _finding(row: FindingRow, entry: Entry) -> str:
+    here = "at it" if row.index == entry.index else f"at entry {row.index:,}, resting on it"
+    there = parts.run_address(row.run, at=row.index, finding=row.id)
+    return markup.item(
+        f"found-{row.place}",
+        signs=parts.signs(row),
+        body=markup.row((), (markup.code(row.rule), here)),
+        ways=parts.to_run(f"Open {row.id}", there),
+    )
 
 
 # ------------------------------------------------------------------------------- proof

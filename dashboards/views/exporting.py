@@ -43,7 +43,7 @@ def _of_run(run: str) -> None:
             (session.WHATIF, "Had another contract been in force", ":material/rule:"),
             (session.VALUE, "What it cost and was worth", ":material/paid:"),
         ):
-            st.page_link(page, label=label, icon=icon, query_params={"run": [run]})
+            parts.way(page, label, icon, {"run": [run]})
     _offer(Over(run=run), (BUNDLE, HTML), run)
 
 

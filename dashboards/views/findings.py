@@ -10,7 +10,7 @@ from dashboards.queries import FindingRow
 from dashboards.runs import Entry, RunHead
 from dashboards.tables import Tables
 from dashboards.views import acts, again, parts
-from dashboards.words import code, count, plain
+from dashboards.words import code, count, last_name
 from verifier.findings import Finding
 
 # Findings that are laid open; a run with more of them shows the rest folded.
@@ -41,12 +41,9 @@ def of_run(
             label = f"**{row.state}** · {code(row.rule)} · entry {row.index}"
             parts.folded(label, f"folded-{row.place}", partial(one, tables, row, run=head.digest))
     if len(rest) > SHOWN:
-        st.page_link(
-            session.INBOX,
-            label=f"{len(rest) - SHOWN:,} more findings of this run, in the inbox",
-            icon=":material/inbox:",
-            query_params={"view": ["findings"], "q": [head.name]},
-        )
+        label = f"{len(rest) - SHOWN:,} more findings of this run, in the inbox"
+        asks = {"view": ["findings"], "q": [head.name]}
+        parts.way(session.INBOX, label, ":material/inbox:", asks)
 
 
 def one(
@@ -62,70 +59,61 @@ def one(
         chosen: Whether it is the one that the page was opened for, on which a reviewer acts.
     """
     found = runs.full_finding(tables, row)
+    way = "" if chosen else _way(row)
+    drawn = [_head(row, linked=linked), markup.said(row.says), way, _why(found), _body(found)]
     with st.container(border=True, key=f"finding-{row.place}"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            parts.signs(row)
-            acts.badge(row)
-            st.markdown(_title(row, linked=linked), width="content")
-        st.text(plain(row.says))
-        if not chosen:
-            parts.run_link(
-                "Review this one",
-                row.run,
-                at=row.index,
-                finding=row.id,
-                chosen=session.carried(),
-                icon=":material/rate_review:",
-                more=again.kept(),
-            )
-        _why(found)
-        _body(found)
-        _small(row, found)
+        st.html(f'<div class="writ-told">{"".join(drawn)}{_small(row, found)}</div>')
         if chosen:
             acts.of_finding(tables, row)
         _rests_on(tables, found, row.place, run)
 
 
-def _title(row: FindingRow, *, linked: bool) -> str:
-    where = f"[entry {row.index}](#entry-{row.index})" if linked else f"entry {row.index}"
-    tool = f" · {code(row.tool, 40)}" if row.tool else ""
-    return f"{code(row.rule)}{tool} · {where}"
+def _head(row: FindingRow, *, linked: bool) -> str:
+    where = f"entry {row.index}"
+    told = markup.line(
+        markup.code(row.rule),
+        markup.code(row.tool, 40) if row.tool else "",
+        markup.to_entry(row.index, where) if linked else where,
+    )
+    return f'<div class="writ-head">{parts.signs(row)} {acts.state(row)} {_whose(row)}{told}</div>'
 
 
-def _why(found: Finding) -> None:
+def _whose(row: FindingRow) -> str:
+    whose = markup.code(last_name(row.assignee), 40)
+    return markup.small(f"assigned to {whose}") if row.assignee else ""
+
+
+def _way(row: FindingRow) -> str:
+    """Return the link to the page on which a reviewer acts on this one."""
+    chosen = session.carried()
+    there = parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen) | again.kept()
+    return f"<p>{parts.to_run('Review this one', there, ':material/rate_review:')}</p>"
+
+
+def _why(found: Finding) -> str:
     """Say the least that decides it, and what would have satisfied it."""
-    for label, sentences in (
-        ("because", found.explanation.because),
-        ("it would have been satisfied by", found.explanation.would),
-    ):
-        if sentences:
-            parts.named(label, "\n".join(sentences))
+    because, would = found.explanation.because, found.explanation.would
+    why = markup.named("because", "\n".join(because))
+    return why + markup.named("it would have been satisfied by", "\n".join(would))
 
 
-def _body(found: Finding) -> None:
-    wanted, there = st.columns(2)
-    with wanted, st.container(gap="xxsmall"):
-        st.caption("the rule asks for")
-        st.html(markup.block(found.expected))
-    with there, st.container(gap="xxsmall"):
-        st.caption("the ledger shows")
-        st.html(markup.block(found.recorded))
-    for label, said in (
-        ("why it is undecidable, or more about it", found.reason),
-        ("what was done about it", found.handled),
-    ):
-        if said:
-            parts.named(label, said)
+def _body(found: Finding) -> str:
+    both = (("the rule asks for", found.expected), ("the ledger shows", found.recorded))
+    told = (f"<div>{markup.small(name)}{markup.block(said)}</div>" for name, said in both)
+    more = markup.named("why it is undecidable, or more about it", found.reason)
+    done = markup.named("what was done about it", found.handled)
+    return f'<div class="writ-both">{"".join(told)}</div>{more}{done}'
 
 
-def _small(row: FindingRow, found: Finding) -> None:
-    told = [code(row.id)]
-    told += [f"cites {code(found.cites, 200)}"] if found.cites else []
-    told += [f"contract {code(row.version)}"] if row.version else []
-    told += [f"line {found.contract_line} of it"] if found.contract_line else []
-    told += [f"by {code(found.identity)}"] if found.identity else []
-    told += ["rests on reference data, which may be stale"] if found.uses_snapshot else []
-    st.caption(" · ".join(told))
+def _small(row: FindingRow, found: Finding) -> str:
+    return markup.small(
+        markup.code(row.id),
+        f"cites {markup.code(found.cites, 200)}" if found.cites else "",
+        f"contract {markup.code(row.version)}" if row.version else "",
+        f"line {found.contract_line} of it" if found.contract_line else "",
+        f"by {markup.code(found.identity)}" if found.identity else "",
+        "rests on reference data, which may be stale" if found.uses_snapshot else "",
+    )
 
 
 def _rests_on(tables: Tables, found: Finding, place: int, run: str) -> None:
@@ -141,11 +129,12 @@ def _named(entry: Entry) -> str:
 
 
 def _basis(entry: Entry, run: str) -> None:
-    parts.data(dict(entry.record), limit=8_000)
-    parts.entry_link("Its evidence and proof", entry.index)
+    proof = parts.to_entry("Its evidence and proof", entry.index)
     if entry.run and entry.run == run:
-        st.markdown(f"[Show it in the timeline](#entry-{entry.index})")
+        where = markup.to_entry(entry.index, "Show it in the timeline")
     elif entry.run:
-        parts.run_link("Open its run", entry.run, at=entry.index)
+        where = parts.to_run("Open its run", parts.run_address(entry.run, at=entry.index))
     else:
-        st.caption("It stands in no run.")
+        where = "It stands in no run."
+    told = markup.data(dict(entry.record), 8_000)
+    st.html(f'<div class="writ-told">{told}{markup.line(proof, where)}</div>')

@@ -5,14 +5,15 @@ from typing import Any, Final
 
 import streamlit as st
 
-from dashboards import queries, session
+from dashboards import markup, queries, session
 from dashboards.answers import Stored
 from dashboards.filters import PAGE_SIZE
+from dashboards.markup import Colour
 from dashboards.tables import Tables
 from dashboards.views import parts, selecting
 from dashboards.views.tabled import table
 from dashboards.whatifs import PEOPLE
-from dashboards.words import code, count, money, one_line, plain
+from dashboards.words import count, money, one_line
 
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
     "decided": ("now <> 'undecidable' AND contingent = ''", "What flips"),
@@ -24,7 +25,7 @@ MEANS: Final = (
     "it would not be let through. Contingent: later steps of a run that would have gone another "
     "way."
 )
-COLOURS: Final[Mapping[str, parts.Colour]] = {
+COLOURS: Final[Mapping[str, Colour]] = {
     "allow": "green",
     "none": "gray",
     "approve": "orange",
@@ -119,42 +120,32 @@ def _page(tables: Tables, found: Stored, name: str, kind: str, page: int) -> Non
         "ledger's order"
     )
     runs = queries.runs_of_entries(tables, [int(row["entry"] or 0) for row in shown])
-    for row in shown:
-        _flip(row, runs)
+    st.html(markup.listed(_flip(row, runs) for row in shown))
     selecting.pages(part, "page")
 
 
-def _flip(row: Mapping[str, Any], runs: Mapping[int, str]) -> None:
-    entry = int(row["entry"])
-    with st.container(border=True, key=f"flip-{entry}"):
-        sign, what, where = st.columns([2.2, 5.2, 1.9], gap="small")
-        with sign, st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            _decision(str(row["then"]))
-            st.text("→", width="content")
-            _decision(str(row["now"]))
-        with what, st.container(gap="xxsmall"):
-            st.text(one_line(str(row["says"] or "No rule says more."), 300))
-            st.caption(_told(row))
-            if row["wrong"]:
-                st.text(plain(f"It went wrong: {row['wrong']}"))
-        with where:
-            if entry in runs:
-                parts.run_link(f"Open entry {entry}", runs[entry], at=entry)
-            else:
-                st.caption(f"entry {entry:,}")
+def _flip(row: Mapping[str, Any], runs: Mapping[int, str]) -> str:
+    wrong = f"It went wrong: {row['wrong']}" if row["wrong"] else ""
+    says = str(row["says"] or "No rule says more.")
+    return markup.item(
+        f"flip-{row['entry']}",
+        signs=f"{_decision(str(row['then']))} → {_decision(str(row['now']))}",
+        body=markup.row((says, wrong), _told(row)),
+        ways=parts.at_entry(int(row["entry"]), runs),
+    )
 
 
-def _decision(said: str) -> None:
-    st.badge(said, icon=SIGNS.get(said), color=COLOURS.get(said, "gray"))
+def _decision(said: str) -> str:
+    return markup.badge(said, SIGNS.get(said, ""), COLOURS.get(said, "gray"))
 
 
-def _told(row: Mapping[str, Any]) -> str:
-    told = [code(str(row["rules"]), 120)] if row["rules"] else []
-    told += [f"tool {code(str(row['tool']), 40)}"]
-    told += [f"on {code(str(row['target']), 40)}"] if row["target"] else []
-    told += [f"channel {code(str(row['channel']), 20)}"] if row["channel"] else []
-    told += [f"recorded {row['recorded'] or 'without a decision'}"]
-    told += [f"outcome {row['outcome']}" if row["outcome"] else "never done"]
+def _told(row: Mapping[str, Any]) -> list[str]:
+    told = [markup.code(str(row["rules"]), 120)] if row["rules"] else []
+    told += [f"tool {markup.code(str(row['tool']), 40)}"]
+    told += [f"on {markup.code(str(row['target']), 40)}"] if row["target"] else []
+    told += [f"channel {markup.code(str(row['channel']), 20)}"] if row["channel"] else []
+    told += [f"recorded {markup.text(str(row['recorded'] or 'without a decision'))}"]
+    told += [f"outcome {markup.text(str(row['outcome']))}" if row["outcome"] else "never done"]
     if row["value_micros"] is not None:
-        told.append(money(int(row["value_micros"]), str(row["currency"])))
-    return " · ".join(told)
+        told.append(markup.text(money(int(row["value_micros"]), str(row["currency"]))))
+    return told

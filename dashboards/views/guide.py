@@ -10,10 +10,10 @@ from typing import Final
 import streamlit as st
 from streamlit.components.v2 import component
 
-from dashboards import guide, session
-from dashboards.guide import Place
+from dashboards import guide, markup, session
+from dashboards.guide import Place, Step
 from dashboards.tables import Tables
-from dashboards.words import one_line
+from dashboards.views import parts
 
 PAGES: Final[Mapping[Place, str]] = {
     Place.INBOX: session.INBOX,
@@ -62,15 +62,11 @@ def show(tables: Tables) -> None:
         st.markdown(
             "**New here? This is the demonstration: an AI refund service, for four weeks.**"
         )
-        with st.grid(len(steps), min_column_width=165):
-            for number, step in enumerate(steps, 1):
-                with st.container(gap="xxsmall"):
-                    st.caption(f"Step {number}")
-                    st.text(one_line(step.says, 400))
-                    st.page_link(
-                        PAGES[step.place],
-                        label=step.label,
-                        icon=":material/arrow_forward:",
-                        query_params=dict(step.asks),
-                    )
+        told = (_step(number, step) for number, step in enumerate(steps, 1))
+        st.html(f'<div class="writ-guide">{"".join(told)}</div>')
     _switch(key="guide-switch", height="content")
+
+
+def _step(number: int, step: Step) -> str:
+    way = markup.link(step.label, session.address(PAGES[step.place], step.asks), parts.FORWARD)
+    return f"<div>{markup.small(f'Step {number}')}<p>{markup.text(step.says, 400)}</p>{way}</div>"

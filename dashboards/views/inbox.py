@@ -16,7 +16,7 @@ def page() -> None:
     """Show the inbox."""
     tables = session.tables()
     if tables is None:
-        st.page_link(session.INTEGRITY, label="See where and why it broke")
+        parts.broken()
         return
     chosen = session.chosen()
     choosing.set_widgets(chosen)
@@ -98,8 +98,7 @@ def _incident(tables: Tables, chosen: Filter) -> None:
         return
     with st.container(border=True, key="incident"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            parts.incident_signs(one)
-            st.markdown("**Incident**", width="content")
+            st.html(f"{parts.incident_signs(one)} {markup.strong('Incident')}", width="content")
             st.caption(span(one.began, one.ended), width="stretch")
             st.button(
                 "All incidents",

@@ -6,6 +6,7 @@ from typing import Final
 import streamlit as st
 
 from dashboards import checks, markup, session
+from dashboards.markup import Colour
 from dashboards.opening import Broken, Shown
 from dashboards.tables import Tables
 from dashboards.views import parts, standing
@@ -13,7 +14,7 @@ from dashboards.words import code, count, last_name, one_line, plain, short, whe
 from verifier.report import Report
 from verifier.reports.limits import not_proven
 
-COLOURS: Final[Mapping[str, parts.Colour]] = {
+COLOURS: Final[Mapping[str, Colour]] = {
     "passed": "green",
     "failed": "red",
     "left out": "orange",
@@ -28,8 +29,6 @@ SIGNS: Final[Mapping[str, str]] = {
     "not reached": ":material/block:",
 }
 
-SIGN_WIDE: Final = 120
-"""Pixels."""
 SHOWN: Final = 200
 """Findings that are listed: of a ledger that was written over there is one for each entry."""
 
@@ -69,17 +68,21 @@ def _verdict(report: Report, result: Broken | Shown) -> None:
 
 def _checks(report: Report) -> None:
     st.header("What was checked, in this order", anchor="checks")
-    for answer in checks.answers(report):
-        key = f"check-{answer.check.number}"
-        with st.container(key=key, horizontal=True, gap="small"):
-            sign = parts.badge(answer.result, SIGNS[answer.result], COLOURS[answer.result])
-            st.markdown(sign, width=SIGN_WIDE)
-            title = f"{answer.check.number} · {answer.check.title}"
-            told = markup.strong(one_line(answer.words, 300)) if answer.words else ""
-            st.html(markup.row((title,), (answer.check.asks, told)))
+    st.html(markup.listed(_check(answer) for answer in checks.answers(report)))
     st.caption(
         "Steps 0 to 4 break a ledger: nothing after the break can be relied on. Steps 5 to 9 leave "
         "a submission or a record out of everything that is judged and shown."
+    )
+
+
+def _check(answer: checks.Answer) -> str:
+    told = markup.strong(one_line(answer.words, 300)) if answer.words else ""
+    return markup.item(
+        f"check-{answer.check.number}",
+        signs=markup.badge(answer.result, SIGNS[answer.result], COLOURS[answer.result]),
+        body=markup.row(
+            (f"{answer.check.number} · {answer.check.title}",), (answer.check.asks, told)
+        ),
     )
 
 

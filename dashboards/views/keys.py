@@ -2,9 +2,10 @@
 
 Buttons have keys of their own (`shortcut`). Two scripts do the rest, and nothing else: `/` puts
 the cursor into the page's search, `o` and `u` follow the link of the selected line and the one
-back; and what was just selected or opened gets the focus, so that it is seen, read out, and opened
-by Enter. They read nothing of the page, and are given nothing but the names of its elements, which
-are this project's own.
+back, and links of lists (`dashboards.markup`) are followed without loading the app anew; what was
+just selected or opened gets the focus, so that it is seen, read out, and opened by Enter. They read
+nothing of the page, and are given nothing but the names of its elements, which are this project's
+own.
 """
 
 from typing import Final
@@ -27,6 +28,18 @@ const listeners = new WeakMap();
 const typing = (element) => element instanceof HTMLElement
   && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
 
+// As if the browser had gone there and forward again, which Streamlit follows without loading
+// itself anew. Another window or tab is the browser's own affair.
+const follow = (event) => {
+  if (event.button !== 0 || event.shiftKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const link = event.target instanceof Element ? event.target.closest("a.writ-link") : null;
+  if (link === null || link.origin !== location.origin || event.defaultPrevented) return;
+  event.preventDefault();
+  if (link.href !== location.href) history.pushState(null, "", link.href);
+  dispatchEvent(new PopStateEvent("popstate"));
+};
+
 export default function ({ parentElement }) {
   const listen = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -44,11 +57,15 @@ export default function ({ parentElement }) {
     field.focus();
     field.select();
   };
-  const before = listeners.get(parentElement);
-  if (before !== undefined) document.removeEventListener("keydown", before);
-  listeners.set(parentElement, listen);
+  const stop = () => {
+    document.removeEventListener("keydown", listen);
+    document.removeEventListener("click", follow);
+  };
+  listeners.get(parentElement)?.();
+  listeners.set(parentElement, stop);
   document.addEventListener("keydown", listen);
-  return () => document.removeEventListener("keydown", listen);
+  document.addEventListener("click", follow);
+  return stop;
 }
 """
 # Only what is new gets the focus: whoever types in a field meanwhile keeps it. A line that was
@@ -87,7 +104,7 @@ _focus = component("writ_focus", js=FOCUS)
 
 
 def listen() -> None:
-    """Let `/` put the cursor into the search of the page, and `o` and `u` follow links."""
+    """Let `/` put the cursor into the search of the page, and links be followed in place."""
     _slash(key="slash", height=0)
 
 

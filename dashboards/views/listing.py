@@ -4,10 +4,8 @@ Which line is selected stands in the address. The list is a fragment: to go a li
 list again, and not the whole page.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
 
 import streamlit as st
 
@@ -22,20 +20,29 @@ from dashboards.words import count, last_name, sentence, short, span, sums, when
 
 FIRST, LAST = "first", "last"
 
-SIGNS_WIDE: Final = 150
-"""Pixels: the two signs of most lines stand one above the other."""
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the list: its name in the address, its element's key, and how it is drawn.
+    """A line of the list.
 
-    Its link opens it, by the mouse or by the keyboard (`dashboards.views.keys`).
+    Attributes:
+        id: Its name in the address.
+        key: Its name on the page.
+        signs: Badges, as HTML.
+        body: What it says, as HTML.
+        way: The link that opens it, by the mouse or by the keyboard (`dashboards.views.keys`).
     """
 
     id: str
     key: str
-    draw: Callable[[Filter], None]
+    signs: str
+    body: str
+    way: str
+
+    def drawn(self, *, picked: bool) -> str:
+        """Return it as HTML."""
+        key = f"picked-{self.key}" if picked else self.key
+        return markup.item(key, signs=self.signs, body=self.body, ways=self.way)
 
 
 @st.fragment
@@ -56,7 +63,7 @@ def _findings(tables: Tables, chosen: Filter) -> None:
         _nothing(chosen)
         return
     told = f"{count(found.total, 'finding')}, {_range(found.page, len(found.rows))}"
-    lines = [_finding_line(row) for row in found.rows]
+    lines = [_finding(row, chosen) for row in found.rows]
     _list(told, lines, chosen.at_page(found.page), found.pages)
 
 
@@ -69,7 +76,7 @@ def _incidents(tables: Tables, chosen: Filter) -> None:
         f"{count(found.findings, 'finding')} in {count(found.total, 'incident')}, "
         f"{_range(found.page, len(found.rows))}"
     )
-    lines = [_incident_line(row) for row in found.rows]
+    lines = [_incident(row, chosen) for row in found.rows]
     _list(told, lines, chosen.at_page(found.page), found.pages)
 
 
@@ -81,11 +88,8 @@ def _range(page: int, rows: int) -> str:
 def _list(told: str, lines: Sequence[Line], chosen: Filter, pages: int) -> None:
     picked = _picked(lines)
     _tools(told, lines, picked, chosen, pages)
-    for place, line in enumerate(lines):
-        key = f"picked-{line.key}" if place == picked else line.key
-        # As few elements as it takes: each costs the browser some milliseconds, in 25 lines.
-        with st.container(border=True, key=key, horizontal=True, gap="small"):
-            line.draw(chosen)
+    # One element: each costs the browser some milliseconds, and 25 lines were a hundred.
+    st.html(markup.listed(line.drawn(picked=n == picked) for n, line in enumerate(lines)))
     if pages > 1:
         # A page is another widget: the address says which page it is, and not what was clicked.
         key = f"page-{chosen.page}"
@@ -146,20 +150,21 @@ def _turned(key: str) -> None:
 # ------------------------------------------------------------------------- a finding
 
 
-def _finding_line(row: FindingRow) -> Line:
-    return Line(row.id, f"row-{row.place}", partial(_finding, row))
-
-
-def _finding(row: FindingRow, chosen: Filter) -> None:
-    st.markdown(" ".join([parts.signed(row), acts.signed(row)]), width=SIGNS_WIDE)
+def _finding(row: FindingRow, chosen: Filter) -> Line:
     handled = sentence(row.handled) if row.handled else ""
-    st.html(markup.row((row.says, handled), _told(row)))
-    parts.run_link(f"Open entry {row.index}", row.run, at=row.index, finding=row.id, chosen=chosen)
+    there = parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen)
+    return Line(
+        row.id,
+        f"row-{row.place}",
+        f"{parts.signs(row)} {acts.signs(row)}",
+        markup.row((row.says, handled), _told(row)),
+        parts.to_run(f"Open entry {row.index}", there),
+    )
 
 
 def _told(row: FindingRow) -> list[str]:
     """Return the small print: when, rule, tool, run, channel, id, and who has it."""
-    told = [when(row.moment) or "no time", code(row.rule)]
+    told = [markup.text(when(row.moment)) or "no time", code(row.rule)]
     told += [f"tool {code(row.tool, 40)}"] if row.tool else []
     told += [f"run {code(queries.shown_run(row), 40)}"] if row.run_name else []
     told += [f"channel {code(row.channel, 20)}"] if row.channel else []
@@ -172,26 +177,18 @@ def _told(row: FindingRow) -> list[str]:
 # ----------------------------------------------------------------------- an incident
 
 
-def _incident_line(row: IncidentRow) -> Line:
-    return Line(row.id, f"incident-{row.place}", partial(_incident, row))
-
-
-def _incident(row: IncidentRow, chosen: Filter) -> None:
-    """Show an incident. One of a single finding opens that: a list of one says less."""
-    st.markdown(parts.incident_signed(row), width=SIGNS_WIDE)
-    times = span(row.began, row.ended) or "no time"
-    st.html(markup.row((row.says,), (times, *incident_told(row))))
+def _incident(row: IncidentRow, chosen: Filter) -> Line:
+    """Return an incident's line. One of a single finding opens that: a list of one says less."""
+    times = markup.text(span(row.began, row.ended)) or "no time"
     if row.size == 1:
-        parts.run_link(
-            f"Open entry {row.first}", row.run, at=row.first, finding=row.finding, chosen=chosen
-        )
+        there = parts.run_address(row.run, at=row.first, finding=row.finding, chosen=chosen)
+        way = parts.to_run(f"Open entry {row.first}", there)
     else:
-        st.page_link(
-            session.INBOX,
-            label=f"Open {count(row.size, 'finding')}",
-            icon=":material/arrow_forward:",
-            query_params=chosen.within(row.id).parameters(),
-        )
+        asks = chosen.within(row.id).parameters()
+        within = session.address(session.INBOX, asks)
+        way = markup.link(f"Open {count(row.size, 'finding')}", within, parts.FORWARD)
+    body = markup.row((row.says,), (times, *incident_told(row)))
+    return Line(row.id, f"incident-{row.place}", parts.incident_signs(row), body, way)
 
 
 def incident_told(row: IncidentRow) -> list[str]:

@@ -1,8 +1,7 @@
 """Pieces that pages share: signs of severity, a named value, a link to a run."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import streamlit as st
 
@@ -10,6 +9,7 @@ from dashboards import markup, session
 from dashboards.charts import Figure
 from dashboards.filters import Filter
 from dashboards.incidents import IncidentRow
+from dashboards.markup import Colour
 from dashboards.queries import FindingRow
 from dashboards.words import (
     ADVICE,
@@ -18,12 +18,9 @@ from dashboards.words import (
     STATE_MEANS,
     UNDECIDABLE,
     VIOLATED,
-    code,
-    opened,
     plain,
 )
 
-Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
 SEVERITY_COLOURS: Final[Mapping[str, Colour]] = {
     "critical": "red",
     "high": "red",
@@ -32,49 +29,26 @@ SEVERITY_COLOURS: Final[Mapping[str, Colour]] = {
     "advice": "gray",
 }
 STATE_COLOURS: Final[Mapping[str, Colour]] = {VIOLATED: "red", HANDLED: "green", ADVICE: "gray"}
+FORWARD: Final = ":material/arrow_forward:"
+RECORD_SIGN: Final = ":material/description:"
 STATE_SIGNS: Final[Mapping[str, str]] = {
     VIOLATED: ":material/close:",
     HANDLED: ":material/check:",
     ADVICE: ":material/lightbulb:",
 }
-# Short records are read faster on one line.
-ONE_LINE: Final = 100
 
 
-def signs(row: FindingRow) -> None:
-    """Show what became of a finding's rule, and how much it matters where anything broke.
+def signs(row: FindingRow) -> str:
+    """Return what became of a finding's rule, and how much it matters where anything broke.
 
-    Each is sign, word and colour, any one of which says it.
+    Each is sign, word and colour, any one of which says it. As HTML, like all badges here.
     """
-    if row.state not in {HANDLED, ADVICE}:
-        colour = SEVERITY_COLOURS.get(row.severity, "gray")
-        st.badge(row.severity, icon=SIGNS.get(row.severity), color=colour)
-    st.badge(
-        row.state,
-        icon=STATE_SIGNS.get(row.state, ":material/question_mark:"),
-        color=STATE_COLOURS.get(row.state, "violet"),
-        help=STATE_MEANS.get(row.state),
-    )
-
-
-def incident_signs(row: IncidentRow) -> None:
-    """Show how much an incident matters, and what became of the rule in its findings."""
-    st.markdown(incident_signed(row), width="content")
-
-
-def badge(word: str, icon: str, colour: str) -> str:
-    """Return a badge as text for Markdown. The word is this project's own."""
-    return f":{colour}-badge[{icon} {word}]"
-
-
-def signed(row: FindingRow) -> str:
-    """Return the signs of a finding in one text: a list draws one element, and not three."""
     told = [] if row.state in {HANDLED, ADVICE} else [_severity(row.severity)]
     return " ".join([*told, state_of(row.state)])
 
 
-def incident_signed(row: IncidentRow) -> str:
-    """Return how much an incident matters, and what became of the rule, in one text."""
+def incident_signs(row: IncidentRow) -> str:
+    """Return how much an incident matters, and what became of the rule in its findings."""
     told = [_severity(row.severity)]
     for state, number in ((VIOLATED, row.violated), (UNDECIDABLE, row.undecidable)):
         if number:
@@ -83,13 +57,15 @@ def incident_signed(row: IncidentRow) -> str:
 
 
 def _severity(word: str) -> str:
-    return badge(word, SIGNS.get(word, ""), SEVERITY_COLOURS.get(word, "gray"))
+    colour: Colour = SEVERITY_COLOURS.get(word, "gray")
+    return markup.badge(word, SIGNS.get(word, ""), colour)
 
 
 def state_of(state: str, word: str = "") -> str:
-    """Return what became of a rule as text for Markdown, in another word where one is given."""
-    icon = STATE_SIGNS.get(state, ":material/question_mark:")
-    return badge(word or state, icon, STATE_COLOURS.get(state, "violet"))
+    """Return what became of a rule, in another word where one is given."""
+    sign = STATE_SIGNS.get(state, ":material/question_mark:")
+    colour = STATE_COLOURS.get(state, "violet")
+    return markup.badge(word or state, sign, colour, STATE_MEANS.get(state, ""))
 
 
 def named(label: str, value: str) -> None:
@@ -104,29 +80,31 @@ def data(value: object, *, limit: int = 2_000) -> None:
 
     Not as code that Streamlit colours: that is a program of its own, for colours that say nothing.
     """
-    flat = json.dumps(value, ensure_ascii=False)
-    if len(flat) <= ONE_LINE:
-        st.markdown(code(flat, ONE_LINE))
-    else:
-        st.html(markup.block(opened(value, limit), limit + ONE_LINE))
+    st.html(markup.data(value, limit))
 
 
-def run_link(
+def way(
+    page: str,
     label: str,
-    run: str,
-    *,
-    at: int | None = None,
-    finding: str = "",
-    chosen: Filter | None = None,
-    icon: str = ":material/arrow_forward:",
-    more: Mapping[str, list[str]] | None = None,
+    icon: str = FORWARD,
+    asks: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Show a link to a run, at one of its steps. The label is this project's own words.
+    """Show a link to a page. The label is this project's own words.
 
-    The filter goes along, so that the run page knows what comes next and the way back.
+    Not one of Streamlit's: it goes by the address that the browser has when it is followed, which
+    a page that is not done yet may change, and it is four elements where this is one.
     """
-    there = {**run_address(run, at=at, finding=finding, chosen=chosen), **(more or {})}
-    st.page_link(session.RUN, label=label, icon=icon, query_params=there)
+    st.html(markup.link(label, session.address(page, asks), icon), width="content")
+
+
+def broken() -> None:
+    """Show the way to what is known of a ledger of which nothing else is shown."""
+    way(session.INTEGRITY, "See where and why it broke")
+
+
+def run_link(label: str, run: str, *, at: int | None = None) -> None:
+    """Show a link to a run, at one of its steps. The label is this project's own words."""
+    way(session.RUN, label, FORWARD, run_address(run, at=at))
 
 
 def run_address(
@@ -144,9 +122,26 @@ def run_address(
     return there
 
 
-def entry_link(label: str, index: int, icon: str = ":material/description:") -> None:
+def to_run(label: str, there: Mapping[str, Sequence[str]], sign: str = FORWARD) -> str:
+    """Return a link to a run as HTML: to an address from `run_address`."""
+    return markup.link(label, session.address(session.RUN, there), sign)
+
+
+def to_entry(label: str, index: int, sign: str = RECORD_SIGN) -> str:
+    """Return a link to an entry as HTML."""
+    return markup.link(label, session.address(session.EVIDENCE, {"entry": [str(index)]}), sign)
+
+
+def at_entry(entry: int, runs: Mapping[int, str]) -> str:
+    """Return the link to an entry in its run as HTML; its number alone where it stands in none."""
+    if entry not in runs:
+        return markup.small(f"entry {entry:,}")
+    return to_run(f"Open entry {entry}", run_address(runs[entry], at=entry))
+
+
+def entry_link(label: str, index: int, icon: str = RECORD_SIGN) -> None:
     """Show a link to an entry. The label is this project's own words."""
-    st.page_link(session.EVIDENCE, label=label, icon=icon, query_params={"entry": [str(index)]})
+    way(session.EVIDENCE, label, icon, {"entry": [str(index)]})
 
 
 @st.fragment

@@ -6,25 +6,26 @@ from typing import Any, Final
 
 import streamlit as st
 
-from dashboards import queries, replay_charts, rollbacks, session
+from dashboards import markup, queries, replay_charts, rollbacks, session
 from dashboards.answers import Part, Stored
 from dashboards.asking import RollbackAsked
 from dashboards.filters import number
+from dashboards.markup import Colour
 from dashboards.tables import Tables
 from dashboards.views import blast, parts, selecting, waiting
 from dashboards.views.tabled import first, table
-from dashboards.words import code, count, money, seconds
+from dashboards.words import count, money, seconds
 from replay.scopes import SAYS, Scope
 from replay.tables import amount
 
-CLASS_COLOURS: Final[Mapping[str, parts.Colour]] = {"reversible": "green", "compensable": "blue"}
+CLASS_COLOURS: Final[Mapping[str, Colour]] = {"reversible": "green", "compensable": "blue"}
 
 
 def page() -> None:
     """Show what could be undone."""
     tables = session.tables()
     if tables is None:
-        st.page_link(session.INTEGRITY, label="See where and why it broke")
+        parts.broken()
         return
     over = selecting.over(tables, what="actions")
     st.title("Rollback", anchor=False)
@@ -167,50 +168,43 @@ def _plan(tables: Tables, found: Stored) -> None:
         "if it alone were proposed."
     )
     runs = queries.runs_of_entries(tables, [int(row["entry"] or 0) for row in shown])
-    for row in shown:
-        _step(row, runs)
+    st.html(markup.listed(_step(row, runs) for row in shown))
     selecting.pages(part, "page")
 
 
-def _step(row: Mapping[str, Any], runs: Mapping[int, str]) -> None:
-    entry = int(row["entry"])
-    with st.container(border=True, key=f"call-{row['step']}"):
-        sign, what, where = st.columns([1.7, 5.6, 1.9], gap="small")
-        with sign, st.container(gap="xxsmall"):
-            st.badge(f"{row['step']:,} · {row['class']}", color=_colour(row))
-            st.badge(
-                str(row["decision"]),
-                icon=":material/check:" if row["decision"] == "allow" else ":material/pan_tool:",
-                color="green" if row["decision"] == "allow" else "orange",
-                help="What the contract in force decides of the call.",
-            )
-        with what, st.container(gap="xxsmall"):
-            st.markdown(f"**{code(row['call'], 60)}** {code(row['params'], 160)}")
-            st.caption(_told(row))
-        with where:
-            if entry in runs:
-                parts.run_link(f"Open entry {entry}", runs[entry], at=entry)
-            else:
-                st.caption(f"entry {entry:,}")
+def _step(row: Mapping[str, Any], runs: Mapping[int, str]) -> str:
+    allowed = row["decision"] == "allow"
+    sign = ":material/check:" if allowed else ":material/pan_tool:"
+    means = "What the contract in force decides of the call."
+    decision = markup.badge(str(row["decision"]), sign, "green" if allowed else "orange", means)
+    number = f"{row['step']:,} · {row['class']}"
+    call = f"<p>{markup.strong(str(row['call']))} {markup.code(str(row['params']), 160)}</p>"
+    return markup.item(
+        f"call-{row['step']}",
+        signs=f"{markup.badge(number, '', _colour(row))} {decision}",
+        body=f'<div class="writ-row">{call}{markup.small(*_told(row))}</div>',
+        ways=parts.at_entry(int(row["entry"]), runs),
+    )
 
 
-def _colour(row: Mapping[str, Any]) -> parts.Colour:
+def _colour(row: Mapping[str, Any]) -> Colour:
     return CLASS_COLOURS.get(str(row["class"]), "gray")
 
 
-def _told(row: Mapping[str, Any]) -> str:
-    told = [f"takes back {code(str(row['tool']), 40)}"]
-    told += [f"on {code(str(row['target']), 40)}"] if row["target"] else []
+def _told(row: Mapping[str, Any]) -> list[str]:
+    told = [f"takes back {markup.code(str(row['tool']), 40)}"]
+    told += [f"on {markup.code(str(row['target']), 40)}"] if row["target"] else []
     if row["value_micros"] is not None:
-        told.append(money(int(row["value_micros"]), str(row["currency"])))
-    told += [f"needs {code(str(row['approvals']), 120)}"] if row["approvals"] else []
+        told.append(markup.text(money(int(row["value_micros"]), str(row["currency"]))))
+    told += [f"needs {markup.code(str(row['approvals']), 120)}"] if row["approvals"] else []
     if row["cost_micros"] is not None:
-        told.append(f"costs {money(int(row['cost_micros']), str(row['cost_currency']))}")
+        cost = money(int(row["cost_micros"]), str(row["cost_currency"]))
+        told.append(f"costs {markup.text(cost)}")
     if row["window_seconds"] is not None:
         told.append(f"its window ends in {seconds(float(row['window_seconds']))}")
     told += [f"after that of entry {row['after']}"] if row["after"] else []
     told += [f"proposed at entry {row['proposed']:,}"] if row["proposed"] is not None else []
-    return " · ".join(told)
+    return told
 
 
 def _stays(found: Stored) -> None:

@@ -12,6 +12,7 @@ from dashboards.tables import Tables
 from dashboards.views import again, exporting, findings, keys, parts, selecting, steps
 from dashboards.words import code, count, last_name, seconds, short, sums, when
 
+BACKWARD: Final = ":material/arrow_back:"
 STEPS: Final = "steps"
 """Of the address: which page of a long run's steps."""
 
@@ -20,7 +21,7 @@ def page() -> None:
     """Show one run, or the list of them where the address names none."""
     visit = session.current()
     if not isinstance(visit.result, Shown):
-        st.page_link(session.INTEGRITY, label="See where and why it broke")
+        parts.broken()
         return
     tables = visit.result.tables
     which, finding = session.parameter("run"), session.parameter("finding")
@@ -39,7 +40,7 @@ def page() -> None:
             f"This ledger has no run {code(name)}. The name is a run's digest, or its source's own "
             "id. Choose one from the list."
         )
-        st.page_link(session.RUN, label="All runs", icon=":material/list:")
+        parts.way(session.RUN, "All runs", ":material/list:")
         return
     _run(tables, head, found)
 
@@ -73,31 +74,34 @@ def _ways(tables: Tables, head: RunHead, found: queries.FindingRow | None, chose
     """Show the ways on: back to the inbox as it was, and to what stands beside this."""
     with st.container(horizontal=True, vertical_alignment="center", key="ways"):
         beside = queries.neighbours(tables, chosen, found.id) if found is not None else None
-        _inbox(chosen, found, beside)
-        st.page_link(session.RUN, label="All runs", icon=":material/list:")
-        if head.before:
-            parts.run_link(
-                "Run before", head.before, icon=":material/chevron_left:", more=again.kept()
-            )
-        if head.after:
-            parts.run_link(
-                "Run after", head.after, icon=":material/chevron_right:", more=again.kept()
-            )
+        st.html(_inbox(chosen, found, beside) + _others(head), width="content")
         if beside is not None:
             _beside(beside, chosen)
 
 
+def _others(head: RunHead) -> str:
+    """Return the links to other runs."""
+    ways = [markup.link("All runs", session.address(session.RUN), ":material/list:")]
+    for label, run, sign in (
+        ("Run before", head.before, ":material/chevron_left:"),
+        ("Run after", head.after, ":material/chevron_right:"),
+    ):
+        if run:
+            ways.append(parts.to_run(label, parts.run_address(run) | again.kept(), sign))
+    return "".join(ways)
+
+
 def _inbox(
     chosen: Filter, found: queries.FindingRow | None, beside: queries.Neighbours | None
-) -> None:
-    """Show the way back to the inbox, to the page where the reader is by now."""
+) -> str:
+    """Return the way back to the inbox, to the page where the reader is by now."""
     if beside is not None and beside.number and chosen.of_findings:
         chosen = chosen.at_page(page_of(beside.number))
-    there = session.back(chosen, found.id if found is not None else "")
-    icon = ":material/arrow_back:"
+    there = session.address(
+        session.INBOX, session.back(chosen, found.id if found is not None else "")
+    )
     # A link, which the key follows too: a page that switches leaves its address behind once more.
-    with st.container(key=keys.BACK, width="content"):
-        st.page_link(session.INBOX, label="Inbox", icon=icon, query_params=there)
+    return f'<span class="st-key-{keys.BACK}">{markup.link("Inbox", there, BACKWARD)}</span>'
 
 
 def _beside(beside: queries.Neighbours, chosen: Filter) -> None:
@@ -198,7 +202,7 @@ def _without_run(tables: Tables, found: queries.FindingRow) -> None:
     chosen = session.carried()
     beside = queries.neighbours(tables, chosen, found.id)
     with st.container(horizontal=True, vertical_alignment="center", key="ways"):
-        _inbox(chosen, found, beside)
+        st.html(_inbox(chosen, found, beside), width="content")
         _beside(beside, chosen)
     st.title(f"Entry {found.index}", anchor=False)
     st.caption("This entry belongs to no run.")
@@ -255,26 +259,23 @@ def _changed(turned: str = "") -> None:
 
 def _listed(found: Listed) -> None:
     st.caption(count(found.total, "run"))
-    for row in found.rows:
-        with st.container(border=True, key=f"run-{row.index}"):
-            what, told, where = st.columns([3.2, 4.2, 1.6], vertical_alignment="center")
-            with what, st.container(gap=None):
-                st.text(short(row.name))
-                st.caption(when(row.opened))
-            with told:
-                st.caption(_told(row))
-            with where:
-                parts.run_link("Open run", row.digest)
+    st.html(markup.listed(_line(row) for row in found.rows))
 
 
-def _told(row: ListedRun) -> str:
-    told = [f"channel {code(row.channel, 20)}"] if row.channel else []
-    told += [f"for {code(last_name(row.requester), 30)}"] if row.requester else []
+def _line(row: ListedRun) -> str:
+    body = markup.row((short(row.name),), (markup.text(when(row.opened)), *_told(row)))
+    there = parts.run_address(row.digest)
+    return markup.item(f"run-{row.index}", body=body, ways=parts.to_run("Open run", there))
+
+
+def _told(row: ListedRun) -> list[str]:
+    told = [f"channel {markup.code(row.channel, 20)}"] if row.channel else []
+    told += [f"for {markup.code(last_name(row.requester), 30)}"] if row.requester else []
     told += [count(row.actions, "action")]
-    told += [f"**{row.violated:,} violated**"] if row.violated else []
+    told += [markup.strong(f"{row.violated:,} violated")] if row.violated else []
     told += [f"{row.other:,} other findings"] if row.other else []
-    told += [f"ended {code(row.outcome, 40)}"] if row.outcome else []
-    return " · ".join(told)
+    told += [f"ended {markup.code(row.outcome, 40)}"] if row.outcome else []
+    return told
 
 
 if __name__ == "__main__":

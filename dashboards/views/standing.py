@@ -70,12 +70,7 @@ def _covered(one: Covered) -> None:
                 "result": list(STATES),
                 "review": list(REVIEWS),
             }
-            st.page_link(
-                session.INBOX,
-                label=f"{count(one.findings, 'finding')}",
-                icon=":material/arrow_forward:",
-                query_params=there,
-            )
+            parts.way(session.INBOX, count(one.findings, "finding"), asks=there)
 
 
 def writers(shown: Shown) -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboards import markup, runs
 from dashboards.answers import Stored
+from dashboards.markup import code, data, line, said, small, strong
 from dashboards.runs import Entry, RunHead, Step
 from dashboards.tables import Tables
 from dashboards.timelines import decided
@@ -15,11 +16,8 @@ from dashboards.words import (
     EFFECT_WORDS,
     STATUS_WORDS,
     amount,
-    code,
     last_name,
     member,
-    one_line,
-    plain,
     seconds,
     short,
     when,
@@ -34,9 +32,6 @@ ROLES: Final[Mapping[str, str]] = {
 
 # On a page of its own: a run of fifty steps would send each record twice.
 RECORD: Final = "The whole record, its evidence and proof"
-
-# Pixels.
-PLACE_WIDE: Final = 130
 
 
 def show(
@@ -56,19 +51,34 @@ def show(
         found: How they are decided again; None where nobody has asked.
     """
     judged = decided(found, [step.entry.index for step in steps]) if found is not None else {}
+    waiting: list[str] = []
     for step in steps:
         chosen = step.entry.index == marked
         border = chosen or bool(step.findings)
         key = f"step-{step.entry.index}"
-        with st.container(border=border, key=key, horizontal=True, gap="small"):
-            st.html(_place(head, step, chosen=chosen), width=PLACE_WIDE)
-            with st.container(gap="xsmall"):
-                for row in step.findings:
-                    st.markdown(f"{parts.signed(row)} {code(row.rule)}")
-                _content(tables, step)
-                # Under the record: this is derived, and nobody recorded it.
-                if found is not None and step.entry.index in judged:
-                    again.step(found, judged[step.entry.index])
+        drawn = _place(head, step, chosen=chosen) + _told(tables, step)
+        if found is None or step.entry.index not in judged:
+            # Each element costs the browser milliseconds: steps in a row are one.
+            waiting.append(markup.step(key, drawn, border=border))
+            continue
+        _flush(waiting)
+        with st.container(border=border, key=key, gap="xsmall"):
+            st.html(markup.step("", drawn))
+            # Under the record: this is derived, and nobody recorded it.
+            again.step(found, judged[step.entry.index])
+    _flush(waiting)
+
+
+def _flush(waiting: list[str]) -> None:
+    if waiting:
+        st.html("".join(waiting))
+        waiting.clear()
+
+
+def _told(tables: Tables, step: Step) -> str:
+    """Return what a step says, and what was found at it, as HTML."""
+    found = [f"<p>{parts.signs(row)} {code(row.rule)}</p>" for row in step.findings]
+    return f'<div class="writ-told">{"".join(found)}{_content(tables, step)}</div>'
 
 
 def _place(head: RunHead, step: Step, *, chosen: bool) -> str:
@@ -93,97 +103,86 @@ def _times(entry: Entry) -> str:
 # --------------------------------------------------------------------- by kind of record
 
 
-def _content(tables: Tables, step: Step) -> None:
+def _content(tables: Tables, step: Step) -> str:
     kind = step.entry.kind
     if kind == "run":
         kind = f"run.{member(step.entry.record, 'phase')}"
     shown = _KINDS.get(kind)
-    if shown is None:
-        st.markdown(f"**{kind}**")
-        parts.data(dict(step.entry.record), limit=8_000)
-        parts.entry_link(RECORD, step.entry.index)
-    else:
-        shown(tables, step)
+    if shown is not None:
+        return shown(tables, step)
+    return f"<p>{strong(kind)}</p>{data(dict(step.entry.record), 8_000)}{_whole(step)}"
 
 
-def _line(*told: str) -> None:
-    st.markdown(" · ".join(part for part in told if part))
+def _whole(step: Step) -> str:
+    """Return the link to the record as it stands."""
+    return parts.to_entry(RECORD, step.entry.index)
 
 
 def _named(label: str, value: str, limit: int = 60) -> str:
     return f"{label} {code(value, limit)}" if value else ""
 
 
-def _opened(_: Tables, step: Step) -> None:
+def _opened(_: Tables, step: Step) -> str:
     record = step.entry.record
-    _line(
-        "**Run opened**",
+    head = line(
+        strong("Run opened"),
         _named("by", last_name(member(record, "by"))),
         _named("on", member(record, "channel")),
     )
-    if member(record, "goal"):
-        st.text(plain(member(record, "goal")))
-    parts.entry_link(RECORD, step.entry.index)
+    return head + said(member(record, "goal")) + _whole(step)
 
 
-def _closed(_: Tables, step: Step) -> None:
+def _closed(_: Tables, step: Step) -> str:
     record = step.entry.record
-    _line("**Run closed**", _named("worth", amount(record.get("value"))))
-    if member(record, "outcome"):
-        st.text(plain(member(record, "outcome")))
+    head = line(strong("Run closed"), _named("worth", amount(record.get("value"))))
+    return head + said(member(record, "outcome"))
 
 
-def _message(_: Tables, step: Step) -> None:
+def _message(_: Tables, step: Step) -> str:
     record = step.entry.record
-    role = member(record, "role")
     tokens: Mapping[str, int] = record.get("tokens", {})
-    _line(
-        f"**{ROLES.get(role, 'Somebody says')}**",
-        f"turn {member(record, 'turn')}",
+    head = line(
+        strong(ROLES.get(member(record, "role"), "Somebody says")),
+        f"turn {markup.text(member(record, 'turn'))}",
         _named("name", member(record, "name")),
         _named("cost", amount(record.get("cost"))),
         f"{tokens.get('input', 0):,} tokens read, {tokens.get('output', 0):,} written"
         if tokens
         else "",
     )
-    text = member(record, "content")
-    if text:
-        st.text(plain(text))
-    else:
-        st.caption("no text")
+    return head + (said(member(record, "content")) or small("no text"))
 
 
-def _observation(_: Tables, step: Step) -> None:
+def _observation(_: Tables, step: Step) -> str:
     record = step.entry.record
     observer = member(record, "observer")
-    _line(
-        f"**Evidence** {code(member(record, 'what'))}",
+    head = line(
+        f"{strong('Evidence')} {code(member(record, 'what'))}",
         _named("from", member(record, "source")),
         _named("ref", member(record, "ref")),
         _named("observed by", last_name(observer)) if observer != "source" else "",
-        "**self-attested**" if record.get("self_attested") else "",
+        strong("self-attested") if record.get("self_attested") else "",
     )
-    if "fields" in record:
-        parts.data(record["fields"])
-    if member(record, "digest"):
-        st.caption(f"digest of what was seen: {code(short(member(record, 'digest')))}")
+    fields = data(record["fields"]) if "fields" in record else ""
+    return (
+        head + fields + small(_named("digest of what was seen:", short(member(record, "digest"))))
+    )
 
 
-def _action(tables: Tables, step: Step) -> None:
+def _action(tables: Tables, step: Step) -> str:
     record = step.entry.record
     estimate: Mapping[str, Any] = record.get("estimate", {})
-    _line(
-        f"**Action** {code(step.entry.tool)}",
+    head = line(
+        f"{strong('Action')} {code(step.entry.tool)}",
         _named("mode", member(record, "mode")),
         _named("target", member(record, "target")),
         _named("estimate", amount(estimate.get("cost"))),
         _named("worth", amount(estimate.get("value"))),
         _decided(step),
     )
-    parts.data(record["params"])
-    _reasons(tables, step)
-    _links(step)
-    parts.entry_link(RECORD, step.entry.index)
+    return "".join(
+        [head, data(record["params"]), _reasons(tables, step), _links(step), _whole(step)]
+    )
 
 
 def _decided(step: Step) -> str:
@@ -193,101 +192,98 @@ def _decided(step: Step) -> str:
     under = f" under {code(version)}" if version else ""
     if "decision" in record:
         effect = str(record["decision"]["effect"])
-        return f"**{EFFECT_WORDS.get(effect, effect)}**{under}"
+        return f"{strong(EFFECT_WORDS.get(effect, effect))}{under}"
     why = "it was imported" if step.entry.imported else "none was recorded"
     return f"no guard's decision, {why}" + (f"; in force was {code(version)}" if version else "")
 
 
-def _reasons(tables: Tables, step: Step) -> None:
+def _reasons(tables: Tables, step: Step) -> str:
     record = step.entry.record
     decision: Mapping[str, Any] = record.get("decision", {})
+    told: list[str] = []
     for reason in decision.get("reasons", ()):
         name, effect = str(reason["rule"]), str(reason["effect"])
         rule = runs.rule_named(tables, record.get("contract"), name)
-        result = f"{code(name)} is {reason['result']}"
-        _line(f"- {result}, so the action is {EFFECT_WORDS.get(effect, effect)}")
-        if rule is not None and rule.says:
-            st.text(one_line(rule.says, 240))
+        result = f"{code(name)} is {markup.text(str(reason['result']))}"
+        did = f"so the action is {markup.text(EFFECT_WORDS.get(effect, effect))}"
+        says = f"<br>{markup.text(rule.says, 240)}" if rule is not None and rule.says else ""
+        told.append(f"<li>{result}, {did}{says}</li>")
+    return f"<ul>{''.join(told)}</ul>" if told else ""
 
 
-def _links(step: Step) -> None:
-    """Show the records that an action names: evidence, and what it resumes or undoes."""
+def _links(step: Step) -> str:
+    """Return the records that an action names: evidence, and what it resumes or undoes."""
     record = step.entry.record
-    for digest in record.get("evidence", ()):
-        _link("cites", str(digest), step)
+    told = [_link("cites", str(digest), step) for digest in record.get("evidence", ())]
     for name, words in (("resumes", "resumes"), ("compensates", "undoes")):
         if member(record, name):
-            _link(words, member(record, name), step)
+            told.append(_link(words, member(record, name), step))
+    return "".join(told)
 
 
-def _link(words: str, digest: str, step: Step) -> None:
+def _link(words: str, digest: str, step: Step) -> str:
     entry = step.links.get(digest)
     if entry is None:
-        st.caption(f"{words} a record that is not valid here, {code(short(digest))}")
-        return
+        return small(f"{words} a record that is not valid here, {code(short(digest))}")
     what = member(entry.record, "what") or entry.tool
-    told = f"{words} entry {entry.index}, {entry.kind} {code(what, 40)}"
+    told = f"{words} entry {entry.index}, {markup.text(entry.kind)} {code(what, 40)}"
     told += f" from {code(entry.source, 40)}" if entry.source else ""
     if entry.run == step.entry.run:
-        st.caption(f"{told} · [show](#entry-{entry.index})")
-    else:
-        with st.expander(told, type="compact"):
-            parts.data(dict(entry.record), limit=8_000)
+        return small(told, markup.to_entry(entry.index, "show"))
+    return markup.folded(told, data(dict(entry.record), 8_000))
 
 
-def _approval(_: Tables, step: Step) -> None:
+def _approval(_: Tables, step: Step) -> str:
     record = step.entry.record
     words = {"approve": "approved", "refuse": "refused", "withdraw": "withdrawn"}
     verdict = member(record, "verdict")
-    _line(
-        f"**Approval: {words.get(verdict, verdict)}** by {code(last_name(step.entry.identity))}",
+    by, expires = code(last_name(step.entry.identity)), when(member(record, "expires_at"))
+    head = line(
+        f"{strong(f'Approval: {words.get(verdict, verdict)}')} by {by}",
         _named("for rule", member(record, "rule")),
-        f"until {when(member(record, 'expires_at'))}" if member(record, "expires_at") else "",
+        markup.text(f"until {expires}") if expires else "",
     )
-    if member(record, "reason"):
-        st.text(plain(member(record, "reason")))
-    _link("is about", member(record, "action"), step)
+    return head + said(member(record, "reason")) + _link("is about", member(record, "action"), step)
 
 
-def _outcome(_: Tables, step: Step) -> None:
+def _outcome(_: Tables, step: Step) -> str:
     record = step.entry.record
     status = member(record, "status")
     action = step.links.get(step.entry.action)
-    ends = f", [entry {action.index}](#entry-{action.index})" if action is not None else ""
-    _line(
-        f"**Outcome: {STATUS_WORDS.get(status, status)}** of {code(step.entry.tool)}{ends}",
+    ends = f", {markup.to_entry(action.index, f'entry {action.index}')}" if action else ""
+    ended = strong(f"Outcome: {STATUS_WORDS.get(status, status)}")
+    head = line(
+        f"{ended} of {code(step.entry.tool)}{ends}",
         f"after {seconds(step.after)}" if step.after is not None else "",
         _named("cost", amount(record.get("cost"))),
         _named("value", amount(record.get("value"))),
     )
-    if member(record, "error"):
-        st.text(plain(member(record, "error")))
-    if "fields" in record:
-        parts.data(record["fields"])
+    fields = data(record["fields"]) if "fields" in record else ""
+    return head + said(member(record, "error")) + fields
 
 
-def _switch(_: Tables, step: Step) -> None:
+def _switch(_: Tables, step: Step) -> str:
     record = step.entry.record
     mode = "Kill switch" if member(record, "mode") == "kill" else "Safe mode"
-    _line(
-        f"**{mode} {member(record, 'state')}** by {code(last_name(step.entry.identity))}",
+    words = f"{mode} {member(record, 'state')}"
+    by = code(last_name(step.entry.identity))
+    head = line(
+        f"{strong(words)} by {by}",
         _named("for", member(record, "selector"), 120),
     )
-    st.text(plain(member(record, "reason")))
+    return head + said(member(record, "reason"))
 
 
-def _governance(words: str) -> Callable[[Tables, Step], None]:
-    def shown(_: Tables, step: Step) -> None:
-        record: Mapping[str, Any] = step.entry.record
-        _line(
-            f"**{words}** {code(member(record, 'version') or step.entry.kind)}",
-            f"by {code(last_name(step.entry.identity))}",
-        )
+def _governance(words: str) -> Callable[[Tables, Step], str]:
+    def shown(_: Tables, step: Step) -> str:
+        named = member(step.entry.record, "version") or step.entry.kind
+        by = code(last_name(step.entry.identity))
+        return line(f"{strong(words)} {code(named)}", f"by {by}")
 
     return shown
 
 
-_KINDS: Final[Mapping[str, Callable[[Tables, Step], None]]] = {
+_KINDS: Final[Mapping[str, Callable[[Tables, Step], str]]] = {
     "run.opened": _opened,
     "run.closed": _closed,
     "message": _message,

@@ -23,7 +23,7 @@ def page() -> None:
     """Show what runs cost and what they were worth."""
     tables = session.tables()
     if tables is None:
-        st.page_link(session.INTEGRITY, label="See where and why it broke")
+        parts.broken()
         return
     over = selecting.over(tables, what="runs")
     st.title("Value", anchor=False)

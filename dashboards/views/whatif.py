@@ -26,7 +26,7 @@ def page() -> None:
     """Show what other contracts would have decided."""
     tables = session.tables()
     if tables is None:
-        st.page_link(session.INTEGRITY, label="See where and why it broke")
+        parts.broken()
         return
     over = selecting.over(tables, what="actions")
     st.title("What if", anchor=False)

@@ -83,6 +83,38 @@ def test_a_finding_opens_its_step(app: App, page: Page) -> None:
     expect(shown(page, finding.says)).to_be_visible()
 
 
+def test_links_of_lists_are_followed_in_place(app: App, page: Page) -> None:
+    """The app is not loaded anew; another tab is the browser's affair, and the address is whole."""
+    page.goto(f"{app.address}/?view=findings&sort=oldest")
+    settle(page)
+    page.evaluate("() => { window.same = true; }")
+    link = page.get_by_role("link", name=re.compile(r"^Open entry")).first
+    href = link.get_attribute("href")
+    assert href is not None
+    with page.context.expect_page() as opened:
+        link.click(modifiers=["ControlOrMeta"])
+    other = opened.value
+    settle(other)
+    assert other.url == f"{app.address}/{href}"
+    expect(other.get_by_role("heading", name="Timeline")).to_be_visible()
+    other.close()
+    assert "/run" not in page.url
+    link.click()
+    expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
+    settle(page)
+    assert page.url == f"{app.address}/{href}"
+    assert page.evaluate("() => window.same") is True
+    page.get_by_role("link", name="All runs").click()
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    settle(page)
+    assert page.url == f"{app.address}/run"
+    for there in (href, "?view=findings&sort=oldest"):
+        page.go_back()
+        expect(page).to_have_url(f"{app.address}/{there}")
+        settle(page)
+    assert page.evaluate("() => window.same") is True
+
+
 def test_back_leads_to_the_inbox_as_it_was(app: App, page: Page) -> None:
     """By the browser's own button, and by the link on the run's page."""
     medium = choose_medium(app, page)

@@ -17,7 +17,7 @@ from dashboards.tables import Temporary
 from dashboards.views.exporting import OFFER
 from tests.dashboards.ledgers import HOSTILE, hostile
 from tests.dashboards.replay_visits import the_till
-from tests.dashboards.visits import Visitor, fine, saved, words
+from tests.dashboards.visits import Visitor, fine, links, saved, words
 from tests.verifier.forge import SERVICE
 from tests.verifier.forge import Desk as Forge
 from verifier.load import open_source, verify_ledger
@@ -150,10 +150,10 @@ def test_a_finding_has_a_bundle_of_its_own(desk: Desk) -> None:
 def test_the_run_page_makes_what_is_asked_for(at_the_till: Visitor) -> None:
     """Nothing before, redacted first, and all of it only after a word of warning."""
     app = fine(at_the_till.opens(session.RUN, run=RUN))
-    assert not [link for link in app.page_link if link.label == "What could be undone of it"]
+    assert not [link for link in links(app) if link.label == "What could be undone of it"]
     app.session_state[OFFER] = True
     fine(app.run())
-    labels = [link.label for link in app.page_link]
+    labels = [link.label for link in links(app)]
     assert "What could be undone of it" in labels
     assert not app.get("download_button")
     app.button(key=f"make-{HTML}").click().run()

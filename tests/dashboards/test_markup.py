@@ -1,12 +1,14 @@
 """What pages show as HTML: whatever a ledger says is text in it, and its own tags are the few."""
 
+import json
 from html.parser import HTMLParser
+from urllib.parse import parse_qs, urlsplit
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards import markup
-from dashboards.words import one_line, plain
+from dashboards.words import one_line, opened, plain
 
 HOSTILE = st.one_of(
     st.text(),
@@ -81,3 +83,63 @@ def test_a_block_is_what_was_said(said: str) -> None:
     read = _Reader(markup.block(said))
     assert (read.tags, read.attributes) == (["pre"], [("class", "writ-block")])
     assert "".join(read.texts) == (plain(said) or "–")
+
+
+@given(HOSTILE, HOSTILE, HOSTILE)
+def test_a_link_leads_where_it_says(label: str, run: str, means: str) -> None:
+    """Whatever a run is called: the address asks for it, and the label is its letters."""
+    there = markup.address("run", {"run": [run], "at": ["3"]})
+    read = _Reader(markup.link(label, there, ":material/check:", means=means, here=True))
+    assert read.tags == ["a", "i", "span"]
+    given = dict(read.attributes)
+    assert urlsplit(given["href"] or "").path == "run"
+    asked = parse_qs(urlsplit(given["href"] or "").query, keep_blank_values=True, errors="strict")
+    assert asked == {"run": [run], "at": ["3"]}
+    assert given.get("title", "") == means
+    assert "".join(read.texts) == f"check{label}"
+
+
+@given(HOSTILE, HOSTILE)
+def test_a_badge_is_a_word(word: str, means: str) -> None:
+    """With its sign, and what it means for whoever points at it."""
+    read = _Reader(markup.badge(word, ":material/check:", "red", means))
+    assert read.tags == ["span", "i"]
+    assert dict(read.attributes).get("title", "") == means
+    assert "".join(read.texts) == f"check {word}"
+    assert _Reader(markup.badge(word, "", "red")).tags == ["span"]
+
+
+@given(HOSTILE)
+def test_what_was_said_and_what_has_a_name(words: str) -> None:
+    """Line by line, letter by letter; nothing where there is nothing."""
+    assert "".join(_Reader(markup.said(words)).texts) == plain(words)
+    read = _Reader(markup.named("because", words))
+    assert read.tags == (["dl", "dt", "dd"] if words else [])
+    assert "".join(read.texts) == (f"because{plain(words)}" if words else "")
+
+
+@given(st.dictionaries(HOSTILE, HOSTILE, max_size=3))
+def test_data_is_json(value: dict[str, str]) -> None:
+    """On one line where it is short, else indented, cut where it is very long."""
+    read = _Reader(markup.data(value, 100_000))
+    assert set(read.tags) <= {"p", "code", "pre"}
+    flat = json.dumps(value, ensure_ascii=False)
+    short = len(flat) <= markup.ONE_LINE
+    assert "".join(read.texts) == (one_line(flat, 100) if short else opened(value, 100_000))
+
+
+def test_lists_and_steps_are_named_as_containers_are() -> None:
+    """By a class, by which the keyboard and links find them."""
+    read = _Reader(markup.listed([markup.item("row-1", signs="s", body="b", ways="w")]))
+    assert read.tags == ["ul", "li", "div"]
+    assert ("class", "writ-item st-key-row-1") in read.attributes
+    assert "".join(read.texts) == "sbw"
+    both = markup.step("step-1", "x", border=True) + markup.step("", "y")
+    read = _Reader(both)
+    assert read.attributes == [
+        ("class", "writ-step st-key-step-1 writ-bordered"),
+        ("class", "writ-step"),
+    ]
+    read = _Reader(markup.folded("more", markup.line("a", "", "b") + markup.line()))
+    assert read.tags == ["details", "summary", "p"]
+    assert "".join(read.texts) == "morea · b"

@@ -17,7 +17,7 @@ from dashboards.witnesses import Witness, witnesses
 from dashboards.words import REVIEWS
 from ledger.bundle_writing import write_bundle
 from tests.dashboards.ledgers import desk, shown
-from tests.dashboards.visits import Visitor, fine, saved, words
+from tests.dashboards.visits import Visitor, fine, links, saved, words
 from tests.verifier.forge import Desk, witness_of
 from verifier.load import open_source, verify_ledger
 
@@ -143,11 +143,11 @@ def test_what_coverage_counts_the_verifier_found(visitor: Visitor, tmp_path: Pat
     app = fine(visitor.opens(session.INTEGRITY))
     report = verify_ledger(path)
     codes = [one.code for one in report.findings if one.code.startswith("coverage.")]
-    links = [one.proto.query_string for one in app.page_link if "coverage." in str(one.proto)]
+    asked = [one.asks for one in links(app) if "rule" in one.asks]
     assert codes
-    assert sum(any(code in link for link in links) for code in set(codes)) == len(set(codes))
-    for link in links:
-        chosen = Filter.unpacked(link)
+    assert {rule for one in asked for rule in one["rule"]} >= set(codes)
+    for one in asked:
+        chosen = Filter.of({name: tuple(values) for name, values in one.items()})
         assert chosen.of_findings
         assert chosen.chosen["review"] == REVIEWS
 

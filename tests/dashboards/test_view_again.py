@@ -25,7 +25,7 @@ from replay.timeline import timeline
 from tests.dashboards.ledgers import HOSTILE, hostile
 from tests.dashboards.replay_ledgers import text
 from tests.dashboards.replay_visits import PATIENCE_SECONDS, column
-from tests.dashboards.visits import Visitor, fine, saved, words
+from tests.dashboards.visits import Visitor, fine, links, saved, strange, words
 from tests.verifier.forge import SERVICE, Desk, Forge, identity
 from verifier.load import open_ledger
 
@@ -85,8 +85,8 @@ def _open(app: AppTest, entry: int) -> AppTest:
 def test_each_step_is_decided_then_and_now(at_it: Visitor, ledger: tuple[Path, Path]) -> None:
     """As recorded or not, by which rule and why, and under the contract that came later."""
     shown = words(fine(at_it.opens(session.RUN, ref="two payments")))
-    kept, wrong = "**allowed** under `2.0.0`, as recorded", "**held for an approval** under `2.0.0`"
-    assert f"{kept} · **held for an approval** under `2.1.0`, in force now" in shown
+    kept, wrong = "allowed under 2.0.0, as recorded", "held for an approval under 2.0.0"
+    assert f"{kept} · held for an approval under 2.1.0, in force now" in shown
     assert f"{wrong}, and recorded as allowed" in shown
     assert shown.count("recorded wrongly") == 1
     assert shown.count("otherwise now") >= 1
@@ -142,7 +142,7 @@ def test_now_is_what_is_in_force_and_not_what_will_be(visitor: Visitor, tmp_path
     forge.sign_head()
     visitor.starts(*saved(forge, tmp_path))
     shown = words(fine(visitor.opens(session.RUN, ref="a payment")))
-    assert "**Decided again:** **allowed** under `2.0.0`, as recorded" in shown
+    assert "Decided again: allowed under 2.0.0, as recorded" in shown
     assert "in force now" not in shown
 
 
@@ -157,7 +157,7 @@ def test_an_action_before_any_contract_has_rules_of_now(visitor: Visitor, tmp_pa
     visitor.starts(*saved(forge, tmp_path))
     app = fine(visitor.opens(session.RUN, run=run))
     shown = words(app)
-    assert "no contract was in force · **allowed** under `2.0.0`, in force now" in shown
+    assert "no contract was in force · allowed under 2.0.0, in force now" in shown
     (label,) = (one.label for one in app.expander if "rules" in one.label)
     assert "0 rules" not in label
     assert label.endswith("under the contract now in force")
@@ -171,11 +171,11 @@ def test_a_long_ledger_is_decided_again_on_request(
     app = fine(at_it.opens(session.RUN, ref="two payments"))
     assert "Decided again" not in words(app)
     app.button(key="decide_again").click().run()
-    assert "**Decided again:**" in words(fine(app))
+    assert "Decided again:" in words(fine(app))
     assert app.query_params[AGAIN] == "yes"
     assert not [one for one in app.button if one.key == "decide_again"]
-    (after,) = (link for link in app.page_link if link.label == "Run after")
-    assert f"{AGAIN}=yes" in after.proto.query_string
+    (after,) = (link for link in links(app) if link.label == "Run after")
+    assert after.asks[AGAIN] == ["yes"]
     assert "Decided again" not in words(fine(at_it.opens(session.RUN, ref="two payments")))
 
 
@@ -213,7 +213,7 @@ def test_an_imported_run_had_no_guard(visitor: Visitor, tmp_path: Path) -> None:
     forge.sign_head()
     visitor.starts(*saved(forge, tmp_path))
     shown = words(fine(visitor.opens(session.RUN, ref="imported")))
-    assert "**held for an approval** under `2.0.0`, had the guard been asked" in shown
+    assert "held for an approval under 2.0.0, had the guard been asked" in shown
 
 
 def test_a_hostile_run_is_decided_again_too(visitor: Visitor, tmp_path: Path) -> None:
@@ -227,6 +227,4 @@ def test_a_hostile_run_is_decided_again_too(visitor: Visitor, tmp_path: Path) ->
     for said in [*(str(one.value) for one in (*app.markdown, *app.caption)), *labels]:
         # Inside of code, nothing is markup.
         assert "<script>" not in re.sub(r"(`+).+?\1", "", said)
-    for body in (str(one.proto.body) for one in app.get("html")):
-        assert "<script" not in body
-        assert "<img" not in body
+    assert strange(app) == []

@@ -6,7 +6,7 @@ import pytest
 
 from dashboards import session
 from tests.dashboards.ledgers import broken, desk, empty, hostile
-from tests.dashboards.visits import Visitor, fine, saved, words
+from tests.dashboards.visits import Visitor, fine, links, saved, words
 
 pytestmark = pytest.mark.usefixtures("forgotten")
 
@@ -19,7 +19,7 @@ def test_an_entry_is_shown_with_what_is_around_it(visitor: Visitor, tmp_path: Pa
     assert "Entry 5 · action" in shown
     assert "It rests on" in shown
     assert "is about it" in shown
-    assert any(link.label.startswith("Open F-") for link in app.page_link)
+    assert any(link.label.startswith("Open F-") for link in links(app))
     assert "no valid entry" in words(fine(visitor.opens(session.EVIDENCE, entry="4000")))
     assert "no valid entry" in words(fine(visitor.opens(session.EVIDENCE, entry="' OR 1=1 --")))
     assert "Name an entry" in words(fine(visitor.opens(session.EVIDENCE)))

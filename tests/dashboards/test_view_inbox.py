@@ -11,7 +11,7 @@ from dashboards.filters import Filter
 from dashboards.tables import Tables
 from tests.dashboards.ledgers import desk, many, tables
 from tests.dashboards.test_incidents import worth
-from tests.dashboards.visits import Visitor, fine, follows, rows, saved, words
+from tests.dashboards.visits import Visitor, fine, follows, links, rows, saved, words
 from tests.verifier.forge import ORIGIN, SERVICE, Desk
 from writ.demo import people
 
@@ -135,18 +135,19 @@ def test_the_list_is_of_what_was_asked_for(visitor: Visitor, tmp_path: Path) -> 
 def test_saved_views_are_links_with_numbers(visitor: Visitor, tmp_path: Path) -> None:
     """The app's own, then those of the file that it was started with; where one is, is told."""
     ledger, trust = saved(desk(), tmp_path)
-    views = tmp_path / "views.toml"
-    views.write_text('[[view]]\nname = "Of the portal"\nquery = "channel=portal&result="\n')
-    visitor.starts(ledger, trust, views)
+    file = tmp_path / "views.toml"
+    file.write_text('[[view]]\nname = "Of the portal"\nquery = "channel=portal&result="\n')
+    visitor.starts(ledger, trust, file)
     app = fine(visitor.opens(result="handled"))
-    links = {link.label: link.query_string for link in app.page_link}
-    assert links["To review · 1"] == ""
-    assert links["**Handled · 1**"] == "result=handled"
-    assert links["Of the portal · 1"] == "result=&channel=portal"
+    views = {link.label: link for link in links(app)}
+    assert views["To review · 1"].asks == {}
+    assert views["Handled · 1"].asks == {"result": ["handled"]}
+    assert [label for label, link in views.items() if link.here] == ["Handled · 1"]
+    assert views["Of the portal · 1"].asks == {"result": [""], "channel": ["portal"]}
     assert 'query = "result=handled"' not in words(app)
     app.session_state["link"] = True
     assert 'query = "result=handled"' in words(fine(app.run()))
-    views.write_text("[[view]]\nname = ':red[x]'\nquery = ''\n")
+    file.write_text("[[view]]\nname = ':red[x]'\nquery = ''\n")
     shown = words(fine(visitor.opens()))
     assert "The saved views cannot be used: `views.toml, view 1: a name has" in shown
 
@@ -197,7 +198,7 @@ def test_the_guide_tells_what_is_there(
     app = fine(visitor.opens())
     assert "New here?" in words(app)
     assert {"See the record", "Open the incident", "Follow it step by step"} <= {
-        link.label for link in app.page_link
+        link.label for link in links(app)
     }
 
 

@@ -18,7 +18,7 @@ from replay.whatif import WhatIf, what_if
 from tests.dashboards.ledgers import broken, empty
 from tests.dashboards.replay_ledgers import text
 from tests.dashboards.replay_visits import column
-from tests.dashboards.visits import Visitor, fine, rows, saved, words
+from tests.dashboards.visits import Visitor, fine, links, rows, saved, words
 from verifier.load import VerifiedLedger
 
 pytestmark = pytest.mark.usefixtures("forgotten_at_last", "patient")
@@ -119,7 +119,7 @@ def test_what_cannot_be_decided_stands_apart(at_the_till: Visitor) -> None:
     shown = words(fine(app))
     assert "cannot be decided" in shown
     assert any("missing" in str(why) for why in column(app, "Why"))
-    assert set(rows(app)) <= {link.label for link in app.page_link}
+    assert set(rows(app)) <= {link.label for link in links(app)}
     assert rows(app)
 
 

@@ -3,9 +3,12 @@
 import json
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -16,6 +19,12 @@ from tests.verifier.forge import ORIGIN, Desk
 
 APP = Path(dashboards.__file__).with_name("app.py")
 SECONDS = 60.0
+# What an icon is called in the page's text is not shown.
+ICON = r'<i class="writ-icon"[^>]*>[^<]*</i>'
+WAY = re.compile(
+    rf'<a class="writ-link" href="([^"]*)"(?: title="[^"]*")?( aria-current="page")?>'
+    rf"(?:{ICON})?<span>([^<]*)</span></a>"
+)
 
 
 class Visitor:
@@ -60,9 +69,77 @@ def words(app: AppTest) -> str:
 
 def markup(app: AppTest) -> list[str]:
     """Return what a browser shows of a page's HTML, element by element; style is not shown."""
+    shown = (re.sub(rf"{ICON}|</(p|div|dt|li|small)>", " ", body) for body in _bodies(app))
+    return [unescape(re.sub(r"<[^>]*>", "", one)) for one in shown]
+
+
+def _bodies(app: AppTest) -> list[str]:
     bodies = [str(one.proto.body) for one in app.get("html")]
-    shown = (body for body in bodies if "<style>" not in body)
-    return [unescape(re.sub(r"<[^>]*>", "", re.sub(r"</(p|div|dt)>", " ", one))) for one in shown]
+    return [body for body in bodies if "<style>" not in body]
+
+
+# All that the app's own HTML is made of; whatever else there is somebody else wrote.
+TAGS = frozenset(
+    {"a", "br", "code", "dd", "details", "div", "dl", "dt", "em", "h3", "i", "li", "p", "pre"}
+    | {"small", "span", "strong", "summary", "ul"}
+)
+ATTRIBUTES = frozenset({"aria-current", "aria-hidden", "class", "href", "id", "title", "translate"})
+HREF = re.compile(rf"#entry-\d+|({'|'.join(map(re.escape, session.PATHS.values()))})(\?.*)?")
+
+
+class _Tags(HTMLParser):
+    """Notes what in HTML is not the app's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.strange: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag, an attribute or an address that is none of the app's."""
+        self.strange += [tag] * (tag not in TAGS)
+        self.strange += [name for name, _ in attrs if name not in ATTRIBUTES]
+        self.strange += [
+            str(value)
+            for name, value in attrs
+            if name == "href" and not HREF.fullmatch(value or "")
+        ]
+
+
+def strange(app: AppTest) -> list[str]:
+    """Return tags, attributes and addresses of a page's HTML that are none of the app's own."""
+    reader = _Tags()
+    for body in _bodies(app):
+        reader.feed(body)
+    return reader.strange
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A link to a page of the app.
+
+    Attributes:
+        label: What it is called.
+        asks: What its address asks for.
+        here: Whether it leads to where one is.
+    """
+
+    label: str
+    asks: Mapping[str, list[str]]
+    here: bool
+
+
+def links(app: AppTest) -> list[Linked]:
+    """Return the links to pages of the app, in order."""
+    found = (WAY.findall(body) for body in _bodies(app))
+    return [
+        Linked(unescape(label), _asks(unescape(href)), bool(here))
+        for ways in found
+        for href, here, label in ways
+    ]
+
+
+def _asks(address: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(address).query, keep_blank_values=True)
 
 
 def fine(app: AppTest) -> AppTest:
@@ -74,14 +151,14 @@ def fine(app: AppTest) -> AppTest:
 
 def follows(app: AppTest, label: str, page: str) -> AppTest:
     """Follow the first link that begins with this label, to a page of the app."""
-    link = next(one for one in app.page_link if one.label.startswith(label))
+    link = next(one for one in links(app) if one.label.startswith(label))
     app.switch_page(page)
     app.query_params.clear()
-    for name, values in parse_qs(link.proto.query_string, keep_blank_values=True).items():
+    for name, values in link.asks.items():
         app.query_params[name] = values
     return app.run()
 
 
 def rows(app: AppTest) -> list[str]:
     """Return the labels of the links to entries, in order."""
-    return [link.label for link in app.page_link if link.label.startswith("Open")]
+    return [link.label for link in links(app) if link.label.startswith("Open")]
