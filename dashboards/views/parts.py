@@ -64,7 +64,7 @@ def _severity(word: str) -> str:
 def state_of(state: str, word: str = "") -> str:
     """Return what became of a rule, in another word where one is given."""
     sign = STATE_SIGNS.get(state, ":material/question_mark:")
-    colour = STATE_COLOURS.get(state, "violet")
+    colour: Colour = STATE_COLOURS.get(state, "violet")
     return markup.badge(word or state, sign, colour, STATE_MEANS.get(state, ""))
 
 
