@@ -4,6 +4,7 @@ A person sends the address of a page, and whoever opens it sees the same: the fi
 nowhere else. The run page carries it along, to know which finding is next.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -27,6 +28,8 @@ DEFAULTS: Final[Mapping[str, tuple[str, ...]]] = {
     "review": (OPEN, ACKNOWLEDGED),
 }
 PAGE_SIZE: Final = 25
+MOST_MARKED: Final = 100
+"""An address with more of them is longer than some programs pass on."""
 TIMES: Final = ("since", "until")
 # The times that are told apart: from the year 1000 to the end of 9999, in microseconds.
 FIRST: Final = -30_610_224_000_000_000
@@ -73,6 +76,8 @@ OPENED: Final = frozenset({"incident"})
 # The values that some of the facets can have; the others have those of the findings.
 _KNOWN: Final = {"result": STATES, "review": REVIEWS, "severity": SEVERITIES}
 _DIGITS: Final = 12
+MARKED: Final = "marked"
+_ID: Final = re.compile(r"F-[0-9a-f]{16}")
 
 
 def number(text: str) -> int | None:
@@ -127,6 +132,8 @@ class Filter:
         view: One of `VIEWS`, as it was asked for.
         since: Then or later, as `time_of` writes it; empty: from the beginning.
         until: Before then; empty: to the end.
+        marked: Ids of findings that the reader marked, to do one thing with all of them. They are
+            kept on the way, and narrow nothing.
     """
 
     chosen: Mapping[str, tuple[str, ...]]
@@ -136,6 +143,7 @@ class Filter:
     view: str = INCIDENTS
     since: str = ""
     until: str = ""
+    marked: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, parameters: Mapping[str, Iterable[str]]) -> "Filter":
@@ -159,6 +167,7 @@ class Filter:
             view if view in VIEWS else INCIDENTS,
             time_of(_last(values, "since")),
             time_of(_last(values, "until")),
+            _some(filter(_ID.fullmatch, values.get(MARKED, ()))),
         )
 
     def parameters(self) -> dict[str, list[str]]:
@@ -179,7 +188,7 @@ class Filter:
             "page": str(self.page) if self.page > 1 else "",
         }
         found |= {name: [value] for name, value in others.items() if value}
-        return found
+        return found | ({MARKED: list(self.marked)} if self.marked else {})
 
     def packed(self) -> str:
         """Return the choice as the one value by which another page's address carries it.
@@ -215,6 +224,21 @@ class Filter:
         """Return the same choice of another time, from its first page; what is no time is none."""
         return replace(self, since=time_of(since), until=time_of(until), page=1)
 
+    def marking(self, which: str) -> "Filter":
+        """Return the same choice with a finding marked, or no longer where it is.
+
+        Example:
+            >>> both = Filter.of({}).marking("F-0000000000000001").marking("F-0000000000000002")
+            >>> both.marking("F-0000000000000001").marked
+            ('F-0000000000000002',)
+        """
+        others = tuple(one for one in self.marked if one != which)
+        return self.with_marked(others if which in self.marked else (*others, which))
+
+    def with_marked(self, marked: Iterable[str]) -> "Filter":
+        """Return the same choice with just these findings marked, as many as an address takes."""
+        return replace(self, marked=_some(marked))
+
     @property
     def window(self) -> tuple[str, str]:
         """From when to when, as the ledger writes times; empty where it is open."""
@@ -227,7 +251,8 @@ class Filter:
     @property
     def narrowed(self) -> bool:
         """Whether anything but the defaults is asked for."""
-        return bool(replace(self, page=1, sort=DEFAULT_SORT, view=INCIDENTS).parameters())
+        plain = replace(self, page=1, sort=DEFAULT_SORT, view=INCIDENTS, marked=())
+        return bool(plain.parameters())
 
     @property
     def incident(self) -> str:
@@ -251,6 +276,10 @@ class Filter:
         """The states that are kept, in the order of the page."""
         kept = self.chosen.get("result", ())
         return tuple(state for state in STATES if state in kept) or STATES
+
+
+def _some(marked: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(marked))[:MOST_MARKED]
 
 
 def _last(values: Mapping[str, tuple[str, ...]], name: str) -> str:

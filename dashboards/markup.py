@@ -88,6 +88,21 @@ def link(label: str, there: str, sign: str = "", *, means: str = "", here: bool 
     return f'<a class="{LINK}" href="{escape(there)}"{more}>{drawn}</a>'
 
 
+def check(label: str, there: str, *, checked: bool) -> str:
+    """Return a box that is checked or not: a link to the address where it is the other way.
+
+    Args:
+        label: What it is for, said to whoever does not see it.
+        there: Where it leads, from `address`.
+        checked: How it is.
+    """
+    sign = icon("check_box" if checked else "check_box_outline_blank")
+    return (
+        f'<a class="{LINK} writ-check" role="checkbox" aria-checked="{str(checked).lower()}" '
+        f'aria-label="{escape(label)}" title="{escape(label)}" href="{escape(there)}">{sign}</a>'
+    )
+
+
 def to_entry(index: int, label: str) -> str:
     """Return a link to where an entry stands on the same page."""
     return f'<a href="#entry-{index}">{escape(label)}</a>'

@@ -114,6 +114,16 @@ def finding(tables: Tables, which: str) -> FindingRow | None:
     return FindingRow(*rows[0]) if rows else None
 
 
+def named(tables: Tables, which: Sequence[str]) -> tuple[FindingRow, ...]:
+    """Return the findings with these ids, the worst first; what is none is left out."""
+    marks = ", ".join("?" * len(which))
+    rows = tables.rows(
+        f"SELECT {_COLUMNS} FROM findings WHERE id IN ({marks}) ORDER BY {SORTS['severity']}",
+        *which,
+    )
+    return tuple(FindingRow(*row) for row in rows)
+
+
 def findings_of_run(tables: Tables, run: str) -> tuple[FindingRow, ...]:
     """Return the findings of a run, the worst first."""
     rows = tables.rows(

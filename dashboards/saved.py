@@ -120,7 +120,8 @@ def as_toml(chosen: Filter, name: str = "Name it here") -> str:
         query = "channel=chat"
     """
     # What is packed is quoted for an address: no quote, no backslash, no line end is left in it.
-    return f'[[view]]\nname = "{name}"\nquery = "{replace(chosen, page=1).packed()}"'
+    asks = replace(chosen, page=1, marked=())
+    return f'[[view]]\nname = "{name}"\nquery = "{asks.packed()}"'
 
 
 def read_views(path: str) -> tuple[View, ...]:

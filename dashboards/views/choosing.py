@@ -133,15 +133,13 @@ def _views(tables: Tables, chosen: Filter) -> None:
         own = ()
     views = (*saved.BUILT_IN, *saved.mine(session.person().identity), *own)
     numbers = saved.numbers(tables, views)
-    told = (
-        _view(view, number, here=saved.same(view.asks, chosen))
-        for view, number in zip(views, numbers, strict=True)
-    )
+    told = (_view(view, number, chosen) for view, number in zip(views, numbers, strict=True))
     st.html(f'{markup.small("Views")}<ul class="writ-views">{"".join(told)}</ul>')
 
 
-def _view(view: View, number: int, *, here: bool) -> str:
-    there = session.address(session.INBOX, view.asks.parameters())
+def _view(view: View, number: int, chosen: Filter) -> str:
+    asks = view.asks.with_marked(chosen.marked).parameters()
+    there, here = session.address(session.INBOX, asks), saved.same(view.asks, chosen)
     label = f"{view.name} · {number:,}"
     return f"<li>{markup.link(label, there, means=view.about, here=here)}</li>"
 

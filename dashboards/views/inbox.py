@@ -6,10 +6,13 @@ import streamlit as st
 
 from contracts.instants import moment, written
 from dashboards import charts, incidents, markup, queries, session
-from dashboards.filters import Filter, page_of
+from dashboards.filters import MOST_MARKED, Filter, page_of
 from dashboards.tables import Tables
 from dashboards.views import acts, choosing, guide, listing, parts
 from dashboards.words import count, span
+
+SHOWN = 8
+"""Of findings that are marked, so many are named."""
 
 
 def page() -> None:
@@ -28,6 +31,7 @@ def page() -> None:
     _chart(tables, chosen)
     choosing.tools(chosen)
     _incident(tables, chosen)
+    _marked(tables, chosen)
     listing.show()
 
 
@@ -113,7 +117,42 @@ def _incident(tables: Tables, chosen: Filter) -> None:
         found = incidents.findings_of(tables, one.id)
         states = sorted({review for _, review in found})
         st.caption(f"What you do here is done with {_all(len(found))} of the incident.")
-        acts.form([which for which, _ in found], key=f"incident-{one.place}", states=states)
+        acts.form(
+            [which for which, _ in found],
+            key=f"incident-{one.place}",
+            states=states,
+            shortcuts=not chosen.marked,
+        )
+
+
+def _marked(tables: Tables, chosen: Filter) -> None:
+    """Let a reviewer do one thing with all findings that are marked, wherever they are listed."""
+    rows = queries.named(tables, chosen.marked) if chosen.marked else ()
+    if not rows:
+        return
+    with st.container(border=True, key="marked"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            told = [markup.code(row.id) for row in rows[:SHOWN]]
+            more = f" and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
+            marked = markup.strong(f"{count(len(rows), 'finding')} marked")
+            st.html(f"{marked} {markup.small(' '.join(told) + more)}", width="stretch")
+            st.button(
+                "Unmark all",
+                key="unmark",
+                type="tertiary",
+                icon=":material/close:",
+                on_click=session.go,
+                args=(chosen.with_marked(()).parameters(),),
+            )
+        if len(chosen.marked) == MOST_MARKED:
+            st.caption(f"No more than {MOST_MARKED} are marked at once.")
+        whose = {row.assignee for row in rows}
+        acts.form(
+            [row.id for row in rows],
+            key="marked",
+            states=sorted({row.review for row in rows}),
+            assignee=whose.pop() if len(whose) == 1 else "",
+        )
 
 
 def _all(number: int) -> str:

@@ -17,6 +17,7 @@ LIST: Final = (
     "Keys: `j` next · `k` previous · `o` or `Enter` open · `/` search · the browser's back button "
     "undoes a step"
 )
+MARK: Final = "`x` mark"
 BACK: Final = "way-back"
 """The element with the link back to the list."""
 ONE: Final = "Keys: `a` acknowledge · `j` next finding · `k` previous · `u` back to the inbox"

@@ -30,7 +30,8 @@ class Line:
         key: Its name on the page.
         signs: Badges, as HTML.
         body: What it says, as HTML.
-        way: The link that opens it, by the mouse or by the keyboard (`dashboards.views.keys`).
+        way: The link that opens it, by the mouse or by the keyboard (`dashboards.views.keys`); it
+            stands before all others.
     """
 
     id: str
@@ -64,7 +65,7 @@ def _findings(tables: Tables, chosen: Filter) -> None:
         return
     told = f"{count(found.total, 'finding')}, {_range(found.page, len(found.rows))}"
     lines = [_finding(row, chosen) for row in found.rows]
-    _list(told, lines, chosen.at_page(found.page), found.pages)
+    _list(told, lines, chosen.at_page(found.page), found.pages, marks=True)
 
 
 def _incidents(tables: Tables, chosen: Filter) -> None:
@@ -85,16 +86,22 @@ def _range(page: int, rows: int) -> str:
     return f"{start + 1:,} to {start + rows:,} shown"
 
 
-def _list(told: str, lines: Sequence[Line], chosen: Filter, pages: int) -> None:
+def _list(
+    told: str, lines: Sequence[Line], chosen: Filter, pages: int, *, marks: bool = False
+) -> None:
     picked = _picked(lines)
-    _tools(told, lines, picked, chosen, pages)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(told, width="stretch")
+        if marks:
+            _mark("" if picked is None else lines[picked].id, chosen)
+        _steps(lines, picked, chosen, pages)
     # One element: each costs the browser some milliseconds, and 25 lines were a hundred.
     st.html(markup.listed(line.drawn(picked=n == picked) for n, line in enumerate(lines)))
     if pages > 1:
         # A page is another widget: the address says which page it is, and not what was clicked.
         key = f"page-{chosen.page}"
         st.pagination(pages, default=chosen.page, key=key, on_change=_turned, args=(key,))
-    st.caption(keys.LIST)
+    st.caption(f"{keys.LIST} · {keys.MARK}" if marks else keys.LIST)
     keys.focus("" if picked is None else f"picked-{lines[picked].key}", link=True)
 
 
@@ -106,23 +113,28 @@ def _picked(lines: Sequence[Line]) -> int | None:
     return next((place for place, line in enumerate(lines) if line.id == wanted), None)
 
 
-def _tools(
-    told: str, lines: Sequence[Line], picked: int | None, chosen: Filter, pages: int
-) -> None:
-    """Say what is listed, and let the keyboard go through it."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(told, width="stretch")
-        before, after = _beside(lines, picked, chosen, pages)
-        for label, key, there in (("Previous", "K", before), ("Next", "J", after)):
-            st.button(
-                label,
-                key=f"go-{key}",
-                shortcut=key,
-                type="tertiary",
-                disabled=there is None,
-                on_click=session.go,
-                args=(there or {},),
-            )
+def _mark(picked: str, chosen: Filter) -> None:
+    """Let the keyboard mark the line that is selected, or take its mark away."""
+    word = "Unmark" if picked in chosen.marked else "Mark"
+    if st.button(word, key="go-X", shortcut="X", type="tertiary", disabled=not picked):
+        session.go(session.back(chosen.marking(picked), picked))
+        # What is done with all that are marked stands above the list, which is drawn by itself.
+        st.rerun()
+
+
+def _steps(lines: Sequence[Line], picked: int | None, chosen: Filter, pages: int) -> None:
+    """Let the keyboard go through the list."""
+    before, after = _beside(lines, picked, chosen, pages)
+    for label, key, there in (("Previous", "K", before), ("Next", "J", after)):
+        st.button(
+            label,
+            key=f"go-{key}",
+            shortcut=key,
+            type="tertiary",
+            disabled=there is None,
+            on_click=session.go,
+            args=(there or {},),
+        )
 
 
 def _beside(
@@ -153,12 +165,14 @@ def _turned(key: str) -> None:
 def _finding(row: FindingRow, chosen: Filter) -> Line:
     handled = sentence(row.handled) if row.handled else ""
     there = parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen)
+    other = session.address(session.INBOX, session.back(chosen.marking(row.id), row.id))
+    mark = markup.check(f"Mark {row.id}", other, checked=row.id in chosen.marked)
     return Line(
         row.id,
         f"row-{row.place}",
         f"{parts.signs(row)} {acts.signs(row)}",
         markup.row((row.says, handled), _told(row)),
-        parts.to_run(f"Open entry {row.index}", there),
+        parts.to_run(f"Open entry {row.index}", there) + mark,
     )
 
 

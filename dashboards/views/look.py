@@ -46,6 +46,7 @@ STYLE: Final = """
 .writ-icon { font-family: "Material Symbols Rounded"; font-style: normal; font-weight: 400;
   line-height: 1; vertical-align: -0.14em; white-space: nowrap; user-select: none; }
 .writ-link .writ-icon { font-size: 1.15rem; }
+.writ-check .writ-icon { font-size: 1.35rem; }
 .writ-badge { display: inline-block; padding: 0 0.25rem; border-radius: 0.2rem; line-height: 1.6;
   font-size: 0.875rem; white-space: nowrap; }
 .writ-red { color: light-dark(#9e303b, #f2919a); background: light-dark(#fff1f2, #412023); }

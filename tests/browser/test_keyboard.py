@@ -105,6 +105,36 @@ def test_twenty_findings_are_reviewed_by_keyboard(reviewing: App, page: Page) ->
     expect_focus(page, "picked-row-")
 
 
+def test_what_is_marked_by_the_keyboard_is_one_act(reviewing: App, page: Page) -> None:
+    """Two lines with x, a third by its box; one key does it, and the marks are still there."""
+    app = reviewing
+    page.goto(f"{app.address}/?view=findings&sort=oldest")
+    settle(page)
+    marked: list[str] = []
+    before = ""
+    for number in (1, 2):
+        before = press(page, "j", "selected", before)
+        expect_focus(page, "picked-row-")
+        page.keyboard.press("x")
+        expect(shown(page, f"{number} finding{'s' * (number > 1)} marked")).to_be_visible()
+        settle(page)
+        marked.append(before)
+    page.get_by_role("checkbox", checked=False).first.click()
+    expect(shown(page, "3 findings marked")).to_be_visible()
+    settle(page)
+    page.reload()
+    settle(page)
+    expect(page.get_by_role("checkbox", checked=True)).to_have_count(3)
+    page.keyboard.press("a")
+    expect(page.get_by_text("Recorded and signed: entries")).to_be_visible()
+    settle(page)
+    assert set(acknowledged(app)) > set(marked)
+    assert len(acknowledged(app)) == 3
+    page.get_by_role("button", name="Unmark all").click()
+    expect(shown(page, "findings marked")).to_have_count(0)
+    settle(page)
+
+
 def test_what_was_asked_for_outlives_a_reload_and_a_copied_link(app: App, page: Page) -> None:
     """Filter, page and the line selected; the browser's back button undoes a step."""
     start = f"{app.address}/?view=findings&sort=newest&page=2"

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.instants import moment, written
-from dashboards.filters import DEFAULT_STATES, DEFAULTS, FACETS, FIRST, LAST, SORTS, Filter, time_of
+from dashboards.filters import (
+    DEFAULT_STATES,
+    DEFAULTS,
+    FACETS,
+    FIRST,
+    LAST,
+    MOST_MARKED,
+    SORTS,
+    Filter,
+    time_of,
+)
 from dashboards.words import REVIEWS, STATES
 
 NAMES = sorted(set(FACETS) - {"result", "review", "severity"})
@@ -40,6 +50,9 @@ FILTERS = st.builds(
     page=st.integers(1, 99_999),
     since=TIMES,
     until=TIMES,
+    marked=st.lists(st.from_regex(r"F-[0-9a-f]{16}", fullmatch=True), unique=True).map(
+        lambda ids: tuple(ids)[:MOST_MARKED]
+    ),
 )
 
 
@@ -53,6 +66,7 @@ def test_an_address_opens_the_same(chosen: Filter) -> None:
     }
     assert (again.search, again.sort, again.page) == (chosen.search, chosen.sort, chosen.page)
     assert (again.since, again.until) == (chosen.since, chosen.until)
+    assert again.marked == chosen.marked
 
 
 def test_nothing_asked_for_is_what_matters() -> None:
@@ -63,6 +77,19 @@ def test_nothing_asked_for_is_what_matters() -> None:
     assert plain.parameters() == {}
     assert not plain.narrowed
     assert plain.states == DEFAULT_STATES
+
+
+def test_marks_are_kept_and_narrow_nothing() -> None:
+    """On every way through the inbox; nonsense is none, and there is an end to them."""
+    ids = [f"F-{number:016x}" for number in range(MOST_MARKED + 5)]
+    asked = Filter.of({"marked": ["", "F-1", ids[1], "<b>", ids[0], ids[1]]})
+    assert asked.marked == (ids[1], ids[0])
+    assert not asked.narrowed
+    assert asked.at_page(2).within("I-1").outside().between("2026-03-01", "").marked == asked.marked
+    assert asked.marking(ids[1]).marked == (ids[0],)
+    assert asked.marking(ids[2]).marked == (ids[1], ids[0], ids[2])
+    assert len(Filter.of({"marked": ids}).marked) == MOST_MARKED
+    assert Filter.of({"marked": ids}).marking("F-" + "f" * 16).marked == tuple(ids[:MOST_MARKED])
 
 
 def test_no_result_chosen_is_all_of_them() -> None:

@@ -158,6 +158,36 @@ def test_what_is_assigned_to_me_is_a_view(visitor: Visitor, path: Path) -> None:
     assert not any(label.startswith("Mine") for label in labels)
 
 
+def test_what_is_marked_is_one_act(visitor: Visitor, path: Path) -> None:
+    """By a box of each line or a key for the one selected; it is in the address, and goes along."""
+    acting.begin(desk_at(path))
+    app = fine(visitor.opens(view="findings", sort="oldest", selected="first"))
+    ids = [one.asks["finding"][0] for one in links(app) if one.label.startswith("Open entry")]
+    assert len(ids) == 3
+    assert not [one for one in app.button if one.label == "Unmark all"]
+    button(app, "Mark").click().run()
+    assert app.query_params["marked"] == ids[0]
+    app = fine(visitor.opens(view="findings", sort="oldest", selected="last", marked=[ids[0]]))
+    assert "1 finding marked" in words(app)
+    button(app, "Mark").click().run()
+    assert app.query_params["marked"] == [ids[0], ids[2]]
+    shown = words(fine(app))
+    assert "2 findings marked" in shown
+    ways = [one.asks for one in links(app) if one.label == "Handled · 0"]
+    assert [one["marked"] for one in ways] == [[ids[0], ids[2]]]
+    (search,) = (one for one in app.text_input if one.key == "q")
+    search.input("no such words").run()
+    assert "2 findings marked" in words(fine(app))
+    note(app).input("all three were one mistake")
+    button(app, "Resolve").click().run()
+    assert "Recorded and signed: entries" in words(fine(app))
+    mine = (identity("reviewer"), "resolved", "all three were one mistake")
+    assert recorded(path) == [mine, mine]
+    button(app, "Unmark all").click().run()
+    assert "marked" not in app.query_params
+    assert "findings marked" not in words(fine(app))
+
+
 def test_an_incident_is_one_act(visitor: Visitor, tmp_path: Path) -> None:
     """All its findings at once, each with a record of its own."""
     forge = Desk(roles=PEOPLE)
