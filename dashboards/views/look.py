@@ -1,8 +1,9 @@
-"""The little of the look that Streamlit has no setting for: room, and links that are no tabs."""
+"""The little of the look that Streamlit has no setting for: room, lists, badges and links."""
 
 from typing import Final
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 # Colours, type and borders are settings, which `writ app` passes to Streamlit. Here they are only
 # brought back to what can be read: words that it draws faint, and white on the dark theme's blue.
@@ -103,6 +104,21 @@ p.writ-said { white-space: pre-wrap; }
 """
 
 
+# A page elsewhere that has this one in a frame could lay something else over its buttons, and have
+# a reviewer sign what they do not see. Streamlit can be told to send no header against it.
+ALONE: Final = """
+export default function () {
+  if (window.top === window.self) return;
+  document.body.textContent = "Writ is not shown inside of another page. Open it by itself.";
+}
+"""
+_alone = component("writ_alone", js=ALONE)
+
+
 def apply() -> None:
-    """Put the style into the page. Nothing of it comes from a ledger."""
+    """Put the style into the page, and see that it stands in no other's frame.
+
+    Nothing of either comes from a ledger.
+    """
     st.html(STYLE)
+    _alone(key="alone", height=0)

@@ -6,9 +6,11 @@ closed with no complaint heard and nothing asked of another machine (see `page` 
 """
 
 import re
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -17,6 +19,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.chromium import Heard
 from tests.browser.conftest import App
 from tests.browser.ledgers import HOSTILE
+from tests.browser.serving import HOST
 from tests.browser.waiting import settle
 from verifier import Finding, verify_ledger
 from verifier.findings import Result, Severity
@@ -113,6 +116,40 @@ def test_links_of_lists_are_followed_in_place(app: App, page: Page) -> None:
         expect(page).to_have_url(f"{app.address}/{there}")
         settle(page)
     assert page.evaluate("() => window.same") is True
+
+
+@contextmanager
+def framing(address: str) -> Generator[str]:
+    """Serve a page elsewhere that has the app in a frame, and give its address."""
+    body = f'<!doctype html><title>x</title><iframe src="{address}" width=900 height=700></iframe>'
+
+    class Framed(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+            del format, args
+
+    with ThreadingHTTPServer((HOST, 0), Framed) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://{HOST}:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_it_shows_nothing_in_another_pages_frame(app: App, page: Page) -> None:
+    """Where somebody could lay something else over its buttons."""
+    with framing(f"{app.address}/?view=findings") as address:
+        page.goto(address)
+        inside = page.frame_locator("iframe")
+        expect(inside.get_by_text("Writ is not shown inside of another page.")).to_be_visible()
+        expect(inside.get_by_role("link")).to_have_count(0)
+        expect(inside.get_by_role("button")).to_have_count(0)
+    page.goto(app.address)
 
 
 def test_back_leads_to_the_inbox_as_it_was(app: App, page: Page) -> None:

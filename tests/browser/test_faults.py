@@ -25,6 +25,8 @@ from tests.browser.waiting import settle
 
 # Every page of the app, with something of the ledger in it.
 PAGES = ("", "?view=findings&q=look", "run", "evidence?entry=5", "integrity", "contracts")
+# Those that ask replay, with a question: another process reads the file for the answer.
+ASKING = ("whatif?contract=refund-decisioning@1.0.0&ask=yes", "rollback?ask=yes", "value?ask=yes")
 # What a page may take beside its patience with the file, on a machine that tests other things.
 ROOM_SECONDS = 40.0
 GONE = "can no longer be read"
@@ -83,7 +85,8 @@ def see(app: App, page: Page, path: str, told: str) -> None:
 
 def again(page: Page) -> None:
     """Ask for another look at the file, as the page offers it."""
-    page.get_by_role("button", name="again").first.click()
+    # The sidebar of the pages that ask has a button to choose all again.
+    page.get_by_test_id("stMain").get_by_role("button", name="again").first.click()
     settle(page)
 
 
@@ -91,7 +94,7 @@ def test_a_removed_file_is_said_and_what_was_read_stays(app: App, page: Page, wh
     """What was verified was read; asked for another look, there is nothing, and why is said."""
     assert whole
     app.sample.ledger.unlink()
-    for path in PAGES:
+    for path in (*PAGES, *ASKING):
         see(app, page, path, GONE)
         expect(shown(page, HOLDS)).to_be_visible()
     again(page)
@@ -147,7 +150,7 @@ def test_altered_bytes_are_noticed_and_told_on_every_page(
         see(app, page, path, WRITTEN)
     again(page)
     expect(shown(page, BROKEN)).to_be_visible()
-    for path in (*PAGES, "whatif", "rollback", "value"):
+    for path in (*PAGES, *ASKING):
         see(app, page, path, BROKEN)
         expect(page.get_by_role("link", name="Open entry")).to_have_count(0)
 

@@ -1,6 +1,7 @@
 """`writ app`: a real process that answers on loopback, and says in a line what is in its way."""
 
 import importlib.util
+import json
 import os
 import re
 import signal
@@ -77,6 +78,8 @@ def test_the_app_answers_on_loopback_and_ends_on_ctrl_c(tmp_path: Path) -> None:
         status, page = get(port, "/")
         assert status == 200
         assert "<title>" in page
+        status, host = get(port, "/_stcore/host-config")
+        assert (status, json.loads(host)["allowedOrigins"]) == (200, []), "others may steer it"
         assert not reachable_elsewhere(port)
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate(timeout=SECONDS)

@@ -34,6 +34,8 @@ OPTIONS: Final[dict[str, Any]] = {
     "server.enableStaticServing": False,
     "server.maxUploadSize": 1,
     "browser.gatherUsageStats": False,
+    # No page elsewhere that has this one in a frame may steer it by messages; by default some may.
+    "client.allowedOrigins": [],
     "client.showErrorDetails": "none",
     "client.showErrorLinks": False,
     "client.toolbarMode": "minimal",
