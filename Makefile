@@ -13,10 +13,14 @@ EXACTLY = --require-hashes --no-deps
 PACKAGES := ledger contracts verifier replay dashboards writ
 # Each of these must be covered by itself: a large package must not hide a small one.
 COVERED := ledger contracts verifier replay
-# Tests of the whole, by its commands, its pages and its servers: what they reach, the tests of its
-# parts have counted, and counting makes them a third longer.
-WHOLE := tests/adapters tests/browser tests/crash tests/dashboards tests/service tests/tamper \
-  tests/tutorial tests/writ
+# Tests of the whole, by its commands, its pages and its servers, and those that run one thing in
+# many ways: what they reach, the tests of its parts have counted, and counting takes a third longer.
+UNCOUNTED := $(addprefix tests/,adapters benchmarks browser crash dashboards reference service tamper \
+  tutorial writ contracts/test_column_fact_mistakes.py contracts/test_columns_fuzz.py \
+  contracts/test_columns_mistakes.py contracts/test_columns_overloads.py \
+  contracts/test_library_scenarios.py guard/test_processes.py verifier/test_ordinary_postgresql.py)
+# One more than processors: some tests wait for what others do.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1)
 # Pinned here and not in dev.txt: it makes the locks, so it cannot come from them.
 UV_VERSION := 0.13.9
 LOCK_VENV := .cache/lock
@@ -42,14 +46,15 @@ $(DEMO)/truth.json: | $(VENV)/app.stamp
 	rm -rf $(DEMO)
 	$(BIN)/writ demo --dir $(DEMO) $(DEMO_FLAGS)
 
-test: $(VENV)/dev.stamp system ## Run every gate: lint, types, import direction, tests, coverage
+test: ## Run every gate: lint, types, import direction, tests, coverage
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/dev.stamp system
 	@$(MAKE) --no-print-directory --jobs=2 check-types check-rest
-	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n auto --dist worksteal --cov --cov-report= \
-	  $(addprefix --ignore=,$(WHOLE))
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= \
+	  $(addprefix --ignore=,$(UNCOUNTED))
 	@set -e; for package in $(COVERED); do \
 	  echo "== coverage of $$package"; $(BIN)/coverage report --include="$$package/*"; \
 	done
-	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n auto --dist worksteal $(WHOLE)
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/pytest -n $(WORKERS) --dist worksteal $(UNCOUNTED)
 
 # Side by side: one takes as long as the others together.
 check-types: $(VENV)/dev.stamp

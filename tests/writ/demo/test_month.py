@@ -22,7 +22,7 @@ from writ.demo import story
 from writ.demo.month import NAME, Month, live
 from writ.demo.truth import compare, read_truth
 
-SEEDS = tuple(f"seed-{number}" for number in range(1, 9))
+SEEDS = tuple(f"seed-{number}" for number in range(1, 5))
 # What an engine cannot be led to find in a valid ledger, and what shows it instead.
 UNREACHABLE = {"identity.registered": "append.not-entitled"}
 # What is broken under the other version alone: payouts are taken back once 1.1.0 is in force.
@@ -212,23 +212,17 @@ def named(raws: list[tuple[bytes, bytes]]) -> list[str]:
 
 
 def test_the_same_seed_is_the_same_month(tmp_path: Path) -> None:
-    """Without more only what is secret differs: nonces, keys, and what is hashed or signed."""
-    made: list[list[tuple[bytes, bytes]]] = []
-    for name in ("a", "b"):
-        folder = tmp_path / name
-        folder.mkdir()
-        made.append(rows(Path(live(folder / "refunds.db", "same", runs=20).founded.location)))
-    assert made[0] != made[1]
-    assert named(made[0]) == named(made[1])
+    """With keys and nonces from the seed to the byte; else only what is secret differs.
 
-
-def test_reproducible_is_every_byte(tmp_path: Path) -> None:
-    """With keys and nonces from the seed every header and record is the same."""
+    That is nonces, keys, and what is hashed or signed.
+    """
     made: list[tuple[list[tuple[bytes, bytes]], str]] = []
-    for name, seed in (("a", "same"), ("b", "same"), ("c", "other")):
+    for name, reproducible in (("a", True), ("b", True), ("c", False)):
         folder = tmp_path / name
         folder.mkdir()
-        month = live(folder / "refunds.db", seed, runs=20, reproducible=True)
+        month = live(folder / "refunds.db", "same", runs=20, reproducible=reproducible)
         made.append((rows(Path(month.founded.location)), month.trust))
     assert made[0] == made[1]
     assert made[0] != made[2]
+    assert named(made[0][0]) == named(made[2][0])
+    assert named(made[0][0]) != named(rows(one().path))
