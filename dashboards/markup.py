@@ -2,7 +2,8 @@
 
 Each element that Streamlit is given costs the browser milliseconds, whatever is in it, and a list
 or a timeline has hundreds of small texts. Here they are put together. Whatever comes out of a
-ledger goes through `text` or `code`, which escape it: no letter of it is markup.
+ledger is escaped by the function that it is given to: no letter of it is markup. What a function
+takes as HTML, it says.
 """
 
 import json
@@ -34,7 +35,7 @@ def text(said: str, limit: int = 2_000) -> str:
 
 def code(said: str, limit: int = 80) -> str:
     """Return recorded text as HTML in the type of code, as `words.code` is in Markdown."""
-    return f"<code>{escape(one_line(said, limit))}</code>"
+    return f"<code>{escape(one_line(said, limit)) or '-'}</code>"
 
 
 def strong(said: str) -> str:
@@ -83,23 +84,25 @@ def link(label: str, there: str, sign: str = "", *, means: str = "", here: bool 
         means: More about it, for whoever points at it.
         here: Whether it is where the reader is.
     """
-    more = (f' title="{escape(means)}"' if means else "") + ' aria-current="page"' * here
+    more = (f' title="{escape(means)}"' if means else "") + ' aria-current="true"' * here
     drawn = f"{icon(sign) if sign else ''}<span>{escape(label)}</span>"
     return f'<a class="{LINK}" href="{escape(there)}"{more}>{drawn}</a>'
 
 
-def check(label: str, there: str, *, checked: bool) -> str:
-    """Return a box that is checked or not: a link to the address where it is the other way.
+def check(label: str, which: str, there: str, *, checked: bool) -> str:
+    """Return a box by which a finding is marked: a link to the address where it is the other way.
 
     Args:
         label: What it is for, said to whoever does not see it.
+        which: What is marked: clicks that follow each other fast go by it, and not by the address.
         there: Where it leads, from `address`.
         checked: How it is.
     """
     sign = icon("check_box" if checked else "check_box_outline_blank")
     return (
         f'<a class="{LINK} writ-check" role="checkbox" aria-checked="{str(checked).lower()}" '
-        f'aria-label="{escape(label)}" title="{escape(label)}" href="{escape(there)}">{sign}</a>'
+        f'aria-label="{escape(label)}" title="{escape(label)}" data-mark="{escape(which)}" '
+        f'href="{escape(there)}">{sign}</a>'
     )
 
 
@@ -161,20 +164,20 @@ def item(key: str, *, signs: str = "", body: str = "", ways: str = "") -> str:
 
 def listed(items: Iterable[str]) -> str:
     """Return a list of items, as one element."""
-    return f'<ul class="writ-list">{"".join(items)}</ul>'
+    # Said to be one: where a style takes its dots away, some readers no longer call it a list.
+    return f'<ul class="writ-list" role="list">{"".join(items)}</ul>'
 
 
-def row(says: Iterable[str], told: Iterable[str]) -> str:
+def row(says: Iterable[str], told: Iterable[str], more: str = "") -> str:
     """Return a line of a list: sentences, and under them the small print.
 
     Args:
         says: Sentences, as recorded.
         told: Parts of the small print, as HTML; empty ones are left out.
+        more: What stands under that, as HTML.
     """
-    sentences = "".join(f"<p>{text(one, 240)}</p>" for one in says if one)
-    return (
-        f'<div class="writ-row">{sentences}<small>{BETWEEN.join(filter(None, told))}</small></div>'
-    )
+    sentences = "".join(f"<p>{text(one, 300)}</p>" for one in says if one)
+    return f'<div class="writ-row">{sentences}{small(*told)}{more}</div>'
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

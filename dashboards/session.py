@@ -212,6 +212,11 @@ def back(chosen: Filter, picked: str = "") -> dict[str, list[str]]:
     return {**chosen.parameters(), **({PICKED: [picked]} if picked else {})}
 
 
+def clear() -> None:
+    """Ask for nothing in particular; what is marked stays so."""
+    go(Filter.of({}).with_marked(chosen().marked).parameters())
+
+
 def go(there: Mapping[str, Sequence[str]]) -> None:
     """Ask the page for something else: the address says so, and the page runs with it.
 

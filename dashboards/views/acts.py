@@ -30,6 +30,8 @@ from dashboards.words import (
 _LOG = logging.getLogger("writ.app")
 _TOLD: Final = "writ_told"
 NOBODY: Final = ""
+SEVERAL: Final = "*"
+"""Whose findings are that are not all of one; no identity is called so."""
 _FAILED: Final = {"act.waiting": "Not known yet", "act.part": "Recorded in part"}
 _SIGNS: Final[dict[str, tuple[str, Colour]]] = {
     OPEN: (":material/radio_button_unchecked:", "blue"),
@@ -82,7 +84,7 @@ def form(
         findings: Their ids.
         key: Tells this form's widgets from those of others on the page.
         states: The states that they are in.
-        assignee: Whose they are.
+        assignee: Whose they are, or `SEVERAL`.
         shortcuts: Whether the keyboard acts on these: only one form of a page may.
     """
     result = session.current().result
@@ -119,11 +121,13 @@ def form(
 def _assign(shown: Shown, key: str, ids: tuple[str, ...], assignee: str, refused: str) -> None:
     since = shown.since
     there = people.reviewers(since.history, since.size)
-    options = list(dict.fromkeys([NOBODY, *there, *filter(None, [assignee])]))
+    mixed = assignee == SEVERAL
+    options = list(dict.fromkeys([NOBODY, *there, *([] if mixed else [assignee])]))
     chosen = st.selectbox(
         "Assigned to",
         options,
-        index=options.index(assignee),
+        index=None if mixed else options.index(assignee),
+        placeholder="as they are",
         # Another assignee is another widget: what was chosen before is not what is so now.
         key=f"{key}-whom-{assignee}",
         format_func=lambda one: last_name(one) or "nobody",
@@ -134,10 +138,10 @@ def _assign(shown: Shown, key: str, ids: tuple[str, ...], assignee: str, refused
         "Assign",
         key=f"{key}-assign",
         icon=":material/person_add:",
-        disabled=bool(refused) or chosen == assignee,
+        disabled=bool(refused) or chosen is None or chosen == assignee,
         help=code(refused, 200) if refused else None,
         on_click=_do,
-        args=(key, ids, "assign", session.current().seen, chosen),
+        args=(key, ids, "assign", session.current().seen, chosen or NOBODY),
     )
 
 

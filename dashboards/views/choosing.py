@@ -77,10 +77,6 @@ def _viewed() -> None:
     session.go((before.outside() if st.session_state["view"] == INCIDENTS else listed).parameters())
 
 
-def _clear() -> None:
-    session.go({})
-
-
 def facets(tables: Tables, chosen: Filter) -> None:
     """Let the reader choose. Each choice stands in the address under its facet's name."""
     options = queries.choices(tables)
@@ -112,7 +108,9 @@ def facets(tables: Tables, chosen: Filter) -> None:
                 label, list(dict.fromkeys(there)), key=name, on_change=_changed, placeholder="all"
             )
         _times()
-        st.button("Clear all", on_click=_clear, width="stretch", icon=":material/filter_alt_off:")
+        st.button(
+            "Clear all", on_click=session.clear, width="stretch", icon=":material/filter_alt_off:"
+        )
 
 
 def _times() -> None:
@@ -176,7 +174,8 @@ def _link(chosen: Filter) -> None:
 
 
 def _linked(chosen: Filter) -> None:
-    packed = chosen.packed()
+    # Marks are for what the reader is about to do, not for whoever opens the link.
+    packed = chosen.with_marked(()).packed()
     st.caption("Whoever opens this address of this app sees the same choice.")
     address = (st.context.url or "").rstrip("/")
     st.code(f"{address}/?{packed}" if packed else f"{address}/", language=None, wrap_lines=True)

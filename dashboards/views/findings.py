@@ -6,6 +6,7 @@ from functools import partial
 import streamlit as st
 
 from dashboards import markup, runs, session
+from dashboards.filters import Filter
 from dashboards.queries import FindingRow
 from dashboards.runs import Entry, RunHead
 from dashboards.tables import Tables
@@ -42,7 +43,8 @@ def of_run(
             parts.folded(label, f"folded-{row.place}", partial(one, tables, row, run=head.digest))
     if len(rest) > SHOWN:
         label = f"{len(rest) - SHOWN:,} more findings of this run, in the inbox"
-        asks = {"view": ["findings"], "q": [head.name]}
+        marked = session.carried().marked
+        asks = Filter.of({"view": ["findings"], "q": [head.name], "marked": marked}).parameters()
         parts.way(session.INBOX, label, ":material/inbox:", asks)
 
 

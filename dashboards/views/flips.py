@@ -125,12 +125,12 @@ def _page(tables: Tables, found: Stored, name: str, kind: str, page: int) -> Non
 
 
 def _flip(row: Mapping[str, Any], runs: Mapping[int, str]) -> str:
-    wrong = f"It went wrong: {row['wrong']}" if row["wrong"] else ""
+    wrong = markup.said(f"It went wrong: {row['wrong']}") if row["wrong"] else ""
     says = str(row["says"] or "No rule says more.")
     return markup.item(
         f"flip-{row['entry']}",
         signs=f"{_decision(str(row['then']))} → {_decision(str(row['now']))}",
-        body=markup.row((says, wrong), _told(row)),
+        body=markup.row((says,), _told(row), wrong),
         ways=parts.at_entry(int(row["entry"]), runs),
     )
 

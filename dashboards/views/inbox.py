@@ -1,5 +1,6 @@
 """The inbox: what was found, narrowed to what a reviewer asks for, one page of it."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -7,6 +8,7 @@ import streamlit as st
 from contracts.instants import moment, written
 from dashboards import charts, incidents, markup, queries, session
 from dashboards.filters import MOST_MARKED, Filter, page_of
+from dashboards.queries import FindingRow
 from dashboards.tables import Tables
 from dashboards.views import acts, choosing, guide, listing, parts
 from dashboards.words import count, span
@@ -30,8 +32,10 @@ def page() -> None:
     _verdict(tables)
     _chart(tables, chosen)
     choosing.tools(chosen)
-    _incident(tables, chosen)
-    _marked(tables, chosen)
+    marked = queries.named(tables, chosen.marked) if chosen.marked else ()
+    _incident(tables, chosen, shortcuts=not marked)
+    if chosen.marked:
+        _marked(marked, chosen)
     listing.show()
 
 
@@ -95,7 +99,7 @@ def _instant(told: object) -> str:
     return str(told)
 
 
-def _incident(tables: Tables, chosen: Filter) -> None:
+def _incident(tables: Tables, chosen: Filter, *, shortcuts: bool) -> None:
     """Say which incident the list is narrowed to, and let the reader leave it."""
     one = incidents.incident(tables, chosen.incident) if chosen.incident else None
     if one is None:
@@ -121,15 +125,13 @@ def _incident(tables: Tables, chosen: Filter) -> None:
             [which for which, _ in found],
             key=f"incident-{one.place}",
             states=states,
-            shortcuts=not chosen.marked,
+            assignee=acts.SEVERAL,
+            shortcuts=shortcuts,
         )
 
 
-def _marked(tables: Tables, chosen: Filter) -> None:
+def _marked(rows: Sequence[FindingRow], chosen: Filter) -> None:
     """Let a reviewer do one thing with all findings that are marked, wherever they are listed."""
-    rows = queries.named(tables, chosen.marked) if chosen.marked else ()
-    if not rows:
-        return
     with st.container(border=True, key="marked"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             told = [markup.code(row.id) for row in rows[:SHOWN]]
@@ -141,18 +143,27 @@ def _marked(tables: Tables, chosen: Filter) -> None:
                 key="unmark",
                 type="tertiary",
                 icon=":material/close:",
-                on_click=session.go,
-                args=(chosen.with_marked(()).parameters(),),
+                on_click=_unmark,
             )
+        if len(rows) < len(chosen.marked):
+            strangers = count(len(chosen.marked) - len(rows), "mark is", "marks are")
+            st.caption(f"{strangers} of no finding of this ledger.")
         if len(chosen.marked) == MOST_MARKED:
             st.caption(f"No more than {MOST_MARKED} are marked at once.")
+        if not rows:
+            return
         whose = {row.assignee for row in rows}
         acts.form(
             [row.id for row in rows],
             key="marked",
             states=sorted({row.review for row in rows}),
-            assignee=whose.pop() if len(whose) == 1 else "",
+            assignee=whose.pop() if len(whose) == 1 else acts.SEVERAL,
         )
+
+
+def _unmark() -> None:
+    # The list may be on another page by now than when this was drawn: it is drawn by itself.
+    session.go(session.back(session.chosen().with_marked(()), session.parameter(session.PICKED)))
 
 
 def _all(number: int) -> str:

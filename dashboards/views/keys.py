@@ -4,8 +4,8 @@ Buttons have keys of their own (`shortcut`). Two scripts do the rest, and nothin
 the cursor into the page's search, `o` and `u` follow the link of the selected line and the one
 back, and links of lists (`dashboards.markup`) are followed without loading the app anew; what was
 just selected or opened gets the focus, so that it is seen, read out, and opened by Enter. They read
-nothing of the page, and are given nothing but the names of its elements, which are this project's
-own.
+nothing of the page but its links, and are given nothing but the names of its elements, which are
+this project's own.
 """
 
 from typing import Final
@@ -29,22 +29,61 @@ const listeners = new WeakMap();
 const typing = (element) => element instanceof HTMLElement
   && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName));
 
+// Each box's address has the marks that there were when it was drawn; the browser's has them all.
+const leads = (link) => {
+  if (link.dataset.mark === undefined) return link.href;
+  const there = new URL(location.href);
+  const before = there.searchParams.getAll("marked");
+  const others = before.filter((one) => one !== link.dataset.mark);
+  there.searchParams.delete("marked");
+  const after = others.length < before.length ? others : [...before, link.dataset.mark];
+  for (const one of after) there.searchParams.append("marked", one);
+  return there.href;
+};
+
+// A box that is drawn anew keeps the focus that it had, and the selected line does not take it.
+const hold = (link) => {
+  const { dataset } = document.documentElement;
+  dataset.writHeld = link.dataset.mark;
+  let tries = 600;
+  const again = () => {
+    const found = document.querySelector(`[data-mark="${link.dataset.mark}"]`);
+    tries -= 1;
+    if ((found === null || found === link) && tries > 0) {
+      requestAnimationFrame(again);
+      return;
+    }
+    if (found !== null) found.focus({ preventScroll: true });
+    delete dataset.writHeld;
+  };
+  requestAnimationFrame(again);
+};
+
 // As if the browser had gone there and forward again, which Streamlit follows without loading
 // itself anew. Another window or tab is the browser's own affair.
-const follow = (event) => {
+const followed = (event) => {
   if (event.button !== 0 || event.shiftKey) return;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const link = event.target instanceof Element ? event.target.closest("a.writ-link") : null;
   if (link === null || link.origin !== location.origin || event.defaultPrevented) return;
   event.preventDefault();
-  if (link.href !== location.href) history.pushState(null, "", link.href);
+  if (link.dataset.mark !== undefined) hold(link);
+  const there = leads(link);
+  if (there !== location.href) history.pushState(null, "", there);
   dispatchEvent(new PopStateEvent("popstate"));
 };
 
 export default function ({ parentElement }) {
   const listen = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (typing(event.composedPath()[0])) return;
+    const on = event.composedPath()[0];
+    if (typing(on)) return;
+    // A box is checked by the key that checks boxes, too.
+    if (event.key === " " && on instanceof Element && on.matches(".writ-check")) {
+      event.preventDefault();
+      on.click();
+      return;
+    }
     const link = { o: '[class*="st-key-picked-"] a', u: ".st-key-way-back a" }[event.key];
     if (link !== undefined) {
       const found = document.querySelector(link);
@@ -58,6 +97,8 @@ export default function ({ parentElement }) {
     field.focus();
     field.select();
   };
+  // Of its own: what is taken away late must not be another's.
+  const follow = (event) => followed(event);
   const stop = () => {
     document.removeEventListener("keydown", listen);
     document.removeEventListener("click", follow);
@@ -77,7 +118,9 @@ let last = "";
 let focused = null;
 
 export default function ({ data }) {
-  const lost = focused !== null && !focused.isConnected && document.activeElement === document.body;
+  const lost = focused !== null && !focused.isConnected
+    && document.activeElement === document.body
+    && document.documentElement.dataset.writHeld === undefined;
   if (data.key === last && !lost) return;
   last = data.key;
   focused = null;
@@ -105,7 +148,7 @@ _focus = component("writ_focus", js=FOCUS)
 
 
 def listen() -> None:
-    """Let `/` put the cursor into the search of the page, and links be followed in place."""
+    """Let `/` lead to the page's search, `o` and `u` follow links, and links lead on in place."""
     _slash(key="slash", height=0)
 
 

@@ -92,9 +92,10 @@ def _list(
     picked = _picked(lines)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(told, width="stretch")
+        _steps(lines, picked, chosen, pages)
+        # Last: it may run the page anew, and the others have to know their line by then.
         if marks:
             _mark("" if picked is None else lines[picked].id, chosen)
-        _steps(lines, picked, chosen, pages)
     # One element: each costs the browser some milliseconds, and 25 lines were a hundred.
     st.html(markup.listed(line.drawn(picked=n == picked) for n, line in enumerate(lines)))
     if pages > 1:
@@ -165,8 +166,9 @@ def _turned(key: str) -> None:
 def _finding(row: FindingRow, chosen: Filter) -> Line:
     handled = sentence(row.handled) if row.handled else ""
     there = parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen)
-    other = session.address(session.INBOX, session.back(chosen.marking(row.id), row.id))
-    mark = markup.check(f"Mark {row.id}", other, checked=row.id in chosen.marked)
+    asks = session.back(chosen.marking(row.id), session.parameter(session.PICKED))
+    other = session.address(session.INBOX, asks)
+    mark = markup.check(f"Mark {row.id}", row.id, other, checked=row.id in chosen.marked)
     return Line(
         row.id,
         f"row-{row.place}",
@@ -222,14 +224,10 @@ def incident_told(row: IncidentRow) -> list[str]:
 # --------------------------------------------------------------------------- nothing
 
 
-def _clear() -> None:
-    session.go({})
-
-
 def _nothing(chosen: Filter) -> None:
     if chosen.narrowed:
         st.info("No finding fits what is asked for. Take a filter away, or clear them all.")
-        st.button("Clear all filters", key="clear_list", on_click=_clear)
+        st.button("Clear all filters", key="clear_list", on_click=session.clear)
     else:
         st.success(
             "Nothing is violated or undecidable. Choose *advice* or *handled* under Result to see "

@@ -58,9 +58,10 @@ STYLE: Final = """
 .writ-violet { color: light-dark(#5a37a6, #c3abf7); background: light-dark(#f5f0ff, #2d2444); }
 .writ-gray { color: light-dark(#465060, #b6bfcd); background: light-dark(#f3f5f8, #232a35); }
 .stHtml ul.writ-list { list-style: none; display: grid; gap: 1rem; }
-.stHtml li.writ-item { display: flex; align-items: center; gap: 1rem; margin: 0; padding: 0.95rem;
+.stHtml li.writ-item { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem 1rem;
+  margin: 0; padding: 0.95rem;
   border: 1px solid light-dark(#d5dbe4, #333c4a); border-radius: 0.4rem; font-size: 1rem; }
-.writ-item[class*="st-key-picked-"] { border-color: currentColor; }
+.stHtml li.writ-item[class*="st-key-picked-"] { border-color: currentColor; }
 .writ-item:is([class*="-check-"], [class*="-link-"], [class*="-found-"]) { border: 0 !important;
   padding: 0 !important; }
 .writ-signs { flex: 0 0 9.4rem; }
@@ -71,12 +72,13 @@ STYLE: Final = """
 [class*="st-key-check-"] .writ-row p { font-weight: 600; flex: 0 0 10rem; }
 .writ-told { display: grid; align-content: start; gap: 0.5rem; min-width: 0; }
 .writ-told > * { min-width: 0; overflow-wrap: anywhere; }
+.writ-told > a { justify-self: start; }
 .stHtml .writ-told li { margin-left: 1.2rem; }
 p.writ-said { white-space: pre-wrap; }
 .writ-head { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.5rem; }
 .writ-said-of { display: grid; gap: 0.25rem; }
 .writ-both { display: grid; gap: 1rem;
-  grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
 .writ-step { display: flex; gap: 1rem; margin-bottom: 1rem; }
 .writ-step:last-child { margin-bottom: 0; }
 .writ-step > .writ-place { flex: 0 0 8.1rem; }

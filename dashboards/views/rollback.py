@@ -178,7 +178,8 @@ def _step(row: Mapping[str, Any], runs: Mapping[int, str]) -> str:
     means = "What the contract in force decides of the call."
     decision = markup.badge(str(row["decision"]), sign, "green" if allowed else "orange", means)
     number = f"{row['step']:,} · {row['class']}"
-    call = f"<p>{markup.strong(str(row['call']))} {markup.code(str(row['params']), 160)}</p>"
+    named = f"<strong>{markup.code(str(row['call']), 60)}</strong>"
+    call = f"<p>{named} {markup.code(str(row['params']), 160)}</p>"
     return markup.item(
         f"call-{row['step']}",
         signs=f"{markup.badge(number, '', _colour(row))} {decision}",

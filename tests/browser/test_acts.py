@@ -15,7 +15,7 @@ from tests.browser.chromium import Heard
 from tests.browser.ledgers import Sample, keys_of, sample
 from tests.browser.provider import CLIENT, SECRET, providing
 from tests.browser.serving import free_port, serving
-from tests.browser.waiting import settle
+from tests.browser.waiting import acknowledge, settle
 from tests.verifier.forge import identity
 from verifier.load import open_ledger
 
@@ -70,9 +70,7 @@ def test_acts_by_click_and_by_key(browser: Browser, tmp_path: Path) -> None:
     ]
     with serving(arguments) as address, visiting(browser) as page:
         open_first(page, address)
-        page.keyboard.press("a")
-        expect(page.get_by_text("Recorded and signed: entry")).to_be_visible()
-        settle(page)
+        acknowledge(page)
         page.keyboard.press("j")
         expect(page.get_by_text(re.compile(r"finding 2 of \d+ in the inbox"))).to_be_visible()
         settle(page)

@@ -55,8 +55,8 @@ def test_a_line_is_what_was_said(says: str, more: str, name: str) -> None:
     assert read.attributes == [("class", "writ-row")]
     shown = "".join(read.texts)
     for one in (says, more):
-        assert one_line(one, 240) in shown
-    assert f"2026 · rule {one_line(name, 80)} · 3 findings" in shown
+        assert one_line(one, 300) in shown
+    assert f"2026 · rule {one_line(name, 80) or '-'} · 3 findings" in shown
 
 
 @given(st.lists(st.tuples(st.sampled_from(["goal", "model"]), HOSTILE), max_size=4))
@@ -99,6 +99,16 @@ def test_a_link_leads_where_it_says(label: str, run: str, means: str) -> None:
     assert "".join(read.texts) == f"check{label}"
 
 
+@given(HOSTILE, HOSTILE, st.booleans())
+def test_a_box_says_what_it_is_for(label: str, which: str, checked: bool) -> None:  # noqa: FBT001
+    """To whoever does not see it too, and how it is."""
+    read = _Reader(markup.check(label, which, "./?marked=1", checked=checked))
+    assert read.tags == ["a", "i"]
+    given = dict(read.attributes)
+    assert (given["role"], given["aria-checked"]) == ("checkbox", str(checked).lower())
+    assert (given["aria-label"], given["title"], given["data-mark"]) == (label, label, which)
+
+
 @given(HOSTILE, HOSTILE)
 def test_a_badge_is_a_word(word: str, means: str) -> None:
     """With its sign, and what it means for whoever points at it."""
@@ -132,6 +142,7 @@ def test_lists_and_steps_are_named_as_containers_are() -> None:
     """By a class, by which the keyboard and links find them."""
     read = _Reader(markup.listed([markup.item("row-1", signs="s", body="b", ways="w")]))
     assert read.tags == ["ul", "li", "div"]
+    assert ("role", "list") in read.attributes
     assert ("class", "writ-item st-key-row-1") in read.attributes
     assert "".join(read.texts) == "sbw"
     both = markup.step("step-1", "x", border=True) + markup.step("", "y")

@@ -409,10 +409,12 @@ def test_hostile_text_is_shown_letter_by_letter(visitor: Visitor, tmp_path: Path
     """It stands in elements that take no markup, inside a code span, or escaped; nowhere else."""
     visitor.starts(*saved(hostile(), tmp_path))
     inbox = fine(visitor.opens(result=""))
+    listed = fine(visitor.opens(view="findings", result="", review=""))
     run = fine(visitor.opens(session.RUN, ref=HOSTILE))
     integrity = fine(visitor.opens(session.INTEGRITY))
     assert "\n".join(markup(run)).count("<script>") >= 4
-    for app in (inbox, run, integrity):
+    assert any("<script>" in one for one in markup(listed))
+    for app in (inbox, listed, run, integrity):
         for kind in (app.markdown, app.caption, app.title, app.header, app.subheader, app.error):
             for one in kind:
                 assert "<script>" not in _outside_code(str(one.value)), kind

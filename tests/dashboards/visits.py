@@ -22,7 +22,7 @@ SECONDS = 60.0
 # What an icon is called in the page's text is not shown.
 ICON = r'<i class="writ-icon"[^>]*>[^<]*</i>'
 WAY = re.compile(
-    rf'<a class="writ-link" href="([^"]*)"(?: title="[^"]*")?( aria-current="page")?>'
+    rf'<a class="writ-link" href="([^"]*)"(?: title="[^"]*")?( aria-current="true")?>'
     rf"(?:{ICON})?<span>([^<]*)</span></a>"
 )
 
@@ -83,7 +83,10 @@ TAGS = frozenset(
     {"a", "br", "code", "dd", "details", "div", "dl", "dt", "em", "h3", "i", "li", "p", "pre"}
     | {"small", "span", "strong", "summary", "ul"}
 )
-ATTRIBUTES = frozenset({"aria-current", "aria-hidden", "class", "href", "id", "title", "translate"})
+ATTRIBUTES = frozenset(
+    {"aria-checked", "aria-current", "aria-hidden", "aria-label", "class", "data-mark", "href"}
+    | {"id", "role", "title", "translate"}
+)
 HREF = re.compile(rf"#entry-\d+|({'|'.join(map(re.escape, session.PATHS.values()))})(\?.*)?")
 
 
