@@ -126,16 +126,8 @@ def _mark(picked: str, chosen: Filter) -> None:
 def _steps(lines: Sequence[Line], picked: int | None, chosen: Filter, pages: int) -> None:
     """Let the keyboard go through the list."""
     before, after = _beside(lines, picked, chosen, pages)
-    for label, key, there in (("Previous", "K", before), ("Next", "J", after)):
-        st.button(
-            label,
-            key=f"go-{key}",
-            shortcut=key,
-            type="tertiary",
-            disabled=there is None,
-            on_click=session.go,
-            args=(there or {},),
-        )
+    parts.step("Previous", "K", before)
+    parts.step("Next", "J", after)
 
 
 def _beside(

@@ -97,6 +97,25 @@ def way(
     st.html(markup.link(label, session.address(page, asks), icon), width="content")
 
 
+def step(label: str, key: str, there: Mapping[str, Sequence[str]] | None) -> None:
+    """Show a button that goes a step on, by a key too.
+
+    Args:
+        label: What it is called.
+        key: The key.
+        there: The parameters of where it leads, on the same page; None: nowhere.
+    """
+    st.button(
+        label,
+        key=f"go-{key}",
+        shortcut=key,
+        type="tertiary",
+        disabled=there is None,
+        on_click=session.go,
+        args=(there or {},),
+    )
+
+
 def broken() -> None:
     """Show the way to what is known of a ledger of which nothing else is shown."""
     way(session.INTEGRITY, "See where and why it broke")

@@ -110,24 +110,15 @@ def _beside(beside: queries.Neighbours, chosen: Filter) -> None:
     st.space("small")
     told = f"finding {beside.number:,} of" if beside.number else "not among the"
     st.caption(f"{told} {beside.total:,} in the inbox", width="content")
-    for label, key, row in (
-        ("Finding before", "K", beside.before),
-        ("Next finding", "J", beside.after),
-    ):
-        there = (
-            parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen) | again.kept()
-            if row is not None
-            else {}
-        )
-        st.button(
-            label,
-            key=f"go-{key}",
-            shortcut=key,
-            type="tertiary",
-            disabled=row is None,
-            on_click=session.go,
-            args=(there,),
-        )
+    parts.step("Finding before", "K", _there(beside.before, chosen))
+    parts.step("Next finding", "J", _there(beside.after, chosen))
+
+
+def _there(row: queries.FindingRow | None, chosen: Filter) -> dict[str, list[str]] | None:
+    if row is None:
+        return None
+    there = parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen)
+    return there | again.kept()
 
 
 def _help(found: queries.FindingRow | None) -> None:
