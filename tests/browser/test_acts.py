@@ -36,6 +36,7 @@ def recorded(made: Sample) -> list[tuple[str, str, str]]:
 def open_first(page: Page, address: str) -> None:
     """Open the first finding of the list."""
     page.goto(f"{address}/{LIST}")
+    settle(page)
     page.get_by_role("link", name=OPEN_ENTRY).first.click()
     expect(page.get_by_role("button", name="Resolve")).to_be_visible()
     settle(page)

@@ -54,6 +54,8 @@ def choose_medium(app: App, page: Page) -> Sequence[Finding]:
     page.get_by_test_id("stSidebar").get_by_role("button", name="medium").click()
     expect(shown(page, f"{len(medium)} findings")).to_be_visible()
     expect(page).to_have_url(f"{app.address}/?{MEDIUM}")
+    # A list that is drawn anew under the mouse, between its two movements, is not clicked.
+    settle(page)
     return medium
 
 
@@ -78,6 +80,7 @@ def test_a_choice_stands_in_the_address_and_outlives_a_reload(app: App, page: Pa
 def test_a_finding_opens_its_step(app: App, page: Page) -> None:
     """The run, with the finding in words and the step that it is about marked."""
     finding = choose_medium(app, page)[0]
+    settle(page)
     page.get_by_role("link", name=f"Open entry {finding.index}", exact=True).click()
     expect(page).to_have_url(re.compile(rf"/run\?.*\bat={finding.index}\b"))
     step = page.locator(f".st-key-step-{finding.index}")
@@ -107,6 +110,7 @@ def test_links_of_lists_are_followed_in_place(app: App, page: Page) -> None:
     settle(page)
     assert page.url == f"{app.address}/{href}"
     assert page.evaluate("() => window.same") is True
+    settle(page)
     page.get_by_role("link", name="All runs").click()
     expect(page.get_by_role("heading", name="Runs")).to_be_visible()
     settle(page)
@@ -155,6 +159,7 @@ def test_it_shows_nothing_in_another_pages_frame(app: App, page: Page) -> None:
 def test_back_leads_to_the_inbox_as_it_was(app: App, page: Page) -> None:
     """By the browser's own button, and by the link on the run's page."""
     medium = choose_medium(app, page)
+    settle(page)
     page.get_by_role("link", name=f"Open entry {medium[0].index}", exact=True).click()
     expect(page.locator(f".st-key-step-{medium[0].index}")).to_be_visible()
     page.go_back()
@@ -169,6 +174,7 @@ def test_back_leads_to_the_inbox_as_it_was(app: App, page: Page) -> None:
     if page.url.endswith(f"/run?{MEDIUM}"):
         page.go_forward()
     expect(page.locator(f".st-key-step-{medium[0].index}")).to_be_visible()
+    settle(page)
     page.get_by_test_id("stMain").get_by_role("link", name="Inbox").click()
     selected = f"{MEDIUM}&selected={medium[0].id}"
     expect(page).to_have_url(f"{app.address}/?{selected}", timeout=10_000)
@@ -220,6 +226,7 @@ def test_only_this_machine_is_answered(app: App, name: str, status: int) -> None
 def test_integrity_says_the_verdict(app: App, page: Page) -> None:
     """In words, with the steps that led to it."""
     page.goto(app.address)
+    settle(page)
     page.get_by_role("link", name="Integrity").click()
     expect(page).to_have_url(f"{app.address}/integrity")
     report = verify_ledger(app.sample.ledger, app.sample.pinned)
@@ -301,6 +308,7 @@ def test_a_row_of_a_table_opens_its_entry(app: App, page: Page) -> None:
     table.scroll_into_view_if_needed()
     # The first row's box, under the heads of the columns: a table is drawn, and has no elements.
     table.click(position={"x": 18, "y": 52})
+    settle(page)
     page.get_by_role("link", name="Open entry").click()
     expect(page).to_have_url(re.compile(r"/evidence\?entry=\d+$"))
     expect(shown(page, "activation").first).to_be_visible()

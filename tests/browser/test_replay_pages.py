@@ -50,6 +50,7 @@ def test_the_pages_of_replay_show_the_numbers_of_the_engine(app: App, page: Page
     expect(page.get_by_role("link", name="Open entry")).to_have_count(25)
     settle(page)
     assert page.get_by_test_id("stVegaLiteChart").count() == 0
+    settle(page)
     page.get_by_role("link", name="Open entry").first.click()
     expect(shown(page, "Timeline")).to_be_visible()
 
@@ -57,6 +58,7 @@ def test_the_pages_of_replay_show_the_numbers_of_the_engine(app: App, page: Page
 def test_a_run_can_be_taken_along(app: App, page: Page) -> None:
     """Its report comes down as a file, redacted, once it was asked for."""
     page.goto(f"{app.address}/run")
+    settle(page)
     page.get_by_role("link", name="Open run").first.click()
     page.get_by_text("Ask about this run, or take it along").click()
     page.get_by_role("button", name="Make the report in one file").click()
@@ -69,6 +71,7 @@ def test_a_run_can_be_taken_along(app: App, page: Page) -> None:
 def test_a_run_is_decided_again_step_by_step(app: App, page: Page) -> None:
     """Under each action what it is decided on, its facts and rules in tables that one opens."""
     choose_medium(app, page)
+    settle(page)
     page.get_by_role("link", name="Open entry").first.click()
     expect(shown(page, "Decided again:").first).to_be_visible()
     assert page.get_by_test_id("stDataFrame").count() == 0
