@@ -59,18 +59,40 @@ const hold = (link) => {
   requestAnimationFrame(again);
 };
 
+const linked = (event) =>
+  event.target instanceof Element ? event.target.closest("a.writ-link") : null;
+
+const plain = (event) =>
+  event.button === 0 && !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey;
+
+// A list that is drawn anew while the mouse is down takes its links away, and none is clicked then:
+// the one that was pressed is followed all the same.
+let pressed = null;
+const press = (event) => {
+  const link = plain(event) ? linked(event) : null;
+  pressed = link === null ? null : { link, x: event.clientX, y: event.clientY };
+};
+const release = (event) => {
+  const { link, x, y } = pressed ?? {};
+  pressed = null;
+  if (link === undefined || link.isConnected) return;
+  if (Math.hypot(event.clientX - x, event.clientY - y) < 5) lead(link);
+};
+
 // As if the browser had gone there and forward again, which Streamlit follows without loading
 // itself anew. Another window or tab is the browser's own affair.
-const followed = (event) => {
-  if (event.button !== 0 || event.shiftKey) return;
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const link = event.target instanceof Element ? event.target.closest("a.writ-link") : null;
-  if (link === null || link.origin !== location.origin || event.defaultPrevented) return;
-  event.preventDefault();
+const lead = (link) => {
   if (link.dataset.mark !== undefined) hold(link);
   const there = leads(link);
   if (there !== location.href) history.pushState(null, "", there);
   dispatchEvent(new PopStateEvent("popstate"));
+};
+
+const followed = (event) => {
+  const link = plain(event) ? linked(event) : null;
+  if (link === null || link.origin !== location.origin || event.defaultPrevented) return;
+  event.preventDefault();
+  lead(link);
 };
 
 export default function ({ parentElement }) {
@@ -99,14 +121,20 @@ export default function ({ parentElement }) {
   };
   // Of its own: what is taken away late must not be another's.
   const follow = (event) => followed(event);
+  const pressing = (event) => press(event);
+  const releasing = (event) => release(event);
   const stop = () => {
     document.removeEventListener("keydown", listen);
     document.removeEventListener("click", follow);
+    document.removeEventListener("pointerdown", pressing);
+    document.removeEventListener("pointerup", releasing);
   };
   listeners.get(parentElement)?.();
   listeners.set(parentElement, stop);
   document.addEventListener("keydown", listen);
   document.addEventListener("click", follow);
+  document.addEventListener("pointerdown", pressing);
+  document.addEventListener("pointerup", releasing);
   return stop;
 }
 """

@@ -122,6 +122,26 @@ def test_links_of_lists_are_followed_in_place(app: App, page: Page) -> None:
     assert page.evaluate("() => window.same") is True
 
 
+def test_a_link_that_is_drawn_anew_under_the_mouse_is_followed(app: App, page: Page) -> None:
+    """Its list is replaced while the mouse is down: by no other one, and not if the mouse moved."""
+    page.goto(f"{app.address}/?view=findings&sort=oldest")
+    settle(page)
+    link = page.get_by_role("link", name=re.compile(r"^Open entry")).nth(1)
+    href, box = link.get_attribute("href"), link.bounding_box()
+    assert box is not None
+    anew = "() => { const at = document.querySelector('.writ-list'); at.outerHTML = at.outerHTML; }"
+    for away, there in ((60, "?view=findings&sort=oldest"), (0, href)):
+        page.mouse.move(box["x"] + 8, box["y"] + 8)
+        page.mouse.down()
+        page.evaluate(anew)
+        page.mouse.move(box["x"] + 8, box["y"] + 8 + away)
+        page.mouse.up()
+        settle(page)
+        expect(page).to_have_url(f"{app.address}/{there}")
+    expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
+    settle(page)
+
+
 @contextmanager
 def framing(address: str) -> Generator[str]:
     """Serve a page elsewhere that has the app in a frame, and give its address."""
