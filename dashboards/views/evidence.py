@@ -143,7 +143,7 @@ def _findings(around: Around, entry: Entry) -> None:
 
 def _finding(row: FindingRow, entry: Entry) -> str:
     here = "at it" if row.index == entry.index else f"at entry {row.index:,}, resting on it"
-    there = parts.run_address(row.run, at=row.index, finding=row.id)
+    there = parts.finding_address(row)
     return markup.item(
         f"found-{row.place}",
         signs=parts.signs(row),

@@ -87,8 +87,7 @@ def _whose(row: FindingRow) -> str:
 
 def _way(row: FindingRow) -> str:
     """Return the link to the page on which a reviewer acts on this one."""
-    chosen = session.carried()
-    there = parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen) | again.kept()
+    there = parts.finding_address(row, session.carried()) | again.kept()
     return f"<p>{parts.to_run('Review this one', there, ':material/rate_review:')}</p>"
 
 

@@ -157,7 +157,7 @@ def _turned(key: str) -> None:
 
 def _finding(row: FindingRow, chosen: Filter) -> Line:
     handled = sentence(row.handled) if row.handled else ""
-    there = parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen)
+    there = parts.finding_address(row, chosen)
     asks = session.back(chosen.marking(row.id), session.parameter(session.PICKED))
     other = session.address(session.INBOX, asks)
     mark = markup.check(f"Mark {row.id}", row.id, other, checked=row.id in chosen.marked)

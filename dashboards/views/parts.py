@@ -141,14 +141,20 @@ def run_address(
     return there
 
 
+def finding_address(row: FindingRow, chosen: Filter | None = None) -> dict[str, list[str]]:
+    """Return the parameters of the address at which a finding stands in its run."""
+    return run_address(row.run, at=row.index, finding=row.id, chosen=chosen)
+
+
 def to_run(label: str, there: Mapping[str, Sequence[str]], sign: str = FORWARD) -> str:
     """Return a link to a run as HTML: to an address from `run_address`."""
     return markup.link(label, session.address(session.RUN, there), sign)
 
 
-def to_entry(label: str, index: int, sign: str = RECORD_SIGN) -> str:
+def to_entry(label: str, index: int) -> str:
     """Return a link to an entry as HTML."""
-    return markup.link(label, session.address(session.EVIDENCE, {"entry": [str(index)]}), sign)
+    there = session.address(session.EVIDENCE, {"entry": [str(index)]})
+    return markup.link(label, there, RECORD_SIGN)
 
 
 def at_entry(entry: int, runs: Mapping[int, str]) -> str:
@@ -158,9 +164,9 @@ def at_entry(entry: int, runs: Mapping[int, str]) -> str:
     return to_run(f"Open entry {entry}", run_address(runs[entry], at=entry))
 
 
-def entry_link(label: str, index: int, icon: str = RECORD_SIGN) -> None:
+def entry_link(label: str, index: int) -> None:
     """Show a link to an entry. The label is this project's own words."""
-    way(session.EVIDENCE, label, icon, {"entry": [str(index)]})
+    st.html(to_entry(label, index), width="content")
 
 
 @st.fragment

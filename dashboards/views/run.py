@@ -115,10 +115,7 @@ def _beside(beside: queries.Neighbours, chosen: Filter) -> None:
 
 
 def _there(row: queries.FindingRow | None, chosen: Filter) -> dict[str, list[str]] | None:
-    if row is None:
-        return None
-    there = parts.run_address(row.run, at=row.index, finding=row.id, chosen=chosen)
-    return there | again.kept()
+    return None if row is None else parts.finding_address(row, chosen) | again.kept()
 
 
 def _help(found: queries.FindingRow | None) -> None:
